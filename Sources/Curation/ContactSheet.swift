@@ -1,0 +1,131 @@
+import Dataset
+import Foundation
+import Media
+import Perception
+
+/// Draws every decision with its face: what a person looks at to trust the rules.
+public struct ContactSheet {
+    private let dataset: DatasetDirectory
+    private static let tile = 240
+    private static let textHeight = 58
+    private static let columns = 6
+    private static let gap = 8
+
+    public init(_ dataset: DatasetDirectory) { self.dataset = dataset }
+
+    /// One tile of the sheet.
+    private struct Tile {
+        let decision: Decision
+        let source: Source
+    }
+
+    /// - Returns: the files written.
+    /// - Throws: when the dataset has no selection, or a page cannot be written.
+    public func draw(to output: String, perPage: Int, pages: Int) throws -> [String] {
+        let sources = Dictionary(
+            try dataset.sources().map { ($0.digest, $0) }, uniquingKeysWith: { first, _ in first })
+        var tiles = try dataset.selection().compactMap { decision in
+            sources[decision.source].map { Tile(decision: decision, source: $0) }
+        }
+        let most = perPage * pages
+        if tiles.count > most { tiles = (0..<most).map { tiles[$0 * tiles.count / most] } }
+        let measurements = try Measurements(dataset, sources: try dataset.sources())
+        let stem = output.hasSuffix(".png") ? String(output.dropLast(4)) : output
+        return try stride(from: 0, to: max(1, tiles.count), by: perPage).map { start in
+            let page = Array(tiles[start..<min(tiles.count, start + perPage)])
+            let path = start == 0 ? stem + ".png" : "\(stem)-\(start / perPage + 1).png"
+            try OutputFile.write(try draw(page, measurements).png(), to: path)
+            return path
+        }
+    }
+
+    private func draw(_ tiles: [Tile], _ measurements: Measurements) throws -> Canvas {
+        let columns = min(Self.columns, max(1, tiles.count))
+        let rows = max(1, (tiles.count + columns - 1) / columns)
+        let cell = (width: Self.tile + Self.gap, height: Self.tile + Self.textHeight + Self.gap)
+        var canvas = Canvas(
+            width: columns * cell.width + Self.gap, height: rows * cell.height + Self.gap,
+            fill: .init(24, 24, 28))
+        for (index, tile) in tiles.enumerated() {
+            let x = Self.gap + index % columns * cell.width
+            let y = Self.gap + index / columns * cell.height
+            draw(tile, measurements, x: x, y: y, on: &canvas)
+        }
+        return canvas
+    }
+
+    private func draw(
+        _ tile: Tile, _ measurements: Measurements, x: Int, y: Int, on canvas: inout Canvas
+    ) {
+        let decision = tile.decision
+        let accepted = decision.decision == .accept
+        let colour = accepted ? Canvas.Colour(80, 200, 120) : Canvas.Colour(230, 90, 80)
+        let middle = decision.frames.lowerBound + decision.frames.count / 2
+        if tile.source.probe != nil,
+            let picture = try? picture(of: tile.source, at: middle)
+        {
+            let points = (try? measurements.points(of: decision, source: tile.source, at: middle)) ?? []
+            draw(picture, points, crop: decision.crop, x: x, y: y, on: &canvas)
+        }
+        canvas.drawRectangle(
+            x: x, y: y, width: Self.tile, height: Self.tile, thickness: 3, colour)
+
+        let name = (tile.source.path as NSString).lastPathComponent
+        let span = String(format: "%.2f-%.2f s", decision.start, decision.end)
+        canvas.drawText(
+            String(name.prefix(30)), x: x, y: y + Self.tile + 4, size: 13, .init(230, 230, 230))
+        canvas.drawText(span, x: x, y: y + Self.tile + 21, size: 13, .init(160, 160, 160))
+        canvas.drawText(verdict(decision), x: x, y: y + Self.tile + 38, size: 13, colour)
+    }
+
+    private func verdict(_ decision: Decision) -> String {
+        guard decision.decision == .reject else {
+            return "accept  \(decision.shard ?? "")"
+        }
+        var text = "reject  \(decision.rule ?? "")"
+        if let value = decision.value, let limit = decision.limit {
+            text += String(format: " %.2f (limit %.2f)", value, limit)
+        }
+        return text
+    }
+
+    private func picture(of source: Source, at frame: Int) throws -> VideoFrame? {
+        guard let clock = source.probe?.video.clock else { return nil }
+        return try VideoReader(
+            path: source.path, clock: clock, range: frame..<(frame + 1)
+        ).next()?.frame
+    }
+
+    /// The square around the face, or the whole picture where there is none, and the points on it.
+    private func draw(
+        _ picture: VideoFrame, _ points: [Point], crop: CropSquare?, x: Int, y: Int,
+        on canvas: inout Canvas
+    ) {
+        var centre = Point(Double(picture.width) / 2, Double(picture.height) / 2)
+        var side = Double(max(picture.width, picture.height))
+        if let crop {
+            side = Double(crop.side)
+            centre = Point(Double(crop.x) + side / 2, Double(crop.y) + side / 2)
+        } else if !points.isEmpty {
+            let box = Box(around: points)
+            centre = box.centre
+            side = max(box.width, box.height) * 2.2
+        }
+        let scale = side / Double(Self.tile)
+        let map = Affine(
+            xx: scale, xy: 0, x0: centre.x - side / 2, yx: 0, yy: scale, y0: centre.y - side / 2)
+        let pixels = [Float](unsafeUninitializedCapacity: Self.tile * Self.tile * 3) {
+            picture.sample(map, width: Self.tile, height: Self.tile, border: .black, into: $0)
+            $1 = Self.tile * Self.tile * 3
+        }
+        canvas.paste(pixels, x: x, y: y, width: Self.tile, height: Self.tile)
+        for point in points {
+            let px = (point.x - map.x0) / scale, py = (point.y - map.y0) / scale
+            guard px > 1, py > 1, px < Double(Self.tile) - 1, py < Double(Self.tile) - 1 else {
+                continue
+            }
+            canvas.drawDisc(
+                x: Double(x) + px, y: Double(y) + py, radius: 1.6, .init(255, 220, 60))
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import Dataset
+import Foundation
+import Media
+
+/// Settings of `loopy-crop`.
+public struct CropSettings: Codable, Sendable {
+    public var video = VideoEncoding()
+    public var limits = MediaLimits()
+
+    public init() {}
+}
+
+/// `loopy-crop`: accepted clips to the columns `video` (H.264, square, 25 fps) and `audio` (FLAC,
+/// 16 kHz mono, 640 samples a frame).
+public final class CropStage: UnitStage {
+    private static let videoVersion = 1
+    private static let audioVersion = 1
+
+    private let settings: CropSettings
+    private let threads: Int
+    private let plan: ClipPlan
+    private let sources: [String: Source]
+    private let dataset: DatasetDirectory
+    private let video: ColumnWriter
+    private let audio: ColumnWriter
+
+    public var units: [WorkUnit] { plan.units }
+
+    public init(_ dataset: DatasetDirectory, settings: CropSettings, threads: Int) throws {
+        self.dataset = dataset
+        self.settings = settings
+        self.threads = threads
+        plan = ClipPlan(try dataset.selection())
+        sources = Dictionary(
+            try dataset.sources().map { ($0.digest, $0) }, uniquingKeysWith: { first, _ in first })
+        video = try ColumnWriter(
+            "video", suffix: ".mp4", version: Self.videoVersion, configuration: settings.video,
+            facts: ["side": settings.video.size], dataset: dataset, units: plan.units)
+        audio = try ColumnWriter(
+            "audio", suffix: ".flac", version: Self.audioVersion,
+            configuration: ["sample_rate": Grid.sampleRate], dataset: dataset, units: plan.units)
+    }
+
+    public func pending() -> [WorkUnit] {
+        plan.units.filter { !video.isFinished($0) || !audio.isFinished($0) }
+    }
+
+    /// Makes the clips of one unit.
+    ///
+    /// - Parameters:
+    ///   - skipping: clips not to be tried, with the reason (a worker crashed on them).
+    ///   - onItem: called with each clip's key before it is made.
+    public func build(
+        _ unit: WorkUnit, skipping: [String: String], onItem: (String) -> Void
+    ) throws {
+        if !audio.isFinished(unit) {
+            try audio.build(unit, skipping: skipping) { key in
+                onItem(key)
+                return try cutAudio(try clip(key))
+            }
+        }
+        if !video.isFinished(unit) {
+            try video.build(unit, skipping: skipping) { key in
+                onItem(key)
+                return try cutVideo(try clip(key))
+            }
+        }
+    }
+
+    public func finish() throws -> [Failure] {
+        try video.finish()
+        try audio.finish()
+        return try dataset.collectFailures().filter { ["video", "audio"].contains($0.stage) }
+    }
+
+    private struct Clip {
+        let source: Source
+        let probe: MediaProbe
+        let frames: Range<Int>
+        let crop: CropSquare
+        let audioDelay: Int
+    }
+
+    private func clip(_ key: String) throws -> Clip {
+        guard let decision = plan.clips[key], let crop = decision.crop,
+            let source = sources[decision.source], let probe = source.probe
+        else {
+            throw DatasetError(
+                .missing, "clip \(key): its source is not in sources.jsonl; run loopy-ingest again")
+        }
+        return Clip(
+            source: source, probe: probe, frames: decision.frames, crop: crop,
+            audioDelay: decision.audioDelay ?? 0)
+    }
+
+    private func cutVideo(_ clip: Clip) throws -> ColumnMember {
+        let reader = try VideoReader(
+            path: clip.source.path, clock: clip.probe.video.clock, range: clip.frames,
+            threads: threads, limits: settings.limits)
+        let pictures = FramePrefetcher(reader)
+        defer { pictures.cancel() }
+        let encoder = try ClipEncoder(crop: clip.crop, encoding: settings.video)
+        while let picture = try pictures.next() { try encoder.add(picture.frame) }
+        guard encoder.frameCount == clip.frames.count else {
+            throw MediaError(
+                .undecodable,
+                "gave \(encoder.frameCount) pictures where \(clip.frames.count) were measured",
+                path: clip.source.path)
+        }
+        return ColumnMember(bytes: try encoder.finish(), frames: encoder.frameCount)
+    }
+
+    private func cutAudio(_ clip: Clip) throws -> ColumnMember {
+        // Sound that leads is delayed: what belongs to frame n is taken from before it.
+        let first = clip.frames.lowerBound - clip.audioDelay
+        let start =
+            clip.probe.video.clock.startSeconds + Double(first) / Double(Grid.framesPerSecond)
+        let samples = try AudioReader.read(
+            path: clip.source.path, start: start,
+            count: clip.frames.count * Grid.samplesPerFrame, limits: settings.limits)
+        return ColumnMember(bytes: try FLAC.encode(samples), frames: clip.frames.count)
+    }
+}

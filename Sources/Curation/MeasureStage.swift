@@ -1,0 +1,123 @@
+import Dataset
+import Foundation
+import Media
+
+/// `loopy-measure`: sources to `measurements-…/NNNNN-….jsonl` and the tracks beside them.
+public final class MeasureStage: UnitStage {
+    /// Raised whenever the same settings measure something else.
+    private static let version = 1
+
+    private let dataset: DatasetDirectory
+    private let settings: MeasureSettings
+    private let threads: Int
+    private let plan: MeasurePlan
+    private let store: UnitStore
+    private let fingerprint: Fingerprint
+    private let networkDigests: [String: String]
+    private var measurer: Measurer?
+
+    public var units: [WorkUnit] { plan.units }
+
+    public init(_ dataset: DatasetDirectory, settings: MeasureSettings, threads: Int) throws {
+        self.dataset = dataset
+        self.settings = settings
+        self.threads = threads
+        plan = MeasurePlan(try dataset.sources(), unitSeconds: settings.unitSeconds)
+        networkDigests = try settings.networks.mapValues(Digest.ofFile)
+        fingerprint = try Fingerprint(
+            name: "measure", version: Self.version, configuration: settings.limits,
+            files: networkDigests)
+        store = UnitStore(dataset.measurementsFolder(fingerprint))
+    }
+
+    public func pending() -> [WorkUnit] { store.pending(units) }
+
+    /// Measures one unit. A stretch that cannot be measured becomes a failure; the others stand.
+    ///
+    /// - Parameters:
+    ///   - skipping: stretches not to be tried, with the reason (a worker crashed on them).
+    ///   - onItem: called with each stretch's name before it is measured.
+    public func build(
+        _ unit: WorkUnit, skipping: [String: String], onItem: (String) -> Void
+    ) throws {
+        let lines = try OutputFile(store.file(unit, ".jsonl"))
+        let tracks = try OutputFile(store.file(unit, ".tracks.tar"))
+        let archive = TarWriter(tracks)
+        var frames: [Int] = []
+        var failures: [Failure] = []
+        for stretch in plan.stretches(of: unit) {
+            onItem(stretch.name)
+            func fail(_ reason: String, _ error: String) throws {
+                failures.append(
+                    Failure(
+                        stage: "measure", path: stretch.source.path, reason: reason, error: error))
+                var line = Candidate(
+                    outcome: .undecodable, source: stretch.source.digest,
+                    start: stretch.frames.lowerBound, end: stretch.frames.upperBound)
+                line.error = error
+                try lines.write(JSONLines.line(line))
+                frames.append(0)
+            }
+            if let reason = skipping[stretch.name] {
+                try fail("crashed", reason)
+                continue
+            }
+            do {
+                let result = try measure(stretch)
+                if result.frames == 0, stretch.frames.lowerBound == 0 {
+                    try fail("undecodable", "no picture of it can be decoded")
+                    continue
+                }
+                try write(result, of: stretch, to: lines, archive)
+                frames.append(result.frames)
+            } catch let error as MediaError {
+                try fail(error.code.rawValue, error.message)
+            }
+        }
+        try archive.finish()
+        try store.commit(
+            unit, files: [lines, tracks], items: unit.items, frames: frames, failures: failures)
+    }
+
+    private func measure(_ stretch: Stretch) throws -> StretchMeasurement {
+        let measurer = try self.measurer ?? Measurer(settings, threads: threads)
+        self.measurer = measurer
+        return try measurer.measure(stretch)
+    }
+
+    private func write(
+        _ result: StretchMeasurement, of stretch: Stretch, to lines: OutputFile,
+        _ archive: TarWriter
+    ) throws {
+        if result.candidates.isEmpty, result.frames > 0 {
+            let start = stretch.frames.lowerBound
+            try lines.write(
+                JSONLines.line(
+                    Candidate(
+                        outcome: .noFace, source: stretch.source.digest, start: start,
+                        end: start + result.frames)))
+        }
+        for measured in result.candidates {
+            try lines.write(JSONLines.line(measured.candidate))
+            let (name, track) = (measured.candidate.name, measured.track)
+            let columns = TrackColumn.allCases.count
+            try archive.add(
+                name + ".track.npy",
+                NumPyArray(shape: [track.count, columns], values: track.rows).encoded())
+            try archive.add(
+                name + ".keypoints.npy",
+                NumPyArray(shape: [track.count, 68, 2], values: track.points).encoded())
+        }
+    }
+
+    /// When every unit is finished: units of former sources go, and the catalogue names these.
+    public func finish() throws -> [Failure] {
+        store.keepOnly(units)
+        try Catalogue.update(dataset) { catalogue in
+            catalogue.measurements = Catalogue.Measurements(
+                fingerprint: fingerprint, networks: networkDigests,
+                unitSeconds: settings.unitSeconds)
+        }
+        return try dataset.collectFailures().filter { $0.stage == "measure" }
+    }
+}

@@ -1,0 +1,114 @@
+import Dataset
+import Foundation
+import Media
+import Perception
+
+/// The finished measurements of a dataset, read in the order of its sources.
+final class Measurements {
+    private let units: [WorkUnit]
+    private let store: UnitStore
+    /// Units that hold stretches of a source.
+    private var unitsOfSource: [Substring: [Int]] = [:]
+    private var loaded: (unit: Int, lines: [Candidate])?
+    private var archive: (unit: Int, reader: TarReader)?
+
+    init(_ dataset: DatasetDirectory, sources: [Source]) throws {
+        guard let measurements = try Catalogue.read(dataset).measurements else {
+            throw DatasetError(.missing, "nothing is measured yet: run loopy-measure first")
+        }
+        store = UnitStore(dataset.measurementsFolder(measurements.fingerprint))
+        units = MeasurePlan(sources, unitSeconds: measurements.unitSeconds).units
+        let missing = store.pending(units)
+        guard missing.isEmpty else {
+            throw DatasetError(
+                .missing,
+                "\(missing.count) of \(units.count) units are not measured: run loopy-measure again")
+        }
+        for (index, unit) in units.enumerated() {
+            for item in unit.items {
+                let source = item.prefix { $0 != "-" }
+                if unitsOfSource[source]?.last != index {
+                    unitsOfSource[source, default: []].append(index)
+                }
+            }
+        }
+    }
+
+    /// All lines of a source, in order of their starts.
+    func lines(of source: Source) throws -> [StitchedCandidate.Part] {
+        try (unitsOfSource[source.digest.prefix(16)] ?? []).flatMap { unit in
+            try lines(ofUnit: unit)
+                .filter { $0.source == source.digest }
+                .map { StitchedCandidate.Part(candidate: $0, unit: unit) }
+        }
+    }
+
+    private func lines(ofUnit unit: Int) throws -> [Candidate] {
+        if let loaded, loaded.unit == unit { return loaded.lines }
+        let lines = try JSONLines.read(
+            Candidate.self, from: store.file(units[unit], ".jsonl"))
+        loaded = (unit, lines)
+        return lines
+    }
+
+    /// The per-frame boxes of a candidate, its parts joined.
+    func track(of candidate: StitchedCandidate) throws -> JoinedTrack {
+        JoinedTrack(
+            values: try candidate.parts.flatMap { part in
+                try array(part.candidate.name + ".track.npy", unit: part.unit).values
+            })
+    }
+
+    /// The 68 points of a decision's face in one frame; none where there was no face.
+    func points(of decision: Decision, source: Source, at frame: Int) throws -> [Point] {
+        // A stitched candidate has a part for each stretch; each part numbers its faces anew.
+        let candidates = try stitched(
+            lines(of: source).filter { $0.candidate.outcome == .candidate })
+        for candidate in candidates
+        where candidate.first.face == decision.face
+            && candidate.frames.lowerBound <= decision.frames.lowerBound
+        {
+            for part in candidate.parts
+            where (part.candidate.start..<part.candidate.end).contains(frame) {
+                let name = part.candidate.name + ".keypoints.npy"
+                let values = try array(name, unit: part.unit).values
+                let start = (frame - part.candidate.start) * IBUG68.count * 2
+                return (0..<IBUG68.count).map {
+                    Point(Double(values[start + $0 * 2]), Double(values[start + $0 * 2 + 1]))
+                }
+            }
+        }
+        return []
+    }
+
+    private func array(_ name: String, unit: Int) throws -> NumPyArray {
+        if archive?.unit != unit {
+            archive = (unit, try TarReader(store.file(units[unit], ".tracks.tar")))
+        }
+        let bytes = try archive!.reader.read(name)  // opened above
+        return try NumPyArray(decoding: bytes, name: name)
+    }
+}
+
+/// `[T, TrackColumn.count]` of a whole candidate.
+struct JoinedTrack {
+    let values: [Float]
+
+    /// Around the head in some frames, and the face's mean height there.
+    func extent(_ frames: Range<Int>) -> (head: Box, faceHeight: Double) {
+        var head = Box(left: .infinity, top: .infinity, right: -.infinity, bottom: -.infinity)
+        var height = 0.0
+        let columns = TrackColumn.allCases.count
+        for frame in frames {
+            func value(_ column: TrackColumn) -> Double {
+                Double(values[frame * columns + column.rawValue])
+            }
+            head = head.union(
+                Box(
+                    left: value(.headLeft), top: value(.headTop), right: value(.headRight),
+                    bottom: value(.headBottom)))
+            height += value(.faceBottom) - value(.faceTop)
+        }
+        return (head, height / Double(max(1, frames.count)))
+    }
+}

@@ -1,0 +1,205 @@
+import Dataset
+import Media
+import Perception
+
+/// What was measured of one stretch: its candidates, each with its track.
+struct StretchMeasurement {
+    struct Measured {
+        var candidate: Candidate
+        var track: TrackRecorder
+    }
+
+    var candidates: [Measured] = []
+    var frames = 0
+}
+
+/// Measures everything about the candidates of a stretch, in one decoding pass.
+final class Measurer {
+    private let settings: MeasureSettings
+    private let threads: Int
+    private let tracker: FaceTracker
+    private let voiceActivity: VoiceActivity
+    /// Pictures that a source may show one picture for: longer, and it is a hole, not a slow source.
+    private static let longestRepeat = 25
+    /// RMS of a frame's samples that counts as sound: -60 dB.
+    private static let audibleLevel: Float = 0.001
+
+    init(_ settings: MeasureSettings, threads: Int) throws {
+        self.settings = settings
+        self.threads = threads
+        let files = settings.networks
+        tracker = FaceTracker(
+            near: try BlazeFace(.short, path: files["near_detector"]),
+            far: try BlazeFace(.full, path: files["far_detector"]),
+            network: try FaceMesh(path: files["landmarks"]))
+        voiceActivity = try VoiceActivity(path: files["voice_activity"])
+    }
+
+    func measure(_ stretch: Stretch) throws -> StretchMeasurement {
+        guard let probe = stretch.source.probe else { return StretchMeasurement() }
+        let tracks = try followFaces(stretch, probe: probe)
+        let sound =
+            probe.audio == nil
+            ? nil : try listen(stretch, probe: probe, frames: tracks.frames)
+
+        var result = StretchMeasurement(frames: tracks.frames)
+        for track in tracks.closed where track.count > 0 {
+            var candidate = Candidate(
+                outcome: .candidate, source: stretch.source.digest, start: track.start,
+                end: track.end, face: track.face)
+            let stretchEnd = stretch.frames.lowerBound + tracks.frames
+            candidate.opensAtBorder =
+                track.start == stretch.frames.lowerBound && track.start > 0
+                && !tracks.opensWithCut
+            candidate.closesAtBorder =
+                track.end == stretchEnd && stretchEnd == stretch.frames.upperBound
+            candidate.firstBox = track.box(at: 0)
+            candidate.lastBox = track.box(at: track.count - 1)
+            candidate.metrics = TrackMetrics(
+                track: track, stretchStart: stretch.frames.lowerBound, sound: sound
+            ).metrics(of: stretch.source)
+            result.candidates.append(.init(candidate: candidate, track: track))
+        }
+        compareFaces(&result.candidates)
+        result.candidates.sort {
+            ($0.candidate.start, $0.candidate.face) < ($1.candidate.start, $1.candidate.face)
+        }
+        return result
+    }
+
+    // MARK: Picture
+
+    private struct FollowedFaces {
+        var closed: [TrackRecorder] = []
+        var frames = 0
+        var opensWithCut = false
+    }
+
+    private func followFaces(_ stretch: Stretch, probe: MediaProbe) throws -> FollowedFaces {
+        // One picture earlier than the stretch tells whether a shot begins with it.
+        let first = max(0, stretch.frames.lowerBound - 1)
+        let reader = try VideoReader(
+            path: stretch.source.path, clock: probe.video.clock,
+            range: first..<stretch.frames.upperBound, threads: threads, limits: settings.limits)
+        let prefetcher = FramePrefetcher(reader)
+        defer { prefetcher.cancel() }
+
+        var result = FollowedFaces()
+        var shots = ShotDetector()
+        var open: [TrackRecorder] = []
+        var repeats = 0
+        func closeAll(droppingRepeats: Int = 0) {
+            for var track in open {
+                track.dropLast(droppingRepeats)
+                track.trim()
+                result.closed.append(track)
+            }
+            open = []
+        }
+        tracker.startVideo()
+        while let picture = try prefetcher.next() {
+            if picture.index < stretch.frames.lowerBound {
+                _ = shots.isCut(picture.frame)
+                continue
+            }
+            result.frames += 1
+            if picture.isRepeat && result.frames > 1 {
+                repeats += 1
+                if repeats == Self.longestRepeat {
+                    closeAll(droppingRepeats: repeats - 1)
+                    tracker.startShot()
+                }
+                for index in open.indices { open[index].appendRepeat() }
+                continue
+            }
+            repeats = 0
+            if shots.isCut(picture.frame) {
+                if picture.index == stretch.frames.lowerBound { result.opensWithCut = true }
+                closeAll()
+                tracker.startShot()
+            }
+            let observations = try tracker.update(picture.frame)
+            record(observations, picture, open: &open, closed: &result.closed)
+        }
+        closeAll()
+        return result
+    }
+
+    /// Adds what was seen to the open tracks; tracks whose face is gone are closed.
+    private func record(
+        _ observations: [FaceObservation], _ picture: GridFrame, open: inout [TrackRecorder],
+        closed: inout [TrackRecorder]
+    ) {
+        var stillOpen: [TrackRecorder] = []
+        for var track in open {
+            let fits =
+                track.width == picture.frame.width && track.height == picture.frame.height
+            if fits, let seen = observations.first(where: { $0.face == track.face }) {
+                track.append(seen, frame: picture)
+                stillOpen.append(track)
+            } else {
+                track.trim()
+                closed.append(track)
+            }
+        }
+        for seen in observations where !stillOpen.contains(where: { $0.face == seen.face }) {
+            if seen.isCoasting { continue }
+            var track = TrackRecorder(face: seen.face, start: picture.index, frame: picture.frame)
+            track.append(seen, frame: picture)
+            stillOpen.append(track)
+        }
+        open = stillOpen
+    }
+
+    // MARK: Sound
+
+    private func listen(
+        _ stretch: Stretch, probe: MediaProbe, frames: Int
+    ) throws -> StretchSound {
+        let start =
+            probe.video.clock.startSeconds
+            + Double(stretch.frames.lowerBound) / Double(Grid.framesPerSecond)
+        let samples = try AudioReader.read(
+            path: stretch.source.path, start: start, count: frames * Grid.samplesPerFrame,
+            limits: settings.limits)
+        let audible = (0..<frames).map { frame -> Bool in
+            let range = frame * Grid.samplesPerFrame..<(frame + 1) * Grid.samplesPerFrame
+            let energy = samples[range].reduce(Float(0)) { $0 + $1 * $1 }
+            return (energy / Float(Grid.samplesPerFrame)).squareRoot() > Self.audibleLevel
+        }
+        return StretchSound(
+            isSpeech: try voiceActivity.isSpeech(samples), isAudible: audible)
+    }
+
+    // MARK: Several faces
+
+    /// Fills the metrics that compare a candidate with those seen at the same time.
+    private func compareFaces(_ measured: inout [StretchMeasurement.Measured]) {
+        func overlap(_ a: Candidate, _ b: Candidate) -> Int {
+            max(0, min(a.end, b.end) - max(a.start, b.start))
+        }
+        for index in measured.indices {
+            let own = measured[index].candidate
+            let height = own.metrics[.faceHeight] ?? 0
+            var shared = 0
+            var busiest = own.metrics[.mouthInSpeech] ?? 0
+            for other in measured.indices where other != index {
+                let candidate = measured[other].candidate
+                let common = overlap(own, candidate)
+                guard common > 0, (candidate.metrics[.faceHeight] ?? 0) >= height / 2 else {
+                    continue
+                }
+                shared = max(shared, common)
+                // Faces that share less than half of this one's time say little about who speaks.
+                if common * 2 >= own.end - own.start {
+                    busiest = max(busiest, candidate.metrics[.mouthInSpeech] ?? 0)
+                }
+            }
+            measured[index].candidate.metrics[.otherFaces] =
+                Double(shared) / Double(own.end - own.start)
+            if let mouth = own.metrics[.mouthInSpeech], busiest > 0 {
+                measured[index].candidate.metrics[.speaker] = mouth / busiest
+            }
+        }
+    }
+}

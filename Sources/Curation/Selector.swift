@@ -1,0 +1,174 @@
+import Dataset
+import Foundation
+import Media
+import Perception
+
+/// `loopy-select`: measurements and rules to `selection.jsonl`. Decodes nothing.
+public final class Selector {
+    public struct Report: Sendable {
+        public var counts = Catalogue.Counts()
+        public var rulesNotApplied: [String] = []
+        /// Candidates that became clips: more than one clip where they were cut.
+        public var clips = 0
+    }
+
+    private let dataset: DatasetDirectory
+    private let settings: SelectSettings
+
+    public init(_ dataset: DatasetDirectory, settings: SelectSettings) {
+        self.dataset = dataset
+        self.settings = settings
+    }
+
+    /// Decides about every source and candidate, in the order of `sources.jsonl`.
+    ///
+    /// - Throws: `DatasetError` when measurements are missing or not finished.
+    public func run() throws -> Report {
+        let sources = try dataset.sources()
+        let measurements = try Measurements(dataset, sources: sources)
+        var lines = DecisionWriter(perShard: settings.clips.perShard)
+        let file = try OutputFile(dataset.selectionFile)
+
+        var report = Report()
+        var notApplied = Set<Metric>()
+        report.counts.sources = sources.count
+        for source in sources {
+            var decisions: [Decision] = []
+            if source.probe == nil {
+                var decision = Decision(
+                    source: source.digest, path: source.path, start: 0, end: 0, decision: .reject)
+                decision.rule = source.reason
+                decision.error = source.error
+                decisions.append(decision)
+            } else {
+                let measured = try measurements.lines(of: source)
+                decisions += withoutCandidates(measured.map(\.candidate), source)
+                let candidates = stitched(measured.filter { $0.candidate.outcome == .candidate })
+                report.counts.candidates += candidates.count
+                for candidate in candidates {
+                    let made = try decide(candidate, source, measurements, &notApplied)
+                    if made[0].decision == .accept {
+                        report.counts.accepted += 1
+                        report.clips += made.count { $0.decision == .accept }
+                    }
+                    decisions += made
+                }
+            }
+            for decision in decisions {
+                if let rule = decision.rule { report.counts.rejected[rule, default: 0] += 1 }
+                try file.write(JSONLines.line(lines.placed(decision)))
+            }
+        }
+        try file.commit()
+        report.rulesNotApplied = Metric.allCases.filter(notApplied.contains).map(\.rawValue)
+        try Catalogue.update(dataset) { catalogue in
+            let former = catalogue.counts
+            catalogue.counts = report.counts
+            catalogue.counts.clips = former.clips
+            catalogue.counts.frames = former.frames
+            catalogue.counts.hours = former.hours
+            catalogue.rulesNotApplied = report.rulesNotApplied
+        }
+        return report
+    }
+
+    /// One line for a source in which nothing was found, or that could not be decoded.
+    private func withoutCandidates(_ lines: [Candidate], _ source: Source) -> [Decision] {
+        let broken = lines.filter { $0.outcome == .undecodable }
+        let isEmpty = !lines.contains { $0.outcome == .candidate }
+        guard isEmpty || !broken.isEmpty else { return [] }
+        let shown = broken.isEmpty ? lines : broken
+        var decision = Decision(
+            source: source.digest, path: source.path, start: shown.first?.start ?? 0,
+            end: shown.last?.end ?? 0, decision: .reject)
+        let outcome = shown.first?.outcome ?? .noFace
+        decision.rule = outcome.rawValue
+        decision.error = shown.first?.error
+        return [decision]
+    }
+
+    private func decide(
+        _ candidate: StitchedCandidate, _ source: Source, _ measurements: Measurements,
+        _ allNotApplied: inout Set<Metric>
+    ) throws -> [Decision] {
+        let frames = candidate.frames
+        var rejection = Decision(
+            source: source.digest, path: source.path, start: frames.lowerBound,
+            end: frames.upperBound, decision: .reject)
+        rejection.face = candidate.first.face
+        let (broken, notApplied) = settings.rules.judge(candidate.metrics)
+        // A file without sound is a plainer reason than silence.
+        if source.probe?.audio == nil, !settings.rules[.sound].isEmpty {
+            rejection.rule = "no-audio"
+            rejection.value = 0
+            rejection.limit = settings.rules[.sound].minimum
+            return [rejection]
+        }
+        if let broken {
+            rejection.rule = broken.metric.rawValue
+            rejection.value = broken.value
+            rejection.limit = broken.limit
+            return [rejection]
+        }
+        allNotApplied.formUnion(notApplied)
+        return try clips(
+            of: candidate, source, measurements, rejection: rejection,
+            notApplied: notApplied.map(\.rawValue))
+    }
+
+    /// The clips of an accepted candidate: pieces of equal length that leave out no frame.
+    private func clips(
+        of candidate: StitchedCandidate, _ source: Source, _ measurements: Measurements,
+        rejection: Decision, notApplied: [String]
+    ) throws -> [Decision] {
+        guard let video = source.probe?.video else { return [] }
+        let planner = CropPlanner(
+            settings: settings.clips, width: video.width, height: video.height)
+        let track = try measurements.track(of: candidate)
+        let frames = candidate.frames
+        let longest = max(1, Int(settings.clips.maximumSeconds * Double(Grid.framesPerSecond)))
+        let pieces = (frames.count + longest - 1) / longest
+        return (0..<pieces).map { piece in
+            let start = frames.count * piece / pieces, end = frames.count * (piece + 1) / pieces
+            let span = (frames.lowerBound + start)..<(frames.lowerBound + end)
+            let (head, faceHeight) = track.extent(start..<end)
+            var decision = Decision(
+                source: source.digest, path: source.path, start: span.lowerBound,
+                end: span.upperBound, decision: .accept)
+            decision.face = rejection.face
+            switch planner.plan(head: head, faceHeight: faceHeight) {
+            case .doesNotFit(let ratio):
+                decision.decision = .reject
+                decision.rule = "crop"
+                decision.value = ratio
+                decision.limit = 1
+            case .crop(let crop):
+                decision.key = Decision.key(source: source.digest, frames: span, crop: crop)
+                decision.crop = crop
+                decision.split = settings.split.split(of: source)
+                decision.metrics = candidate.metrics
+                decision.notApplied = notApplied
+                decision.audioDelay = candidate.metrics[.syncOffset].map { Int($0.rounded()) }
+            }
+            return decision
+        }
+    }
+}
+
+/// Gives accepted clips their shards: counted by split, in order.
+private struct DecisionWriter {
+    let perShard: Int
+    private var counts: [Decision.Split: Int] = [:]
+
+    init(perShard: Int) { self.perShard = max(1, perShard) }
+
+    mutating func placed(_ decision: Decision) -> Decision {
+        guard let split = decision.split else { return decision }
+        var placed = decision
+        let number = String(counts[split, default: 0] / perShard)
+        placed.shard =
+            split.rawValue + "-" + String(repeating: "0", count: max(0, 5 - number.count)) + number
+        counts[split, default: 0] += 1
+        return placed
+    }
+}

@@ -1,0 +1,53 @@
+import Dataset
+import Perception
+
+/// A candidate as the rules see it: one measured in one stretch, or several that one face joins
+/// across the borders of stretches.
+struct StitchedCandidate {
+    struct Part {
+        let candidate: Candidate
+        /// Name of the unit whose tracks archive holds it.
+        let unit: Int
+    }
+
+    var parts: [Part]
+    var metrics: Metrics
+
+    var first: Candidate { parts[0].candidate }
+    var frames: Range<Int> { first.start..<parts[parts.count - 1].candidate.end }
+
+    init(_ part: Part) {
+        parts = [part]
+        metrics = part.candidate.metrics
+    }
+
+    /// True when `next` begins where this ends, with the same face in the same place.
+    func continues(with next: Candidate) -> Bool {
+        let last = parts[parts.count - 1].candidate
+        guard last.closesAtBorder, next.opensAtBorder, last.source == next.source,
+            last.end == next.start, last.lastBox.count == 4, next.firstBox.count == 4
+        else { return false }
+        func box(_ v: [Double]) -> Box { Box(left: v[0], top: v[1], right: v[2], bottom: v[3]) }
+        return box(last.lastBox).overlap(box(next.firstBox)) > 0.5
+    }
+
+    mutating func append(_ part: Part) {
+        parts.append(part)
+        metrics = metrics.merged(with: part.candidate.metrics)
+    }
+}
+
+/// Joins the candidates of one source, given in order of their starts.
+func stitched(_ parts: [StitchedCandidate.Part]) -> [StitchedCandidate] {
+    var result: [StitchedCandidate] = []
+    for part in parts {
+        if part.candidate.opensAtBorder,
+            let index = result.lastIndex(where: { $0.continues(with: part.candidate) })
+        {
+            result[index].append(part)
+        } else {
+            result.append(StitchedCandidate(part))
+        }
+    }
+    return result
+}

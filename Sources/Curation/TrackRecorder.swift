@@ -1,0 +1,97 @@
+import Dataset
+import Media
+import Perception
+
+/// What is kept of one face, picture by picture, while its stretch is decoded.
+struct TrackRecorder {
+    let face: Int
+    let start: Int
+    /// `[T, TrackColumn.count]`
+    private(set) var rows: [Float] = []
+    /// `[T, 68, 2]`, pixels of the upright source.
+    private(set) var points: [Float] = []
+    /// Size of the upright picture.
+    let width: Int
+    let height: Int
+    /// Pictures that the decoder had to guess.
+    private(set) var damaged = 0
+    /// Pictures since the face, or a new picture, was last seen.
+    private var unseen = 0
+
+    var count: Int { rows.count / TrackColumn.allCases.count }
+    var end: Int { start + count }
+
+    init(face: Int, start: Int, frame: VideoFrame) {
+        self.face = face
+        self.start = start
+        width = frame.width
+        height = frame.height
+    }
+
+    mutating func append(_ observation: FaceObservation, frame: GridFrame) {
+        let landmarks = observation.landmarks
+        let head = landmarks.head
+        var row = [Float](repeating: 0, count: TrackColumn.allCases.count)
+        func set(_ column: TrackColumn, _ value: Double) { row[column.rawValue] = Float(value) }
+        set(.faceLeft, landmarks.box.left)
+        set(.faceTop, landmarks.box.top)
+        set(.faceRight, landmarks.box.right)
+        set(.faceBottom, landmarks.box.bottom)
+        set(.headLeft, head.left)
+        set(.headTop, head.top)
+        set(.headRight, head.right)
+        set(.headBottom, head.bottom)
+        set(.yaw, landmarks.pose.yaw)
+        set(.pitch, landmarks.pose.pitch)
+        set(.roll, landmarks.pose.roll)
+        set(.presence, observation.isCoasting ? 0 : landmarks.presence)
+        set(.mouthOpening, landmarks.mouthOpening)
+        set(.sharpness, landmarks.sharpness)
+        set(.brightness, landmarks.brightness)
+        set(.isRepeat, frame.isRepeat ? 1 : 0)
+        rows += row
+        for point in landmarks.points { points += [Float(point.x), Float(point.y)] }
+        if frame.frame.isDamaged { damaged += 1 }
+        unseen = observation.isCoasting ? unseen + 1 : 0
+    }
+
+    /// The last row once more, for a picture that shows the one before.
+    mutating func appendRepeat() {
+        let width = TrackColumn.allCases.count
+        var row = Array(rows.suffix(width))
+        row[TrackColumn.isRepeat.rawValue] = 1
+        rows += row
+        points += Array(points.suffix(IBUG68.count * 2))
+    }
+
+    /// Takes the pictures at the end away in which the face was not seen.
+    mutating func trim() { dropLast(unseen) }
+
+    mutating func dropLast(_ frames: Int) {
+        guard frames > 0 else { return }
+        rows.removeLast(min(rows.count, frames * TrackColumn.allCases.count))
+        points.removeLast(min(points.count, frames * IBUG68.count * 2))
+        unseen = 0
+    }
+
+    func box(at frame: Int) -> [Double] {
+        let start = frame * TrackColumn.allCases.count
+        return rows[start..<(start + 4)].map { (Double($0) * 100).rounded() / 100 }
+    }
+
+    subscript(frame: Int, column: TrackColumn) -> Double {
+        Double(rows[frame * TrackColumn.allCases.count + column.rawValue])
+    }
+
+    /// The middle of eyes and nose: it does not move with the mouth.
+    func centre(at frame: Int) -> Point {
+        let range = 27..<48
+        var sum = Point(0, 0)
+        for index in range {
+            let place = (frame * IBUG68.count + index) * 2
+            sum.x += Double(points[place])
+            sum.y += Double(points[place + 1])
+        }
+        return Point(sum.x / Double(range.count), sum.y / Double(range.count))
+    }
+}

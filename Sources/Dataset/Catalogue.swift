@@ -1,0 +1,133 @@
+import Foundation
+
+/// `dataset.json`: what the dataset holds and what made it. Every stage replaces its own part when
+/// it is done, whole or not at all.
+public struct Catalogue: Codable, Sendable, Equatable {
+    public struct Measurements: Codable, Sendable, Equatable {
+        public var fingerprint: Fingerprint
+        /// Digests of the networks in use, by role.
+        public var networks: [String: String]
+        /// Seconds of work a unit, so that others plan the same units.
+        public var unitSeconds: Double
+
+        enum CodingKeys: String, CodingKey {
+            case fingerprint, networks
+            case unitSeconds = "unit_seconds"
+        }
+
+        public init(fingerprint: Fingerprint, networks: [String: String], unitSeconds: Double) {
+            self.fingerprint = fingerprint
+            self.networks = networks
+            self.unitSeconds = unitSeconds
+        }
+    }
+
+    public struct Column: Codable, Sendable, Equatable {
+        public var fingerprint: Fingerprint
+        public var folder: String
+        /// Files of a clip in it end so: ".mp4".
+        public var suffix: String
+        /// Fingerprints of the columns that it is computed from.
+        public var inputs: [String: String]
+        public var networks: [String: String]
+        /// What readers must know of the members, such as the side of pictures.
+        public var facts: [String: Int]
+    }
+
+    public struct Shard: Codable, Sendable, Equatable {
+        public var name: String
+        public var split: Decision.Split
+        public var clips: Int
+        public var frames: Int
+        public var bytes: Int
+        public var sha256: String
+    }
+
+    public struct Counts: Codable, Sendable, Equatable {
+        public var sources = 0
+        public var candidates = 0
+        public var accepted = 0
+        /// Decisions by the rule that rejected.
+        public var rejected: [String: Int] = [:]
+        public var clips = 0
+        public var frames = 0
+        public var hours = 0.0
+
+        public init() {}
+    }
+
+    public var format = 1
+    public var measurements: Measurements?
+    public var columns: [String: Column] = [:]
+    /// Rules of the selection that could not be applied, because no network measured their value.
+    public var rulesNotApplied: [String] = []
+    public var counts = Counts()
+    public var shards: [Shard] = []
+
+    enum CodingKeys: String, CodingKey {
+        case format, measurements, columns, counts, shards
+        case rulesNotApplied = "rules_not_applied"
+    }
+
+    public init() {}
+
+    public static func read(_ dataset: DatasetDirectory) throws -> Catalogue {
+        guard FileManager.default.fileExists(atPath: dataset.catalogueFile) else {
+            return Catalogue()
+        }
+        return try JSONLines.readDocument(Catalogue.self, from: dataset.catalogueFile)
+    }
+
+    /// Reads, changes and replaces `dataset.json`.
+    public static func update(
+        _ dataset: DatasetDirectory, _ change: (inout Catalogue) throws -> Void
+    ) throws {
+        var catalogue = try read(dataset)
+        try change(&catalogue)
+        try JSONLines.writeDocument(catalogue, to: dataset.catalogueFile)
+    }
+
+    /// The column in use under a name.
+    ///
+    /// - Throws: `DatasetError` `.missing` that names the stage to run.
+    public func column(_ name: String) throws -> Column {
+        if let column = columns[name] { return column }
+        let stage = ["video", "audio"].contains(name) ? "loopy-crop" : "loopy-extract \(name)"
+        throw DatasetError(.missing, "the dataset has no column '\(name)' yet: run \(stage) first")
+    }
+}
+
+extension DatasetDirectory {
+    /// Writes `failures.jsonl` anew from the sources and from every unit's record, in a fixed order.
+    ///
+    /// - Returns: how many there are.
+    @discardableResult
+    public func collectFailures() throws -> [Failure] {
+        let catalogue = try Catalogue.read(self)
+        var failures = try sources().compactMap { source in
+            source.reason.map {
+                Failure(
+                    stage: "ingest", path: source.path, reason: $0, error: source.error ?? "")
+            }
+        }
+        var folders: [String] = []
+        if let measurements = catalogue.measurements {
+            folders.append(measurementsFolder(measurements.fingerprint))
+        }
+        let order = ["video", "audio"]
+        let columns = catalogue.columns.sorted {
+            (order.firstIndex(of: $0.key) ?? 9, $0.key) < (order.firstIndex(of: $1.key) ?? 9, $1.key)
+        }
+        folders += columns.map { path + "/" + $0.value.folder } + [shardsFolder]
+        for folder in folders {
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+            for name in names.sorted() where name.hasSuffix(".json") {
+                let record = try JSONLines.readDocument(
+                    UnitRecord.self, from: folder + "/" + name)
+                failures += record.failures
+            }
+        }
+        try JSONLines.write(failures, to: failuresFile)
+        return failures
+    }
+}

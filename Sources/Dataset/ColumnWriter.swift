@@ -1,0 +1,157 @@
+import Foundation
+
+/// One member of a column, as its extractor makes it.
+public struct ColumnMember: Sendable {
+    public var bytes: [UInt8]
+    /// Frames that it covers.
+    public var frames: Int
+
+    public init(bytes: [UInt8], frames: Int) {
+        self.bytes = bytes
+        self.frames = frames
+    }
+}
+
+/// Builds the units of one column: tar archives whose members are `<key><suffix>`.
+///
+/// Clips of a former selection under the same fingerprint are copied, not made again. A clip that
+/// cannot be made becomes a failure of the unit, and the others stand.
+public final class ColumnWriter {
+    public let name: String
+    public let fingerprint: Fingerprint
+    private let dataset: DatasetDirectory
+    private let suffix: String
+    private let inputs: [String: String]
+    private let networks: [String: String]
+    private let facts: [String: Int]
+    private let units: [WorkUnit]
+    private let store: UnitStore
+    private var formerMembers: [String: (archive: TarReader, frames: Int)]?
+
+    /// - Parameters:
+    ///   - units: all units of the plan, also those that others build.
+    ///   - inputs: fingerprints of the columns that this one is computed from, by name.
+    ///   - networks: digests of the weight files in use, by role.
+    ///   - facts: what readers must know of the members.
+    public init(
+        _ name: String, suffix: String, version: Int, configuration: some Encodable,
+        inputs: [String: String] = [:], networks: [String: String] = [:],
+        facts: [String: Int] = [:], dataset: DatasetDirectory, units: [WorkUnit]
+    ) throws {
+        self.name = name
+        self.suffix = suffix
+        self.inputs = inputs
+        self.networks = networks
+        self.facts = facts
+        self.dataset = dataset
+        self.units = units
+        fingerprint = try Fingerprint(
+            name: name, version: version, configuration: configuration, files: networks,
+            inputs: inputs)
+        store = UnitStore(dataset.columnFolder(name, fingerprint))
+    }
+
+    public func pending() -> [WorkUnit] { store.pending(units) }
+
+    public func isFinished(_ unit: WorkUnit) -> Bool { store.record(unit) != nil }
+
+    /// Makes every clip of a unit and writes its archive. Output that cannot be written stops it;
+    /// whatever else goes wrong concerns one clip.
+    ///
+    /// - Parameters:
+    ///   - skipping: clips not to be tried, with the reason (a worker crashed on them).
+    ///   - make: the member of one clip.
+    public func build(
+        _ unit: WorkUnit, skipping: [String: String] = [:],
+        make: (String) throws -> ColumnMember
+    ) throws {
+        let file = try OutputFile(store.file(unit, ".tar"))
+        let archive = TarWriter(file)
+        var failures: [Failure] = []
+        var finished: [String] = []
+        var frames: [Int] = []
+        for key in unit.items {
+            if let reason = skipping[key] {
+                failures.append(Failure(stage: name, key: key, reason: "crashed", error: reason))
+                continue
+            }
+            do {
+                let member = try former(key) ?? make(key)
+                try archive.add(key + suffix, member.bytes)
+                frames.append(member.frames)
+                finished.append(key)
+            } catch let error as DatasetError where error.code == .output {
+                throw error
+            } catch {
+                failures.append(
+                    Failure(stage: name, key: key, reason: "failed", error: "\(error)"))
+            }
+        }
+        try archive.finish()
+        try store.commit(
+            unit, files: [file], items: finished, frames: frames, failures: failures)
+    }
+
+    /// When every unit is finished: units of former selections go, and the catalogue names this
+    /// column.
+    public func finish() throws {
+        formerMembers = nil
+        store.keepOnly(units)
+        let prefix = dataset.path + "/"
+        let folder = String(store.folder.dropFirst(prefix.count))
+        try Catalogue.update(dataset) { catalogue in
+            catalogue.columns[name] = Catalogue.Column(
+                fingerprint: fingerprint, folder: folder, suffix: suffix, inputs: inputs,
+                networks: networks, facts: facts)
+        }
+    }
+
+    /// The member of a clip that a unit outside the plan holds.
+    private func former(_ key: String) throws -> ColumnMember? {
+        if formerMembers == nil { formerMembers = findFormerMembers() }
+        guard let (archive, frames) = formerMembers?[key] else { return nil }
+        return ColumnMember(bytes: try archive.read(key + suffix), frames: frames)
+    }
+
+    private func findFormerMembers() -> [String: (archive: TarReader, frames: Int)] {
+        var found: [String: (archive: TarReader, frames: Int)] = [:]
+        let planned = Set(units.map(store.stem))
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: store.folder)) ?? []
+        for name in names.sorted() where name.hasSuffix(".json") {
+            let stem = String(name.dropLast(".json".count))
+            let path = store.folder + "/" + stem
+            guard !planned.contains(stem), let archive = try? TarReader(path + ".tar"),
+                let record = try? JSONLines.readDocument(UnitRecord.self, from: path + ".json")
+            else { continue }
+            for (key, frames) in zip(record.items, record.frames) {
+                found[key] = (archive, frames)
+            }
+        }
+        return found
+    }
+}
+
+/// Reads a finished column, unit by unit.
+public struct ColumnReader: Sendable {
+    public let column: Catalogue.Column
+    private let store: UnitStore
+
+    public init(_ name: String, in dataset: DatasetDirectory, catalogue: Catalogue) throws {
+        column = try catalogue.column(name)
+        store = UnitStore(dataset.path + "/" + column.folder)
+    }
+
+    public func archive(_ unit: WorkUnit) throws -> TarReader {
+        try TarReader(store.file(unit, ".tar"))
+    }
+
+    public func record(_ unit: WorkUnit) throws -> UnitRecord {
+        guard let record = store.record(unit) else {
+            throw DatasetError(
+                .missing, "\(store.file(unit, ".tar")) is not finished: run its stage again")
+        }
+        return record
+    }
+
+    public func memberName(_ key: String) -> String { key + column.suffix }
+}

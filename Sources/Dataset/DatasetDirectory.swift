@@ -1,0 +1,30 @@
+import Foundation
+
+/// Where everything lies in a dataset directory, and the files that hold one list each.
+public struct DatasetDirectory: Sendable {
+    public let path: String
+
+    public init(_ path: String) { self.path = path }
+
+    public var sourcesFile: String { path + "/sources.jsonl" }
+    public var selectionFile: String { path + "/selection.jsonl" }
+    public var failuresFile: String { path + "/failures.jsonl" }
+    public var catalogueFile: String { path + "/dataset.json" }
+    public var shardsFolder: String { path + "/shards" }
+
+    public func measurementsFolder(_ fingerprint: Fingerprint) -> String {
+        path + "/measurements-" + fingerprint.short
+    }
+
+    public func columnFolder(_ column: String, _ fingerprint: Fingerprint) -> String {
+        path + "/columns/" + column + "-" + fingerprint.short
+    }
+
+    public func sources() throws -> [Source] {
+        try JSONLines.read(Source.self, from: sourcesFile)
+    }
+
+    public func selection() throws -> [Decision] {
+        try JSONLines.read(Decision.self, from: selectionFile)
+    }
+}

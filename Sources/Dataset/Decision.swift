@@ -1,0 +1,67 @@
+import Media
+
+/// A line of `selection.jsonl`: what became of a candidate, of one clip of it, or of a source
+/// without candidates.
+public struct Decision: Codable, Sendable, Equatable {
+    public enum Verdict: String, Codable, Sendable { case accept, reject }
+    public enum Split: String, Codable, Sendable, CaseIterable { case train, val, test }
+
+    /// Digest and path of the source.
+    public var source: String
+    public var path: String
+    /// Seconds from the source's first picture; multiples of 1/25.
+    public var start: Double
+    public var end: Double
+    /// The candidate's face number; nil for a source without candidates.
+    public var face: Int?
+    public var decision: Verdict
+    /// The rule that rejected, the value it saw and the limit it has.
+    public var rule: String?
+    public var value: Double?
+    public var limit: Double?
+    /// Rules that could not be applied, because what they look at was not measured.
+    public var notApplied: [String]?
+    /// For sources that could not be read: why.
+    public var error: String?
+
+    // For accepted clips:
+
+    /// 16 hex digits of SHA-256 over source digest, span and crop.
+    public var key: String?
+    public var crop: CropSquare?
+    /// Frames by which the sound is delayed to fit the lips; nil when that was not measured.
+    public var audioDelay: Int?
+    /// Name of the work unit of every column, and of the packed shard.
+    public var shard: String?
+    public var split: Split?
+    /// What was measured of the candidate.
+    public var metrics: Metrics?
+
+    public init(source: String, path: String, start: Int, end: Int, decision: Verdict) {
+        self.source = source
+        self.path = path
+        self.start = Double(start) / Double(Grid.framesPerSecond)
+        self.end = Double(end) / Double(Grid.framesPerSecond)
+        self.decision = decision
+    }
+
+    /// The span on the grid.
+    public var frames: Range<Int> {
+        let rate = Double(Grid.framesPerSecond)
+        return Int((start * rate).rounded())..<Int((end * rate).rounded())
+    }
+
+    /// What a clip is known by.
+    public static func key(source: String, frames: Range<Int>, crop: CropSquare) -> String {
+        let text =
+            "\(source) \(frames.lowerBound) \(frames.upperBound) \(crop.x) \(crop.y) \(crop.side)"
+        return String(Digest.of(text).prefix(16))
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case source, path, start, end, face, decision, rule, value, limit, error, key, crop, shard
+        case split, metrics
+        case notApplied = "not_applied"
+        case audioDelay = "audio_delay"
+    }
+}

@@ -1,0 +1,94 @@
+import Crypto
+import Foundation
+
+/// A file that appears whole or not at all: bytes go to a temporary name beside the final one and
+/// are hashed on the way; `commit` syncs and renames. Never committed, it is removed.
+public final class OutputFile {
+    public let path: String
+    public private(set) var byteCount = 0
+    private let temporaryPath: String
+    private var descriptor: Int32
+    private var buffer: [UInt8] = []
+    private var hash = SHA256()
+    private static let bufferSize = 1 << 18
+    private static let marker = ".partial-"
+
+    public init(_ path: String) throws {
+        self.path = path
+        temporaryPath = path + OutputFile.marker + String(getpid())
+        let folder = (path as NSString).deletingLastPathComponent
+        try OutputFile.makeFolder(folder)
+        descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else { throw DatasetError.system(.output, "creating it", path) }
+        buffer.reserveCapacity(OutputFile.bufferSize)
+    }
+
+    deinit {
+        guard descriptor >= 0 else { return }
+        close(descriptor)
+        unlink(temporaryPath)
+    }
+
+    public static func makeFolder(_ folder: String) throws {
+        guard !folder.isEmpty else { return }
+        do {
+            try FileManager.default.createDirectory(
+                atPath: folder, withIntermediateDirectories: true)
+        } catch {
+            throw DatasetError(.output, "\(folder): cannot be made (\(error.localizedDescription))")
+        }
+    }
+
+    public func write(_ bytes: some Collection<UInt8>) throws {
+        buffer.append(contentsOf: bytes)
+        byteCount += bytes.count
+        if buffer.count >= OutputFile.bufferSize { try flush() }
+    }
+
+    private func flush() throws {
+        hash.update(data: buffer)
+        try buffer.withUnsafeBytes { bytes in
+            var written = 0
+            while written < bytes.count {
+                let count = Foundation.write(
+                    descriptor, bytes.baseAddress! + written, bytes.count - written)
+                if count < 0 && errno == EINTR { continue }
+                guard count > 0 else { throw DatasetError.system(.output, "writing", path) }
+                written += count
+            }
+        }
+        buffer.removeAll(keepingCapacity: true)
+    }
+
+    /// Syncs, gives the file its name, and returns the SHA-256 of its bytes in hex.
+    @discardableResult
+    public func commit() throws -> String {
+        try flush()
+        guard fsync(descriptor) == 0 else { throw DatasetError.system(.output, "syncing", path) }
+        close(descriptor)
+        descriptor = -1
+        guard rename(temporaryPath, path) == 0 else {
+            throw DatasetError.system(.output, "renaming", path)
+        }
+        return hash.finalize().hex
+    }
+
+    /// A whole file at once.
+    @discardableResult
+    public static func write(_ bytes: some Collection<UInt8>, to path: String) throws -> String {
+        let file = try OutputFile(path)
+        try file.write(bytes)
+        return try file.commit()
+    }
+
+    /// Removes what processes that are gone have left half-written in a folder.
+    public static func removeAbandoned(in folder: String) {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        for name in names {
+            guard let range = name.range(of: marker), let process = Int32(name[range.upperBound...])
+            else { continue }
+            if process == getpid() || kill(process, 0) == 0 { continue }
+            unlink(folder + "/" + name)
+        }
+    }
+}

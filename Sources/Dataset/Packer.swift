@@ -1,0 +1,152 @@
+import Foundation
+import Media
+
+/// Settings of `loopy-pack`.
+public struct PackSettings: Codable, Sendable {
+    /// The columns to pack, in the order in which a clip's members stand in the shard.
+    public var columns = ["video", "audio", "keypoints", "motion"]
+
+    public init() {}
+}
+
+/// Packs columns into WebDataset shards: all members of a clip side by side, then the next clip.
+///
+/// A clip that a column could not make is left out; its failure stands with that column. The
+/// invariant `frames = samples/640 = T(keypoints) = T(motion) + 11` is the columns' to keep; here
+/// their frame counts are compared, and a clip in which they differ is a failure.
+public final class Packer: UnitStage {
+    private let dataset: DatasetDirectory
+    private let settings: PackSettings
+    private let plan: ClipPlan
+    private let readers: [ColumnReader]
+    private let store: UnitStore
+    public let units: [WorkUnit]
+
+    /// - Throws: `DatasetError` when a column is missing or not finished.
+    public init(_ dataset: DatasetDirectory, settings: PackSettings) throws {
+        self.dataset = dataset
+        self.settings = settings
+        let catalogue = try Catalogue.read(dataset)
+        let plan = ClipPlan(try dataset.selection())
+        let readers = try settings.columns.map {
+            try ColumnReader($0, in: dataset, catalogue: catalogue)
+        }
+        self.plan = plan
+        self.readers = readers
+        store = UnitStore(dataset.shardsFolder, namesCarryRecipe: false)
+        let columns = readers.map { $0.column.fingerprint.digest + $0.column.suffix }
+        units = try plan.units.map { unit in
+            let facts = try unit.items.map {
+                String(decoding: try JSONLines.line(plan.clips[$0]), as: UTF8.self)
+            }
+            let recipe = Digest.of((columns + facts).joined(separator: "\n"))
+            return WorkUnit(name: unit.name, items: unit.items, recipe: recipe)
+        }
+    }
+
+    public func pending() -> [WorkUnit] { store.pending(units) }
+
+    /// Writes one shard.
+    public func build(
+        _ unit: WorkUnit, skipping: [String: String], onItem: (String) -> Void
+    ) throws {
+        let columnUnit = WorkUnit(name: unit.name, items: unit.items)
+        let archives = try readers.map { try $0.archive(columnUnit) }
+        let records = try readers.map { reader in
+            let record = try reader.record(columnUnit)
+            return Dictionary(uniqueKeysWithValues: zip(record.items, record.frames))
+        }
+        let file = try OutputFile(store.file(unit, ".tar"))
+        let shard = TarWriter(file)
+        var packed: [String] = [], frames: [Int] = [], failures: [Failure] = []
+        for key in unit.items {
+            onItem(key)
+            if let reason = skipping[key] {
+                failures.append(Failure(stage: "pack", key: key, reason: "crashed", error: reason))
+                continue
+            }
+            let counts = records.compactMap { $0[key] }
+            guard counts.count == readers.count else { continue }
+            guard Set(counts).count == 1, let decision = plan.clips[key] else {
+                let lengths = zip(settings.columns, counts).map { "\($0) \($1)" }
+                failures.append(
+                    Failure(
+                        stage: "pack", path: plan.clips[key]?.path, key: key,
+                        reason: "lengths differ",
+                        error: "frames by column: \(lengths.joined(separator: ", "))"))
+                continue
+            }
+            for (index, reader) in readers.enumerated() {
+                let bytes = try archives[index].read(reader.memberName(key))
+                try shard.add("\(key)\(suffix(settings.columns[index], reader))", bytes)
+            }
+            let facts = ClipFacts(
+                key: key, frames: counts[0], framesPerSecond: Grid.framesPerSecond,
+                sampleRate: Grid.sampleRate, decision: decision)
+            try shard.add(key + ".json", JSONLines.line(facts))
+            packed.append(key)
+            frames.append(counts[0])
+        }
+        try shard.finish()
+        try store.commit(unit, files: [file], items: packed, frames: frames, failures: failures)
+    }
+
+    /// Arrays carry the column's name (`.motion.npy`); media are told apart by their type.
+    private func suffix(_ column: String, _ reader: ColumnReader) -> String {
+        reader.column.suffix == ".npy" ? ".\(column).npy" : reader.column.suffix
+    }
+
+    /// When every shard is finished: former shards go, and the catalogue lists the new ones.
+    public func finish() throws -> [Failure] {
+        store.keepOnly(units)
+        try Catalogue.update(dataset) { catalogue in
+            catalogue.shards = units.compactMap { unit in
+                guard let record = store.record(unit), let file = record.files.first,
+                    let split = Decision.Split(rawValue: String(unit.name.prefix { $0 != "-" }))
+                else { return nil }
+                return Catalogue.Shard(
+                    name: file.name, split: split, clips: record.items.count,
+                    frames: record.frames.reduce(0, +), bytes: file.bytes, sha256: file.sha256)
+            }
+            catalogue.counts.clips = catalogue.shards.reduce(0) { $0 + $1.clips }
+            catalogue.counts.frames = catalogue.shards.reduce(0) { $0 + $1.frames }
+            let seconds = Double(catalogue.counts.frames) / Double(Grid.framesPerSecond)
+            catalogue.counts.hours = (seconds / 3600 * 1e6).rounded() / 1e6
+        }
+        return try dataset.collectFailures().filter { $0.stage == "pack" }
+    }
+}
+
+/// `<key>.json` of a shard: where the clip comes from and what was measured of it.
+private struct ClipFacts: Encodable {
+    let key: String
+    let frames: Int
+    let framesPerSecond: Int
+    let sampleRate: Int
+    let source: String
+    /// Name of the source's file.
+    let file: String
+    let start: Double
+    let end: Double
+    let crop: CropSquare?
+    let metrics: Metrics?
+
+    enum CodingKeys: String, CodingKey {
+        case key, frames, source, file, start, end, crop, metrics
+        case framesPerSecond = "frames_per_second"
+        case sampleRate = "sample_rate"
+    }
+
+    init(key: String, frames: Int, framesPerSecond: Int, sampleRate: Int, decision: Decision) {
+        self.key = key
+        self.frames = frames
+        self.framesPerSecond = framesPerSecond
+        self.sampleRate = sampleRate
+        source = decision.source
+        file = (decision.path as NSString).lastPathComponent
+        start = decision.start
+        end = decision.end
+        crop = decision.crop
+        metrics = decision.metrics
+    }
+}

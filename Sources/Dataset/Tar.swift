@@ -1,0 +1,137 @@
+import Foundation
+
+/// Writes members one after another in POSIX ustar form: fixed owner, mode and date, so that the
+/// same members give the same bytes.
+public struct TarWriter {
+    private let file: OutputFile
+
+    public init(_ file: OutputFile) { self.file = file }
+
+    /// - Parameter name: at most 100 bytes; Loopy's names are keys and short suffixes.
+    public func add(_ name: String, _ bytes: some Collection<UInt8>) throws {
+        let nameBytes = Array(name.utf8)
+        precondition(nameBytes.count <= 100, "a tar member's name is longer than 100 bytes")
+        var header = [UInt8](repeating: 0, count: 512)
+        func put(_ text: String, at offset: Int) {
+            header.replaceSubrange(offset..<(offset + text.utf8.count), with: text.utf8)
+        }
+        header.replaceSubrange(0..<nameBytes.count, with: nameBytes)
+        put("0000644", at: 100)
+        put("0000000", at: 108)
+        put("0000000", at: 116)
+        put(octal(bytes.count, digits: 11), at: 124)
+        put(octal(0, digits: 11), at: 136)
+        put("        ", at: 148)
+        put("0", at: 156)
+        put("ustar", at: 257)
+        put("00", at: 263)
+        let sum = header.reduce(0) { $0 + Int($1) }
+        put(octal(sum, digits: 6), at: 148)
+        header[154] = 0
+        try file.write(header)
+        try file.write(bytes)
+        try file.write([UInt8](repeating: 0, count: (512 - bytes.count % 512) % 512))
+    }
+
+    /// The two empty blocks that end an archive. Call once, before committing the file.
+    public func finish() throws { try file.write([UInt8](repeating: 0, count: 1024)) }
+
+    private func octal(_ value: Int, digits: Int) -> String {
+        let text = String(value, radix: 8)
+        precondition(text.count <= digits, "a tar member is too large")
+        return String(repeating: "0", count: digits - text.count) + text
+    }
+}
+
+/// Finds and reads members of an archive without reading the rest of it.
+public final class TarReader {
+    public struct Member: Sendable {
+        public let name: String
+        public let offset: Int
+        public let size: Int
+
+        public var bytes: Range<Int> { offset..<(offset + size) }
+    }
+
+    public let path: String
+    /// In the order of the archive.
+    public let members: [Member]
+    private let descriptor: Int32
+    private let places: [String: Int]
+
+    /// Reads the headers.
+    ///
+    /// - Throws: `DatasetError` `.missing` or `.malformed` with the place of the first bad header.
+    public init(_ path: String) throws {
+        self.path = path
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw DatasetError.system(.missing, "opening it", path) }
+        var members: [Member] = []
+        var offset = 0
+        var header = [UInt8](repeating: 0, count: 512)
+        while true {
+            let count = header.withUnsafeMutableBytes {
+                pread(descriptor, $0.baseAddress, 512, off_t(offset))
+            }
+            if count == 512, header.allSatisfy({ $0 == 0 }) { break }
+            guard count == 512, TarReader.sumIsRight(header) else {
+                close(descriptor)
+                throw DatasetError(
+                    .malformed, "\(path): no tar header at byte \(offset): cut short or damaged")
+            }
+            let name = TarReader.text(header[0..<100])
+            let size = Int(TarReader.text(header[124..<136]), radix: 8) ?? 0
+            members.append(Member(name: name, offset: offset + 512, size: size))
+            offset += 512 + (size + 511) / 512 * 512
+        }
+        self.descriptor = descriptor
+        self.members = members
+        places = Dictionary(
+            members.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    deinit { close(descriptor) }
+
+    public func contains(_ name: String) -> Bool { places[name] != nil }
+
+    /// Where a member's bytes are.
+    ///
+    /// - Throws: `DatasetError` `.missing` when the archive has no such member.
+    public func member(_ name: String) throws -> Member {
+        guard let place = places[name] else {
+            throw DatasetError(.missing, "\(path): holds no \(name)")
+        }
+        return members[place]
+    }
+
+    /// The bytes of one member.
+    ///
+    /// - Throws: `DatasetError` `.missing` when the archive has no such member.
+    public func read(_ name: String) throws -> [UInt8] {
+        let member = try member(name)
+        return try [UInt8](unsafeUninitializedCapacity: member.size) { buffer, filled in
+            while filled < member.size {
+                let count = pread(
+                    descriptor, buffer.baseAddress! + filled, member.size - filled,
+                    off_t(member.offset + filled))
+                if count < 0 && errno == EINTR { continue }
+                guard count > 0 else {
+                    throw DatasetError(.malformed, "\(path): ends inside \(name)")
+                }
+                filled += count
+            }
+        }
+    }
+
+    private static func text(_ bytes: ArraySlice<UInt8>) -> String {
+        String(decoding: bytes.prefix { $0 != 0 && $0 != 0x20 }, as: UTF8.self)
+    }
+
+    private static func sumIsRight(_ header: [UInt8]) -> Bool {
+        guard let stated = Int(text(header[148..<156]), radix: 8) else { return false }
+        let sum = header.enumerated().reduce(0) {
+            $0 + ((148..<156).contains($1.offset) ? 32 : Int($1.element))
+        }
+        return sum == stated
+    }
+}

@@ -1,0 +1,104 @@
+import Foundation
+
+/// A piece of a stage's work that is independent of every other: finished or absent.
+public struct WorkUnit: Sendable, Equatable {
+    /// "00000", or "train-00000".
+    public let name: String
+    /// Digest over what the unit is made from (its spans, its clips' keys): the same unit name with
+    /// another recipe is other work.
+    public let recipe: String
+    /// What the unit holds, in order: names of spans, or keys of clips.
+    public let items: [String]
+
+    public init(name: String, items: [String], recipe: String? = nil) {
+        self.name = name
+        self.items = items
+        self.recipe = recipe ?? Digest.of(items.joined(separator: "\n"))
+    }
+}
+
+/// What stands beside a finished unit's files, and makes them finished.
+public struct UnitRecord: Codable, Sendable, Equatable {
+    public struct File: Codable, Sendable, Equatable {
+        public var name: String
+        public var bytes: Int
+        public var sha256: String
+    }
+
+    public var unit: String
+    public var recipe: String
+    public var files: [File]
+    /// What the unit holds, in order, and the frames of each.
+    public var items: [String]
+    public var frames: [Int]
+    public var failures: [Failure]
+}
+
+/// The folder of a stage's units: which are finished, and how one becomes so.
+///
+/// A unit's files are named for it and, in folders that keep units of former selections until all
+/// new ones are finished, for its recipe too. The record is written last.
+public struct UnitStore: Sendable {
+    public let folder: String
+    private let namesCarryRecipe: Bool
+
+    public init(_ folder: String, namesCarryRecipe: Bool = true) {
+        self.folder = folder
+        self.namesCarryRecipe = namesCarryRecipe
+    }
+
+    public func stem(_ unit: WorkUnit) -> String {
+        namesCarryRecipe ? "\(unit.name)-\(unit.recipe.prefix(8))" : unit.name
+    }
+
+    public func file(_ unit: WorkUnit, _ suffix: String) -> String {
+        folder + "/" + stem(unit) + suffix
+    }
+
+    /// The record of a finished unit; nil when it is not finished, or was made by another recipe.
+    public func record(_ unit: WorkUnit) -> UnitRecord? {
+        guard
+            let record = try? JSONLines.readDocument(
+                UnitRecord.self, from: file(unit, ".json")),
+            record.recipe == unit.recipe,
+            record.files.allSatisfy({ fileSize(folder + "/" + $0.name) == $0.bytes })
+        else { return nil }
+        return record
+    }
+
+    public func pending(_ units: [WorkUnit]) -> [WorkUnit] {
+        units.filter { record($0) == nil }
+    }
+
+    /// Gives the unit's files their names, then writes the record.
+    public func commit(
+        _ unit: WorkUnit, files: [OutputFile], items: [String], frames: [Int], failures: [Failure]
+    ) throws {
+        let entries = try files.map { file in
+            let digest = try file.commit()
+            let name = (file.path as NSString).lastPathComponent
+            return UnitRecord.File(name: name, bytes: file.byteCount, sha256: digest)
+        }
+        let record = UnitRecord(
+            unit: unit.name, recipe: unit.recipe, files: entries, items: items, frames: frames,
+            failures: failures)
+        try JSONLines.writeDocument(record, to: file(unit, ".json"))
+    }
+
+    /// Removes the units that are not in the plan, and what killed processes left half-written.
+    /// Call when every unit of the plan is finished.
+    public func keepOnly(_ units: [WorkUnit]) {
+        OutputFile.removeAbandoned(in: folder)
+        let planned = Set(units.map(stem))
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        for name in names where !name.contains(".partial-") {
+            let stem = name.prefix { $0 != "." }
+            if !planned.contains(String(stem)) { unlink(folder + "/" + name) }
+        }
+    }
+
+    private func fileSize(_ path: String) -> Int? {
+        var information = stat()
+        return stat(path, &information) == 0 ? Int(information.st_size) : nil
+    }
+}

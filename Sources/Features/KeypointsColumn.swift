@@ -1,0 +1,98 @@
+import Dataset
+import Foundation
+import Media
+import Perception
+
+/// Settings of the column `keypoints`.
+public struct KeypointsSettings: Codable, Sendable {
+    /// FaceMesh's file, or "embedded".
+    public var landmarks = "embedded"
+    /// The face detector's file, or "embedded": BlazeFace, short range (a crop shows a near face).
+    public var detector = "embedded"
+
+    public init() {}
+}
+
+/// The column `keypoints`: the 68 iBUG points of every frame of a clip, measured on the clip itself.
+///
+/// A frame in which the face is not seen gets points interpolated between its neighbours, with
+/// confidence 0.
+final class KeypointsExtractor {
+    private let detector: BlazeFace
+    private let network: FaceMesh
+    static let version = 1
+    private static let minimumPresence = 0.5
+
+    static func networks(_ settings: KeypointsSettings) -> [String: String] {
+        [
+            "detector": EmbeddedNetwork.blazeFaceShortRange.path(or: settings.detector),
+            "landmarks": EmbeddedNetwork.faceMesh.path(or: settings.landmarks),
+        ]
+    }
+
+    init(_ settings: KeypointsSettings) throws {
+        let files = Self.networks(settings)
+        detector = try BlazeFace(.short, path: files["detector"])
+        network = try FaceMesh(path: files["landmarks"])
+    }
+
+    /// - Returns: float32 `[T, 68, 3]`: x and y in pixels of the crop, confidence.
+    /// - Throws: when the clip cannot be decoded or shows no face at all.
+    func extract(_ reader: sending VideoReader) throws -> NumPyArray {
+        let pictures = FramePrefetcher(reader)
+        defer { pictures.cancel() }
+        var frames: [[Float]?] = []
+        var region: FaceRegion?
+        while let picture = try pictures.next() {
+            let found = try landmarks(in: picture.frame, near: region)
+            region = found?.region
+            frames.append(
+                found.map { found in
+                    zip(found.points, found.confidences).flatMap {
+                        [Float($0.x), Float($0.y), $1]
+                    }
+                })
+        }
+        let values = try Self.filled(frames)
+        return NumPyArray(shape: [frames.count, IBUG68.count, 3], values: values)
+    }
+
+    /// Where the last frame's face was, else wherever the detector finds the largest.
+    private func landmarks(in frame: VideoFrame, near: FaceRegion?) throws -> FaceLandmarks? {
+        if let near {
+            let followed = try network.landmarks(in: frame, region: near)
+            if followed.presence >= Self.minimumPresence { return followed }
+        }
+        let faces = try detector.detect(in: frame)
+        guard let largest = faces.max(by: { $0.box.area < $1.box.area }) else { return nil }
+        let rough = try network.landmarks(in: frame, region: network.region(for: largest))
+        let fine = try network.landmarks(in: frame, region: rough.region)
+        return fine.presence >= Self.minimumPresence ? fine : nil
+    }
+
+    /// Linear between the frames seen; constant before the first and after the last.
+    static func filled(_ frames: [[Float]?]) throws -> [Float] {
+        let seen = frames.indices.filter { frames[$0] != nil }
+        guard !seen.isEmpty else {
+            throw DatasetError(.malformed, "no face is seen in any of its \(frames.count) frames")
+        }
+        var values: [Float] = []
+        values.reserveCapacity(frames.count * IBUG68.count * 3)
+        var next = 0
+        for (index, frame) in frames.enumerated() {
+            if let frame {
+                values += frame
+                continue
+            }
+            while next < seen.count, seen[next] < index { next += 1 }
+            let after = seen[min(next, seen.count - 1)], before = seen[max(next - 1, 0)]
+            let weight = after == before ? 0 : Float(index - before) / Float(after - before)
+            let (a, b) = (frames[before]!, frames[after]!)  // indices of frames that are seen
+            for place in a.indices {
+                let isConfidence = place % 3 == 2
+                values.append(isConfidence ? 0 : a[place] + (b[place] - a[place]) * weight)
+            }
+        }
+        return values
+    }
+}

@@ -1,0 +1,162 @@
+import CFFmpeg
+
+/// How the pictures of a clip are encoded.
+public struct VideoEncoding: Codable, Sendable, Equatable {
+    /// Side of the square output, in pixels.
+    public var size = 512
+    /// x264's constant rate factor: lower is better and larger.
+    public var crf = 17
+    public var preset = "fast"
+    /// Pictures from one key frame to the next: training reads windows, so it is short.
+    public var keyframeInterval = 25
+    /// x264's bytes depend on its number of threads, so it is a setting and not the machine's.
+    public var threads = 2
+
+    public init() {}
+}
+
+/// A square of the upright picture, in its pixels; it may reach outside the picture.
+public struct CropSquare: Codable, Sendable, Equatable {
+    public var x: Int
+    public var y: Int
+    public var side: Int
+
+    public init(x: Int, y: Int, side: Int) {
+        (self.x, self.y, self.side) = (x, y, side)
+    }
+}
+
+/// Cuts one fixed square out of upright pictures, scales it (Lanczos) and encodes H.264 in MP4,
+/// exactly one picture for each one added, at 25 fps. What lies outside the picture is black.
+public final class ClipEncoder {
+    private let crop: CropSquare
+    private let encoding: VideoEncoding
+    private let encoder: StreamEncoder
+    private var graph: FilterGraph?
+    private var graphOrientation: Orientation?
+    private var last: UnsafeMutablePointer<AVFrame>?
+    private var lastSource: VideoFrame?
+    public private(set) var frameCount = 0
+
+    public init(crop: CropSquare, encoding: VideoEncoding) throws {
+        self.crop = crop
+        self.encoding = encoding
+        encoder = try StreamEncoder(format: "mp4", codec: "libx264") { context in
+            context.pointee.width = Int32(encoding.size)
+            context.pointee.height = Int32(encoding.size)
+            context.pointee.pix_fmt = AV_PIX_FMT_YUV420P
+            context.pointee.time_base = Grid.timeBase
+            context.pointee.framerate = Grid.timeBase.inverted
+            context.pointee.gop_size = Int32(encoding.keyframeInterval)
+            // Pictures in decoding order: no reader needs an edit list to find picture n.
+            context.pointee.max_b_frames = 0
+            context.pointee.thread_count = Int32(encoding.threads)
+            context.pointee.colorspace = AVCOL_SPC_BT709
+            context.pointee.color_primaries = AVCOL_PRI_BT709
+            context.pointee.color_trc = AVCOL_TRC_BT709
+            context.pointee.color_range = AVCOL_RANGE_MPEG
+            try check(
+                av_opt_set(context.pointee.priv_data, "preset", encoding.preset, 0), .processing,
+                "x264 has no preset '\(encoding.preset)'")
+            av_opt_set(context.pointee.priv_data, "crf", String(encoding.crf), 0)
+        }
+    }
+
+    deinit { if let last { free(last) } }
+
+    public func add(_ picture: VideoFrame) throws {
+        if picture !== lastSource {
+            if let last { free(last) }
+            last = try filtered(picture)
+            lastSource = picture
+        }
+        guard let last else { return }
+        last.pointee.pts = Int64(frameCount)
+        last.pointee.pict_type = AV_PICTURE_TYPE_NONE
+        try encoder.encode(last)
+        frameCount += 1
+    }
+
+    /// The MP4 file. Call once, after the last picture.
+    public func finish() throws -> [UInt8] { try encoder.finish() }
+
+    private func filtered(_ picture: VideoFrame) throws -> UnsafeMutablePointer<AVFrame> {
+        let frame = picture.frame
+        if graph?.accepts(frame.pointee) != true || graphOrientation != picture.orientation {
+            graph = try FilterGraph(
+                filters(for: picture), like: frame.pointee, timeBase: Grid.timeBase,
+                threads: encoding.threads)
+            graphOrientation = picture.orientation
+        }
+        let pts = frame.pointee.pts
+        frame.pointee.pts = Int64(frameCount)
+        defer { frame.pointee.pts = pts }
+        var ready = try graph!.push(frame)  // made above where it was missing
+        guard let first = ready.first else {
+            throw MediaError(.processing, "the crop filters gave no picture")
+        }
+        for extra in ready.dropFirst() { free(extra) }
+        ready = []
+        return first
+    }
+
+    /// Crop in the coded picture, scale, then turn the small result upright and pad it.
+    private func filters(for picture: VideoFrame) throws -> String {
+        let orientation = picture.orientation
+        let left = max(0, crop.x), right = min(picture.width, crop.x + crop.side)
+        let top = max(0, crop.y), bottom = min(picture.height, crop.y + crop.side)
+        guard left < right, top < bottom else {
+            throw MediaError(.processing, "the crop lies outside the picture")
+        }
+        let a = orientation.uprightToCoded(Double(left), Double(top))
+        let b = orientation.uprightToCoded(Double(right), Double(bottom))
+        let x = Int(min(a.x, b.x).rounded()), y = Int(min(a.y, b.y).rounded())
+        let width = Int(abs(a.x - b.x).rounded()), height = Int(abs(a.y - b.y).rounded())
+
+        // The part inside the picture, in output pixels, on the chroma grid.
+        let scale = Double(encoding.size) / Double(crop.side)
+        func even(_ value: Double) -> Int { Int((value / 2).rounded()) * 2 }
+        let insideX = even(Double(left - crop.x) * scale)
+        let insideY = even(Double(top - crop.y) * scale)
+        let insideWidth = min(even(Double(right - left) * scale), encoding.size - insideX)
+        let insideHeight = min(even(Double(bottom - top) * scale), encoding.size - insideY)
+        let turned = orientation.uprightToCoded.xy != 0
+        let (scaledWidth, scaledHeight) =
+            turned ? (insideHeight, insideWidth) : (insideWidth, insideHeight)
+
+        var chain = ["crop=\(width):\(height):\(x):\(y):exact=1"]
+        if picture.isHighDynamicRange, avfilter_get_by_name("zscale") != nil {
+            chain += [
+                "zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt709",
+                "tonemap=mobius:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p",
+                "scale=\(scaledWidth):\(scaledHeight):flags=lanczos+accurate_rnd",
+            ]
+        } else {
+            let flags = "lanczos+accurate_rnd+full_chroma_int"
+            chain.append(
+                "scale=\(scaledWidth):\(scaledHeight):flags=\(flags)"
+                    + ":in_color_matrix=\(picture.colourMatrixName):out_color_matrix=bt709"
+                    + ":out_range=tv")
+        }
+        chain.append("format=yuv420p")
+        if !orientation.uprightFilters.isEmpty { chain.append(orientation.uprightFilters) }
+        if insideWidth != encoding.size || insideHeight != encoding.size {
+            chain.append("pad=\(encoding.size):\(encoding.size):\(insideX):\(insideY):black")
+        }
+        chain.append("setsar=1")
+        return chain.joined(separator: ",")
+    }
+}
+
+extension VideoFrame {
+    /// The matrix that the pictures were coded with, as swscale names it; pictures that do not say
+    /// are taken as players take them, by their height.
+    var colourMatrixName: String {
+        switch frame.pointee.colorspace {
+        case AVCOL_SPC_BT709: "bt709"
+        case AVCOL_SPC_BT2020_NCL, AVCOL_SPC_BT2020_CL: "bt2020"
+        case AVCOL_SPC_UNSPECIFIED where frame.pointee.height >= 720: "bt709"
+        default: "bt601"
+        }
+    }
+}

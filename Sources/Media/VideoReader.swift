@@ -1,0 +1,277 @@
+import CFFmpeg
+
+/// A picture and where it stands on the 25 fps grid.
+public struct GridFrame: Sendable {
+    /// Grid index: the picture is shown at `index / 25` seconds after the source's first picture.
+    public let index: Int
+    public let frame: VideoFrame
+    /// True when the source has no new picture here and the one before is shown again.
+    public let isRepeat: Bool
+}
+
+/// Decodes one video file into upright pictures on an exact 25 fps grid.
+///
+/// Rotation and pixel aspect are answered by each frame's `Orientation`, interlaced pictures are
+/// deinterlaced, missing and backward timestamps are repaired, and picture n is the one that
+/// FFmpeg's `fps=25` filter would choose. Belongs to one thread at a time.
+public final class VideoReader {
+    /// The source's time line; index 0 of the grid is its first picture.
+    public private(set) var clock: VideoClock
+    private var container: Container
+    private var decoder: Decoder
+    private let streamIndex: Int
+    private let threads: Int
+    private let range: Range<Int>
+
+    private let packet: UnsafeMutablePointer<AVPacket>
+    private var packetsEnded = false
+    private var deinterlacer: FilterGraph?
+    private var deinterlaced: [UnsafeMutablePointer<AVFrame>] = []
+    private var repair: TimestampRepair
+    private let nominalDuration: Int64
+
+    /// The picture being shown and the one after it, with the grid indices at which they take effect.
+    private var current: (frame: VideoFrame, index: Int)?
+    private var following: (frame: VideoFrame, index: Int)?
+    private var nextIndex: Int
+    private var shownIndex: Int?
+    /// Where the picture decoded last ceases to be shown, and, once known, where the source ends.
+    private var lastPictureEnd = 0
+    private var endIndex: Int?
+
+    /// - Parameters:
+    ///   - bytes: the part of the file to read, where the video is a member of an archive.
+    ///   - clock: the source's time line as an earlier reader found it; nil finds it by decoding
+    ///     the first picture.
+    ///   - range: grid indices wanted; reading ends early where the source does.
+    ///   - threads: decoding threads; 0 for one a processor.
+    /// - Throws: `MediaError` when the file cannot be opened, has no video, or gives no picture.
+    public init(
+        path: String, bytes: Range<Int>? = nil, clock: VideoClock? = nil,
+        range: Range<Int> = 0..<Int.max, threads: Int = 0, limits: MediaLimits = MediaLimits()
+    ) throws {
+        (container, decoder, streamIndex) = try VideoReader.open(path, bytes, threads, limits)
+        self.threads = threads
+        self.range = range
+        nextIndex = range.lowerBound
+
+        let stream = container.stream(streamIndex)
+        let timeBase = stream.pointee.time_base
+        var rate = stream.pointee.avg_frame_rate
+        if rate.num <= 0 || rate.den <= 0 { rate = Grid.timeBase.inverted }
+        nominalDuration = max(1, av_rescale_q(1, rate.inverted, timeBase))
+        repair = TimestampRepair(nominalDuration: nominalDuration)
+        self.clock =
+            clock ?? VideoClock(start: 0, numerator: timeBase.num, denominator: timeBase.den)
+        guard let allocated = av_packet_alloc() else {
+            throw MediaError(.processing, "out of memory for a packet", path: path)
+        }
+        packet = allocated
+
+        guard clock == nil else {
+            guard self.clock.timeBase == timeBase else {
+                throw MediaError(.unreadable, "changed since it was ingested", path: path)
+            }
+            try start(at: range.lowerBound)
+            return
+        }
+        guard let (first, timestamp) = try decodeNext() else {
+            throw MediaError(.undecodable, "no picture of it can be decoded", path: path)
+        }
+        self.clock.start = timestamp
+        hold(first, timestamp)
+    }
+
+    deinit {
+        for frame in deinterlaced { free(frame) }
+        var freeing: UnsafeMutablePointer<AVPacket>? = packet
+        av_packet_free(&freeing)
+    }
+
+    private static func open(
+        _ path: String, _ bytes: Range<Int>?, _ threads: Int, _ limits: MediaLimits
+    ) throws -> (Container, Decoder, Int) {
+        let container = try Container(path: path, bytes: bytes, limits: limits)
+        guard let index = container.bestStream(AVMEDIA_TYPE_VIDEO),
+            !container.isAttachedPicture(index)
+        else { throw MediaError(.noVideo, "has no video stream that can be decoded", path: path) }
+        container.readOnly(index)
+        let decoder = try Decoder(
+            container.stream(index), threads: threads, limits: limits, path: path)
+        return (container, decoder, index)
+    }
+
+    /// The next picture of the grid; nil at the end of the range or of the source.
+    public func next() throws -> GridFrame? {
+        guard nextIndex < range.upperBound else { return nil }
+        while endIndex == nil, following.map({ $0.index <= nextIndex }) ?? true {
+            if let following { current = following }
+            following = nil
+            try pull()
+        }
+        // Only a source whose index lies can make the first picture come late.
+        guard let shown = current ?? following else { return nil }
+        if let endIndex, nextIndex >= endIndex { return nil }
+        let isRepeat = shownIndex == shown.index
+        shownIndex = shown.index
+        defer { nextIndex += 1 }
+        return GridFrame(index: nextIndex, frame: shown.frame, isRepeat: isRepeat)
+    }
+
+    /// Decodes one picture into `following`, or finds where the source ends.
+    private func pull() throws {
+        if let (frame, timestamp) = try decodeNext() {
+            hold(frame, timestamp)
+        } else {
+            endIndex = current.map { max($0.index + 1, lastPictureEnd) } ?? 0
+        }
+    }
+
+    private func hold(_ frame: UnsafeMutablePointer<AVFrame>, _ timestamp: Int64) {
+        let declared = loopy_frame_duration(frame)
+        lastPictureEnd = clock.gridIndex(timestamp + (declared > 0 ? declared : nominalDuration))
+        let picture = VideoFrame(taking: frame, orientation: orientation(of: frame.pointee))
+        following = (picture, clock.gridIndex(timestamp))
+    }
+
+    /// Seeks so that the picture shown at `index` is among those decoded from here on. Where the
+    /// container's index is wrong or missing, decoding starts at the beginning.
+    private func start(at index: Int) throws {
+        guard index > 0 else { return }
+        let margin = Grid.framesPerSecond / 2
+        let target = clock.timestamp(gridIndex: max(0, index - margin))
+        if container.seek(streamIndex, to: target) {
+            try pull()
+            if let following, following.index <= index { return }
+        }
+        (container, decoder, _) = try VideoReader.open(
+            container.path, container.bytes, threads, container.limits)
+        for frame in deinterlaced { free(frame) }
+        (deinterlacer, deinterlaced, packetsEnded) = (nil, [], false)
+        (following, endIndex) = (nil, nil)
+        repair = TimestampRepair(nominalDuration: nominalDuration)
+    }
+
+    private func orientation(of frame: AVFrame) -> Orientation {
+        let stream = container.stream(streamIndex)
+        var aspect = frame.sample_aspect_ratio
+        if aspect.num <= 0 || aspect.den <= 0 {
+            aspect = stream.pointee.codecpar.pointee.sample_aspect_ratio
+        }
+        let ratio = aspect.num > 0 && aspect.den > 0 ? Double(aspect.num) / Double(aspect.den) : 1
+        return Orientation(
+            codedWidth: Int(frame.width), codedHeight: Int(frame.height),
+            matrix: loopy_stream_display_matrix(stream),
+            // Absurd aspects are header noise.
+            pixelAspect: (0.25...4).contains(ratio) ? ratio : 1)
+    }
+}
+
+// MARK: - Decoding
+
+extension VideoReader {
+    /// The next decoded, deinterlaced, readable picture and its repaired timestamp.
+    private func decodeNext() throws -> (UnsafeMutablePointer<AVFrame>, Int64)? {
+        while true {
+            if !deinterlaced.isEmpty { return timed(deinterlaced.removeFirst()) }
+            guard let frame = receive() else {
+                guard try drainDeinterlacer() else { return nil }
+                continue
+            }
+            let changed = deinterlacer.map { !$0.accepts(frame.pointee) } ?? false
+            if changed, try drainDeinterlacer() {
+                // Its last pictures come before this one.
+                deinterlaced.append(frame)
+                continue
+            }
+            if deinterlacer == nil, loopy_frame_is_interlaced(frame) != 0 {
+                deinterlacer = try FilterGraph(
+                    "bwdif=mode=send_frame:deint=interlaced", like: frame.pointee,
+                    timeBase: clock.timeBase, threads: 1)
+            }
+            guard let deinterlacer else { return timed(frame) }
+            frame.pointee.pts = frame.pointee.best_effort_timestamp
+            try deinterlace(frame, with: deinterlacer)
+            free(frame)
+        }
+    }
+
+    /// Ends the deinterlacer; true when that gave pictures.
+    private func drainDeinterlacer() throws -> Bool {
+        guard let ending = deinterlacer else { return false }
+        deinterlacer = nil
+        try deinterlace(nil, with: ending)
+        return !deinterlaced.isEmpty
+    }
+
+    private func deinterlace(
+        _ frame: UnsafeMutablePointer<AVFrame>?, with graph: FilterGraph
+    ) throws {
+        for ready in try graph.push(frame) {
+            // The filter ticks twice as fast as the stream.
+            if ready.pointee.pts != loopy_no_pts {
+                ready.pointee.best_effort_timestamp = av_rescale_q(
+                    ready.pointee.pts, graph.timeBase, clock.timeBase)
+            }
+            deinterlaced.append(ready)
+        }
+    }
+
+    private func timed(
+        _ frame: UnsafeMutablePointer<AVFrame>
+    ) -> (UnsafeMutablePointer<AVFrame>, Int64) {
+        let timestamp = repair.repaired(frame.pointee.best_effort_timestamp)
+        return (readable(frame), timestamp)
+    }
+
+    /// One picture from the decoder; nil at the end. Packets that cannot be decoded are passed over.
+    private func receive() -> UnsafeMutablePointer<AVFrame>? {
+        guard let frame = av_frame_alloc() else { return nil }
+        while true {
+            let status = avcodec_receive_frame(decoder.context, frame)
+            if status >= 0, frame.pointee.width > 0, frame.pointee.height > 0 { return frame }
+            if status == loopy_error_eof { break }
+            if packetsEnded, status < 0 { break }
+            if container.nextPacket(of: streamIndex, into: packet) {
+                _ = avcodec_send_packet(decoder.context, packet)
+            } else {
+                packetsEnded = true
+                _ = avcodec_send_packet(decoder.context, nil)
+            }
+        }
+        free(frame)
+        return nil
+    }
+
+    /// RGB, palettes and big-endian formats become planar 4:4:4; others pass as they are.
+    private func readable(_ frame: UnsafeMutablePointer<AVFrame>) -> UnsafeMutablePointer<AVFrame> {
+        let format = AVPixelFormat(frame.pointee.format)
+        guard !VideoFrame.isReadable(format), let converted = av_frame_alloc() else { return frame }
+        defer { free(frame) }
+        av_frame_copy_props(converted, frame)
+        converted.pointee.format = AV_PIX_FMT_YUV444P.rawValue
+        converted.pointee.width = frame.pointee.width
+        converted.pointee.height = frame.pointee.height
+        converted.pointee.colorspace = AVCOL_SPC_SMPTE170M
+        converted.pointee.color_range = AVCOL_RANGE_MPEG
+        av_frame_get_buffer(converted, 0)
+        let scaler = sws_getContext(
+            frame.pointee.width, frame.pointee.height, format,
+            frame.pointee.width, frame.pointee.height, AV_PIX_FMT_YUV444P,
+            SWS_BILINEAR, nil, nil, nil)
+        sws_scale_frame(scaler, converted, frame)
+        sws_freeContext(scaler)
+        return converted
+    }
+}
+
+func free(_ frame: UnsafeMutablePointer<AVFrame>) {
+    var freeing: UnsafeMutablePointer<AVFrame>? = frame
+    av_frame_free(&freeing)
+}
+
+extension AVRational {
+    var inverted: AVRational { AVRational(num: den, den: num) }
+
+    static func == (a: AVRational, b: AVRational) -> Bool { a.num == b.num && a.den == b.den }
+}

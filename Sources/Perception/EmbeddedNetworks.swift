@@ -1,0 +1,18 @@
+import Foundation
+
+/// The networks that come with Loopy: taken from PyPI wheels by `Scripts/setup.sh`.
+public enum EmbeddedNetwork: String, CaseIterable, Sendable {
+    case blazeFaceShortRange = "face_detection_short_range.tflite"
+    case blazeFaceFullRange = "face_detection_full_range_sparse.tflite"
+    case faceMesh = "face_landmark.tflite"
+    case sileroVAD = "silero_vad_openvino_16k.onnx"
+
+    public var path: String {
+        Bundle.module.resourcePath.map { $0 + "/Networks/" + rawValue } ?? rawValue
+    }
+
+    /// A path from a configuration: "embedded" stands for this network.
+    public func path(or configured: String) -> String {
+        configured == "embedded" ? path : configured
+    }
+}

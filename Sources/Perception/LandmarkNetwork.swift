@@ -1,0 +1,87 @@
+import Media
+
+/// A face as a landmark network sees it.
+public struct FaceLandmarks: Sendable {
+    /// The 68 points of the iBUG layout, in pixels of the upright picture, and how sure each is.
+    public var points: [Point]
+    public var confidences: [Float]
+    /// The face: around all points that the network knows.
+    public var box: Box
+    public var pose: HeadPose
+    /// Probability that the points are on a face, 0...1.
+    public var presence: Double
+    /// Mean |Laplacian| of the face's brightness (0...255) at the network's resolution, and its mean
+    /// brightness, 0...1.
+    public var sharpness: Double
+    public var brightness: Double
+    /// Where to look for the same face in the next picture.
+    public var region: FaceRegion
+
+    public init(
+        points: [Point], confidences: [Float], box: Box, pose: HeadPose, presence: Double,
+        sharpness: Double, brightness: Double, region: FaceRegion
+    ) {
+        self.points = points
+        self.confidences = confidences
+        self.box = box
+        self.pose = pose
+        self.presence = presence
+        self.sharpness = sharpness
+        self.brightness = brightness
+        self.region = region
+    }
+
+    /// Distance between the middles of the eyes.
+    public var eyeDistance: Double {
+        func middle(_ range: Range<Int>) -> Point {
+            let count = Double(range.count)
+            return Point(
+                points[range].reduce(0) { $0 + $1.x } / count,
+                points[range].reduce(0) { $0 + $1.y } / count)
+        }
+        return middle(IBUG68.leftEye).distance(to: middle(IBUG68.rightEye))
+    }
+
+    /// Distance between the inner lips, over the face's height so that turning the head sideways
+    /// does not change it, in units of the distance between the eyes of a frontal face.
+    public var mouthOpening: Double {
+        let gaps = zip(IBUG68.innerUpperLip, IBUG68.innerLowerLip).map {
+            points[$0].distance(to: points[$1])
+        }
+        // Seen from the front, the eyes of the mean face are 0.42 face heights apart.
+        let frontalEyeDistance = 0.42 * box.height
+        return frontalEyeDistance > 0 ? gaps.reduce(0, +) / 3 / frontalEyeDistance : 0
+    }
+
+    /// The whole head, hair included: estimated from the face, whose points end at the hairline.
+    public var head: Box {
+        let up = Point(pose.up.x, pose.up.y)
+        let halfWidth = max(0.62 * box.width, 0.45 * box.height)
+        let middle = box.centre
+        let top = Point(middle.x + up.x * 0.85 * box.height, middle.y + up.y * 0.85 * box.height)
+        let crown = Box(
+            left: top.x - halfWidth * 0.8, top: top.y, right: top.x + halfWidth * 0.8, bottom: top.y)
+        let face = Box(
+            left: middle.x - halfWidth, top: box.top, right: middle.x + halfWidth,
+            bottom: box.bottom)
+        return face.union(crown)
+    }
+}
+
+/// Finds the landmarks of one face whose place is roughly known.
+public protocol LandmarkNetwork {
+    /// Where to look for the landmarks of a face that a detector found.
+    func region(for detection: FaceDetection) -> FaceRegion
+
+    func landmarks(in frame: VideoFrame, region: FaceRegion) throws -> FaceLandmarks
+}
+
+/// The parts of the iBUG 68-point layout (300-W), as indices.
+public enum IBUG68 {
+    public static let count = 68
+    public static let leftEye = 36..<42
+    public static let rightEye = 42..<48
+    public static let noseTip = 30
+    static let innerUpperLip = [61, 62, 63]
+    static let innerLowerLip = [67, 66, 65]
+}

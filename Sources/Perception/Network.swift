@@ -1,0 +1,142 @@
+import COpenVINO
+import Foundation
+
+/// A frozen network on the CPU, read from .tflite, .onnx or OpenVINO's own format. Float32 in and
+/// out, one request at a time; belongs to one thread at a time.
+public final class Network {
+    /// The file, and what `Dataset` needs to know which weights were used.
+    public let path: String
+    public private(set) var inputs: [UnsafeMutableBufferPointer<Float>] = []
+    private var request: OpaquePointer?
+    private var compiled: OpaquePointer?
+    private var tensors: [OpaquePointer] = []
+    private let outputCount: Int
+
+    /// - Parameters:
+    ///   - inputShapes: shapes to run with; nil takes the file's, which must then be fixed.
+    ///   - threads: processors that one request may use.
+    /// - Throws: `PerceptionError` that names the file.
+    public init(path: String, inputShapes: [[Int]]? = nil, threads: Int = 1) throws {
+        self.path = path
+        guard FileManager.default.isReadableFile(atPath: path) else {
+            throw PerceptionError(
+                "\(path): the network's file is missing; Scripts/setup.sh fetches the embedded ones")
+        }
+        let core = try Runtime.shared.core
+        var model: OpaquePointer?
+        try Network.check(ov_core_read_model(core, path, nil, &model), "\(path): cannot be read")
+        defer { ov_model_free(model) }
+        try Network.check(
+            loopy_ov_compile_for_cpu(core, model, String(threads), &compiled),
+            "\(path): cannot be compiled")
+        var inputCount = 0, outputCount = 0
+        ov_compiled_model_inputs_size(compiled, &inputCount)
+        ov_compiled_model_outputs_size(compiled, &outputCount)
+        self.outputCount = outputCount
+        try Network.check(
+            ov_compiled_model_create_infer_request(compiled, &request), "\(path): cannot be run")
+        for index in 0..<inputCount {
+            let shape = try inputShapes?[index] ?? fixedShape(ofInput: index)
+            try attachInput(index, shape: shape)
+        }
+    }
+
+    deinit {
+        for tensor in tensors { ov_tensor_free(tensor) }
+        ov_infer_request_free(request)
+        ov_compiled_model_free(compiled)
+        for input in inputs { input.deallocate() }
+    }
+
+    /// Runs on what stands in `inputs`.
+    public func run() throws {
+        try Network.check(ov_infer_request_infer(request), "\(path): running failed")
+    }
+
+    /// Calls `body` with the values of an output, in C order.
+    public func withOutput<Result>(
+        _ index: Int, _ body: (UnsafeBufferPointer<Float>) throws -> Result
+    ) throws -> Result {
+        var tensor: OpaquePointer?
+        try Network.check(
+            ov_infer_request_get_output_tensor_by_index(request, index, &tensor),
+            "\(path): has no output \(index)")
+        defer { ov_tensor_free(tensor) }
+        var count = 0
+        var data: UnsafeMutableRawPointer?
+        ov_tensor_get_size(tensor, &count)
+        try Network.check(ov_tensor_data(tensor, &data), "\(path): output \(index) is unreadable")
+        guard let data else { throw PerceptionError("\(path): output \(index) is empty") }
+        return try body(
+            UnsafeBufferPointer(start: data.assumingMemoryBound(to: Float.self), count: count))
+    }
+
+    /// Index of the output with this many values: exporters do not agree on the order of outputs.
+    public func output(ofCount wanted: Int) throws -> Int {
+        for index in 0..<outputCount where try withOutput(index, { $0.count }) == wanted {
+            return index
+        }
+        throw PerceptionError(
+            "\(path): has no output of \(wanted) values; is it the network it should be?")
+    }
+
+    private func fixedShape(ofInput index: Int) throws -> [Int] {
+        var port: OpaquePointer?
+        try Network.check(
+            ov_compiled_model_input_by_index(compiled, index, &port),
+            "\(path): has no input \(index)")
+        defer { ov_output_const_port_free(port) }
+        var shape = ov_shape_t()
+        try Network.check(
+            ov_const_port_get_shape(port, &shape),
+            "\(path): input \(index) has no fixed shape")
+        defer { ov_shape_free(&shape) }
+        return (0..<Int(shape.rank)).map { Int(shape.dims[$0]) }
+    }
+
+    private func attachInput(_ index: Int, shape dimensions: [Int]) throws {
+        let buffer = UnsafeMutableBufferPointer<Float>.allocate(
+            capacity: dimensions.reduce(1, *))
+        buffer.initialize(repeating: 0)
+        inputs.append(buffer)
+        var shape = ov_shape_t()
+        let wide = dimensions.map(Int64.init)
+        try Network.check(
+            ov_shape_create(Int64(wide.count), wide, &shape), "\(path): shape refused")
+        defer { ov_shape_free(&shape) }
+        var tensor: OpaquePointer?
+        try Network.check(
+            ov_tensor_create_from_host_ptr(F32, shape, buffer.baseAddress, &tensor),
+            "\(path): input \(index) cannot be made")
+        if let tensor { tensors.append(tensor) }
+        try Network.check(
+            ov_infer_request_set_input_tensor_by_index(request, index, tensor),
+            "\(path): does not take \(dimensions) as input \(index)")
+    }
+
+    private static func check(_ status: ov_status_e, _ doing: String) throws {
+        guard status != OK else { return }
+        let reason = ov_get_error_info(status).map { String(cString: $0) } ?? "unknown"
+        throw PerceptionError("\(doing) (OpenVINO: \(reason))")
+    }
+}
+
+/// OpenVINO's core, made once a process: it loads plugins from disk.
+private final class Runtime: @unchecked Sendable {
+    // Unchecked: OpenVINO documents its core as thread-safe, and the pointer is never changed.
+    static let shared = Runtime()
+    private let pointer: OpaquePointer?
+
+    private init() {
+        var created: OpaquePointer?
+        ov_core_create(&created)
+        pointer = created
+    }
+
+    var core: OpaquePointer {
+        get throws {
+            guard let pointer else { throw PerceptionError("OpenVINO cannot be started") }
+            return pointer
+        }
+    }
+}

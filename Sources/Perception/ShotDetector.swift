@@ -1,0 +1,42 @@
+import Media
+
+/// Finds cuts: pictures that differ from the one before much more than pictures lately did.
+public struct ShotDetector {
+    private static let width = 32, height = 18
+    /// Mean difference of RGB values (0...255) below which nothing is a cut.
+    private static let floor: Float = 16
+    /// How many times the recent mean a difference must be.
+    private static let ratio: Float = 4
+    private static let memory = 8
+
+    private var previous: [Float]?
+    private var recent: [Float] = []
+
+    public init() {}
+
+    /// True when a new shot begins with this picture.
+    public mutating func isCut(_ frame: VideoFrame) -> Bool {
+        let (width, height) = (ShotDetector.width, ShotDetector.height)
+        let map = Affine(
+            xx: Double(frame.width) / Double(width), xy: 0, x0: 0,
+            yx: 0, yy: Double(frame.height) / Double(height), y0: 0)
+        let thumbnail = [Float](unsafeUninitializedCapacity: width * height * 3) { buffer, count in
+            frame.sample(map, width: width, height: height, into: buffer)
+            count = width * height * 3
+        }
+        defer { previous = thumbnail }
+        guard let previous else { return false }
+        let difference =
+            zip(thumbnail, previous).reduce(Float(0)) { $0 + abs($1.0 - $1.1) }
+            / Float(thumbnail.count)
+        let usual = recent.isEmpty ? 0 : recent.reduce(0, +) / Float(recent.count)
+        let isCut = difference > max(ShotDetector.floor, ShotDetector.ratio * usual)
+        if isCut {
+            recent.removeAll()
+        } else {
+            recent.append(difference)
+            if recent.count > ShotDetector.memory { recent.removeFirst() }
+        }
+        return isCut
+    }
+}

@@ -1,0 +1,141 @@
+import Dataset
+import Foundation
+
+/// Runs the stages of a pipeline file in order, as child processes.
+///
+/// A stage's units go to workers, one process a unit, so that a codec that crashes takes one worker
+/// with it and not the run. A worker that dies or hangs is tried once more; the item that it dies of
+/// twice is recorded as failed, and the unit is done without it.
+public struct PipelineRun: Sendable {
+    /// What a person watches.
+    public enum Event: Sendable {
+        case stageBegan(String, units: Int)
+        case unitFinished
+        case itemBegan(String)
+        case workerDied(unit: String, reason: String)
+        case stageEnded(String)
+    }
+
+    private let folder: String
+    private let dataset: String
+    private let file: String
+    private let overrides: [String]
+    private let inputs: [String]
+    private let settings: RunSettings
+
+    /// Stages that are one piece of work.
+    private static let wholeStages = ["ingest", "select"]
+    private static let unitStages = ["measure", "crop", "extract", "pack"]
+    private static let someFailed: Int32 = 1
+
+    /// - Parameters:
+    ///   - folder: where the stage executables are.
+    ///   - inputs: what `ingest` is to read.
+    public init(
+        folder: String, dataset: String, file: String, overrides: [String], inputs: [String],
+        settings: RunSettings
+    ) {
+        self.folder = folder
+        self.dataset = dataset
+        self.file = file
+        self.overrides = overrides
+        self.inputs = inputs
+        self.settings = settings
+    }
+
+    /// - Returns: true when every item of every stage succeeded.
+    /// - Throws: `PipelineError` when a stage cannot go on at all, `DatasetError` for a pipeline file
+    ///   that cannot be understood.
+    public func run(_ onEvent: @escaping @Sendable (Event) -> Void) async throws -> Bool {
+        let stages = try Configuration.stages(of: file).filter { $0 != ["run"] }
+        let known = Self.wholeStages + Self.unitStages
+        for stage in stages where !known.contains(stage[0]) {
+            throw DatasetError(
+                .configuration,
+                "\(file): unknown stage '\(stage[0])'" + Configuration.suggest(stage[0], known))
+        }
+        var allSucceeded = true
+        for stage in stages {
+            let process = process(for: stage)
+            let name = stage.joined(separator: " ")
+            if Self.unitStages.contains(stage[0]) {
+                try await runUnits(of: name, process, onEvent)
+            } else {
+                onEvent(.stageBegan(name, units: 0))
+            }
+            // Whole stages do their work here; the others only finish: all their units are there.
+            switch try await process.run() {
+            case .exited(0): break
+            case .exited(Self.someFailed): allSucceeded = false
+            case let end: throw Self.error(name, end)
+            }
+            onEvent(.stageEnded(name))
+        }
+        return allSucceeded
+    }
+
+    private func process(for stage: [String]) -> StageProcess {
+        var arguments = Array(stage.dropFirst())
+        if stage == ["ingest"] { arguments += inputs }
+        arguments += ["--dataset", dataset, "--config", file]
+        arguments += ["--threads", String(settings.threads)]
+        arguments += overrides.flatMap { ["--set", $0] }
+        return StageProcess(folder: folder, name: "loopy-" + stage[0], arguments: arguments)
+    }
+
+    private func runUnits(
+        of stage: String, _ process: StageProcess, _ onEvent: @escaping @Sendable (Event) -> Void
+    ) async throws {
+        let (end, units) = try await process.lines(["--pending"])
+        guard end == .exited(0) else { throw Self.error(stage, end) }
+        onEvent(.stageBegan(stage, units: units.count))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            var waiting = units.makeIterator()
+            func startNext() {
+                guard let unit = waiting.next() else { return }
+                group.addTask {
+                    try await build(unit, of: stage, process, onEvent)
+                    onEvent(.unitFinished)
+                }
+            }
+            for _ in 0..<max(1, settings.workers) { startNext() }
+            while try await group.next() != nil { startNext() }
+        }
+    }
+
+    /// One unit, until it is finished.
+    private func build(
+        _ unit: String, of stage: String, _ process: StageProcess,
+        _ onEvent: @escaping @Sendable (Event) -> Void
+    ) async throws {
+        var deaths: [String: Int] = [:]
+        var skipping: [String: String] = [:]
+        while true {
+            let end = try await process.build(
+                unit, skipping: skipping, timeLimit: settings.timeLimit
+            ) { onEvent(.itemBegan($0)) }
+            switch end {
+            case .exited(0): return
+            case .exited: throw Self.error("\(stage), unit \(unit)", end)
+            case .died(let reason, let item):
+                onEvent(.workerDied(unit: unit, reason: reason))
+                let count = deaths[item ?? "", default: 0] + 1
+                deaths[item ?? ""] = count
+                guard count >= 2 else { continue }
+                guard let item else { throw Self.error("\(stage), unit \(unit)", end) }
+                skipping[item] = "\(reason), twice"
+            }
+        }
+    }
+
+    private static func error(_ what: String, _ end: ProcessEnd) -> PipelineError {
+        switch end {
+        case .exited(let status):
+            PipelineError(
+                message: "\(what) stopped (see above); run again to go on from here",
+                status: status)
+        case .died(let reason, _):
+            PipelineError(message: "\(what): \(reason)", status: 70)
+        }
+    }
+}

@@ -1,0 +1,21 @@
+/// The section `run` of a pipeline file.
+public struct RunSettings: Codable, Sendable {
+    /// Worker processes at a time.
+    public var workers = 1
+    /// Decoding threads of a worker; 0 for one a processor.
+    public var threads = 0
+    /// Seconds that a worker may spend on one item (a stretch of a source, a clip) before it is
+    /// taken to hang.
+    public var timeLimit = 600.0
+
+    public init() {}
+}
+
+/// A run that cannot go on.
+public struct PipelineError: Error, CustomStringConvertible, Sendable {
+    public let message: String
+    /// The status to exit with.
+    public let status: Int32
+
+    public var description: String { message }
+}

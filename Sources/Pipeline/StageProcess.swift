@@ -1,0 +1,110 @@
+import Foundation
+import Subprocess
+
+#if canImport(System)
+    import System
+#else
+    import SystemPackage
+#endif
+
+/// How a stage's process ended.
+enum ProcessEnd: Sendable, Equatable {
+    case exited(Int32)
+    /// It crashed, was killed, or exceeded the time limit; and the item it was working on.
+    case died(String, item: String?)
+}
+
+/// Starts stage executables.
+struct StageProcess: Sendable {
+    /// The folder of the running executable: stages lie beside it.
+    let folder: String
+    let name: String
+    let arguments: [String]
+
+    private var executable: Executable { .path(FilePath(folder + "/" + name)) }
+
+    /// Runs the stage with its output where ours goes.
+    func run(_ extra: [String] = []) async throws -> ProcessEnd {
+        let result = try await Subprocess.run(
+            executable, arguments: Arguments(arguments + extra), input: .none,
+            output: .fileDescriptor(.standardOutput, closeAfterSpawningProcess: false),
+            error: .fileDescriptor(.standardError, closeAfterSpawningProcess: false))
+        return Self.end(result.terminationStatus, item: nil, timedOut: false)
+    }
+
+    /// Runs the stage and gives its output's lines.
+    func lines(_ extra: [String]) async throws -> (ProcessEnd, [String]) {
+        let result = try await Subprocess.run(
+            executable, arguments: Arguments(arguments + extra), input: .none,
+            output: .string(limit: 256 << 20),
+            error: .fileDescriptor(.standardError, closeAfterSpawningProcess: false))
+        let lines = result.standardOutput.split(separator: "\n").map(String.init)
+        return (Self.end(result.terminationStatus, item: nil, timedOut: false), lines)
+    }
+
+    /// Builds one unit in a process of its own, which is killed when it spends longer than
+    /// `timeLimit` seconds on one item.
+    func build(
+        _ unit: String, skipping: [String: String], timeLimit: Double,
+        onItem: @escaping @Sendable (String) -> Void
+    ) async throws -> ProcessEnd {
+        let skips = skipping.sorted { $0.key < $1.key }.flatMap { ["--skip", "\($0)=\($1)"] }
+        let watch = ItemWatch()
+        let result = try await Subprocess.run(
+            executable, arguments: Arguments(arguments + ["--unit", unit] + skips), input: .none,
+            output: .sequence,
+            error: .fileDescriptor(.standardError, closeAfterSpawningProcess: false)
+        ) { execution in
+            let guardian = Task {
+                while !Task.isCancelled {
+                    try await Task.sleep(for: .milliseconds(250))
+                    if watch.secondsOnItem() > timeLimit {
+                        watch.setTimedOut()
+                        try? execution.send(signal: .kill)
+                        return
+                    }
+                }
+            }
+            defer { guardian.cancel() }
+            for try await line in execution.standardOutput.strings() where line.hasPrefix("item ") {
+                let item = line.dropFirst("item ".count).trimmingCharacters(in: .newlines)
+                watch.start(item)
+                onItem(item)
+            }
+        }
+        return Self.end(result.terminationStatus, item: watch.item, timedOut: watch.timedOut)
+    }
+
+    private static func end(
+        _ status: TerminationStatus, item: String?, timedOut: Bool
+    ) -> ProcessEnd {
+        switch status {
+        case .exited(let code): return .exited(code)
+        case .signaled(let signal):
+            if timedOut { return .died("took longer than the time limit", item: item) }
+            let name = strsignal(signal).map { String(cString: $0) } ?? "signal \(signal)"
+            return .died("its worker died (\(name))", item: item)
+        }
+    }
+}
+
+/// What a worker is working on, and since when.
+private final class ItemWatch: @unchecked Sendable {
+    // Unchecked: every access holds the lock.
+    private let lock = NSLock()
+    private var current: String?
+    private var since = ContinuousClock.now
+    private var isTimedOut = false
+
+    func start(_ item: String) { lock.withLock { (current, since) = (item, .now) } }
+    func setTimedOut() { lock.withLock { isTimedOut = true } }
+
+    var item: String? { lock.withLock { current } }
+    var timedOut: Bool { lock.withLock { isTimedOut } }
+
+    func secondsOnItem() -> Double {
+        let elapsed = lock.withLock { ContinuousClock.now - since }
+        return Double(elapsed.components.seconds)
+            + Double(elapsed.components.attoseconds) / 1e18
+    }
+}

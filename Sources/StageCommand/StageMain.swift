@@ -1,0 +1,83 @@
+import ArgumentParser
+import Dataset
+import Foundation
+
+/// Exit statuses that a supervisor can tell apart.
+public enum StageExit {
+    /// Some items failed and are recorded.
+    public static let someFailed = ExitCode(1)
+    /// The command line or a configuration cannot be understood.
+    public static let usage = ExitCode(64)
+    /// The dataset is not as it should be.
+    public static let data = ExitCode(65)
+    /// Output cannot be written.
+    public static let output = ExitCode(74)
+}
+
+/// Writes to standard error, where progress and messages go.
+public func say(_ text: String) {
+    FileHandle.standardError.write(Data((text + "\n").utf8))
+}
+
+/// Runs a command's body; errors become a line on standard error and an exit status.
+public func reporting(_ body: () throws -> Void) throws {
+    do {
+        try body()
+    } catch let error as ExitCode {
+        throw error
+    } catch let error as DatasetError {
+        say("error: \(error)")
+        switch error.code {
+        case .configuration: throw StageExit.usage
+        case .output: throw StageExit.output
+        case .missing, .malformed: throw StageExit.data
+        }
+    } catch {
+        say("error: \(error)")
+        throw StageExit.data
+    }
+}
+
+/// Does what the command line asks of a stage with work units.
+public func drive(_ name: String, _ stage: some UnitStage, _ options: UnitOptions) throws {
+    if options.pending {
+        for unit in stage.pending() { print(unit.name) }
+        return
+    }
+    guard options.unit.isEmpty else {
+        let skipping = try parseSkips(options.skip)
+        let wanted = try ClipPlan.choose(options.unit, from: stage.units)
+        let pending = Set(stage.pending().map(\.name))
+        for unit in wanted where pending.contains(unit.name) {
+            // One line an item, so that a supervisor knows what a worker died of.
+            try stage.build(unit, skipping: skipping) { item in
+                print("item \(item)")
+                fflush(nil)
+            }
+        }
+        return
+    }
+    let pending = stage.pending()
+    let progress = ProgressLine(name, total: pending.count)
+    for unit in pending {
+        try stage.build(unit, skipping: [:]) { progress.note($0) }
+        progress.advance()
+    }
+    progress.end()
+    let failures = try stage.finish()
+    for failure in failures {
+        say("failed: \(failure.path ?? failure.key ?? name): \(failure.error) [\(failure.reason)]")
+    }
+    if !failures.isEmpty { throw StageExit.someFailed }
+}
+
+private func parseSkips(_ skips: [String]) throws -> [String: String] {
+    try Dictionary(
+        skips.map { skip in
+            let parts = skip.split(separator: "=", maxSplits: 1).map(String.init)
+            guard parts.count == 2 else {
+                throw DatasetError(.configuration, "--skip '\(skip)': write item=reason")
+            }
+            return (parts[0], parts[1])
+        }, uniquingKeysWith: { first, _ in first })
+}

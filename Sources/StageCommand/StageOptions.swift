@@ -1,0 +1,54 @@
+import ArgumentParser
+import Dataset
+
+/// What every stage takes on its command line.
+public struct StageOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The dataset directory.", valueName: "dir"))
+    public var dataset: String
+
+    @Option(help: ArgumentHelp("A pipeline file; the stage takes its section.", valueName: "file"))
+    public var config: String?
+
+    @Option(
+        name: .customLong("set"), parsing: .singleValue,
+        help: ArgumentHelp(
+            "One setting, over the file's: stage.key=value. May be repeated.",
+            valueName: "setting"))
+    public var settings: [String] = []
+
+    @Option(help: "Decoding threads; 0 for one a processor.")
+    public var threads = 0
+
+    public init() {}
+
+    public var directory: DatasetDirectory { DatasetDirectory(dataset) }
+
+    /// The stage's settings: defaults, then the pipeline file, then `--set`.
+    public func read<Settings: Codable>(
+        _ defaults: Settings, section: String...
+    ) throws -> Settings {
+        try Configuration.read(defaults, section: section, file: config, overrides: settings)
+    }
+}
+
+/// What stages with work units take besides.
+public struct UnitOptions: ParsableArguments {
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp(
+            "Build this unit only, and do not finish the stage. May be repeated; meant for several "
+                + "machines that share a dataset. Afterwards run the stage once without it.",
+            valueName: "name"))
+    public var unit: [String] = []
+
+    @Flag(help: "Print the units that are not finished, and do nothing.")
+    public var pending = false
+
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp(
+            "Record an item as failed instead of trying it: name=reason.", valueName: "item"))
+    public var skip: [String] = []
+
+    public init() {}
+}

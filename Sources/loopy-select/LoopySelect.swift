@@ -1,0 +1,34 @@
+import ArgumentParser
+import Curation
+import StageCommand
+
+@main
+struct LoopySelect: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "loopy-select",
+        abstract: "Decide by rules which candidates become clips. Decodes nothing.")
+
+    @OptionGroup var options: StageOptions
+
+    @Option(help: ArgumentHelp("The same as --config.", valueName: "file"))
+    var rules: String?
+
+    func run() throws {
+        try reporting {
+            var options = options
+            options.config = rules ?? options.config
+            let settings = try options.read(SelectSettings(), section: "select")
+            let report = try Selector(options.directory, settings: settings).run()
+            print(
+                "\(report.counts.candidates) candidates, \(report.counts.accepted) accepted as "
+                    + "\(report.clips) clips")
+            for (rule, count) in report.counts.rejected.sorted(by: { $0.key < $1.key }) {
+                print("  rejected by \(rule): \(count)")
+            }
+            if !report.rulesNotApplied.isEmpty {
+                say("not applied, for nothing measured it: "
+                    + report.rulesNotApplied.joined(separator: ", "))
+            }
+        }
+    }
+}

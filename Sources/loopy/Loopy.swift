@@ -1,0 +1,46 @@
+import ArgumentParser
+import Foundation
+import StageCommand
+
+/// `loopy run`, `status`, `sheet`, `verify`; and `loopy STAGE`, which runs `loopy-STAGE` from beside
+/// this executable, as git does.
+@main
+struct Loopy: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "loopy",
+        abstract: "Turn raw talking-head videos into curated training shards.",
+        discussion: """
+            Stages: ingest, measure, select, crop, extract, pack. 'loopy STAGE --help' tells what \
+            one does; 'loopy run' runs all those of a pipeline file.
+            """,
+        subcommands: [Run.self, Status.self, Sheet.self, Verify.self])
+
+    static func main() async {
+        handOverToStage()
+        do {
+            var command = try parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            exit(withError: error)
+        }
+    }
+
+    /// The folder in which this executable and the stages lie.
+    static let folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        .deletingLastPathComponent().path
+
+    private static func handOverToStage() {
+        let arguments = CommandLine.arguments
+        guard arguments.count > 1, !arguments[1].hasPrefix("-"), !arguments[1].contains("/") else {
+            return
+        }
+        let executable = folder + "/loopy-" + arguments[1]
+        guard FileManager.default.isExecutableFile(atPath: executable) else { return }
+        var pointers = ([executable] + arguments.dropFirst(2)).map { strdup($0) } + [nil]
+        execv(executable, &pointers)
+    }
+}

@@ -1,0 +1,105 @@
+import ArgumentParser
+import Dataset
+import Foundation
+import Pipeline
+import StageCommand
+
+struct Run: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run the stages of a pipeline file, in order.",
+        discussion: """
+            Finished work is kept: run the same command again after a crash, a kill or a change of \
+            settings, and only what is missing or depends on the change is done. Exit status 0: all \
+            is done; 1: some items failed and are in failures.jsonl.
+            """)
+
+    @Argument(help: ArgumentHelp("The pipeline file (YAML).", valueName: "pipeline"))
+    var file: String
+
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("Video files, and folders of them.", valueName: "path"))
+    var input: [String] = []
+
+    @Option(help: ArgumentHelp("The dataset directory; made where it is missing.", valueName: "dir"))
+    var dataset: String
+
+    @Option(help: "Worker processes at a time; the pipeline file's run.workers else.")
+    var workers: Int?
+
+    @Option(
+        name: .customLong("set"), parsing: .singleValue,
+        help: ArgumentHelp(
+            "One setting, over the file's: stage.key=value. May be repeated.",
+            valueName: "setting"))
+    var settings: [String] = []
+
+    func run() async throws {
+        do {
+            var runSettings = try Configuration.read(
+                RunSettings(), section: ["run"], file: file, overrides: settings)
+            if let workers { runSettings.workers = workers }
+            guard runSettings.workers > 0 else {
+                throw DatasetError(.configuration, "--workers must be at least 1")
+            }
+            if try Configuration.stages(of: file).contains(["ingest"]), input.isEmpty {
+                throw DatasetError(
+                    .configuration, "\(file) begins with ingest: name the videos with --input")
+            }
+            let pipeline = PipelineRun(
+                folder: Loopy.folder, dataset: dataset, file: file, overrides: settings,
+                inputs: input, settings: runSettings)
+            let board = ProgressBoard()
+            let succeeded = try await cancellingOnSignals {
+                try await pipeline.run { board.show($0) }
+            }
+            print(try Funnel(DatasetDirectory(dataset)).text)
+            if !succeeded { throw StageExit.someFailed }
+        } catch let error as PipelineError {
+            say("error: \(error)")
+            throw ExitCode(error.status)
+        } catch let error as CancellationError {
+            say("interrupted; run again to go on from here (\(error))")
+            throw ExitCode(130)
+        } catch {
+            try reporting { throw error }
+        }
+    }
+
+    /// Ctrl-C and SIGTERM end the workers too.
+    private func cancellingOnSignals(
+        _ body: @escaping @Sendable () async throws -> Bool
+    ) async throws -> Bool {
+        let task = Task { try await body() }
+        let sources = [SIGINT, SIGTERM].map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number)
+            source.setEventHandler { task.cancel() }
+            source.resume()
+            return source
+        }
+        defer { for source in sources { source.cancel() } }
+        return try await task.value
+    }
+}
+
+/// Shows one stage's progress after the other.
+private final class ProgressBoard: @unchecked Sendable {
+    // Unchecked: every access holds the lock.
+    private let lock = NSLock()
+    private var progress: ProgressLine?
+
+    func show(_ event: PipelineRun.Event) {
+        lock.withLock {
+            switch event {
+            case .stageBegan(let name, let units):
+                progress = units > 0 ? ProgressLine(name, total: units) : nil
+            case .unitFinished: progress?.advance()
+            case .itemBegan(let item): progress?.note(item)
+            case .workerDied(let unit, let reason): say("unit \(unit): \(reason)")
+            case .stageEnded: progress = nil
+            }
+            if case .unitFinished = event, progress?.isComplete == true { progress?.end() }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+import ArgumentParser
+import Dataset
+import StageCommand
+
+struct Status: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Print what a dataset holds and what was rejected by which rule.")
+
+    @Option(help: ArgumentHelp("The dataset directory.", valueName: "dir"))
+    var dataset: String
+
+    func run() throws {
+        try reporting { print(try Funnel(DatasetDirectory(dataset)).text) }
+    }
+}
+
+/// From sources to shards, in numbers.
+struct Funnel {
+    let text: String
+
+    init(_ dataset: DatasetDirectory) throws {
+        let catalogue = try Catalogue.read(dataset)
+        let counts = catalogue.counts
+        var lines = [
+            "sources     \(counts.sources)",
+            "candidates  \(counts.candidates)",
+            "accepted    \(counts.accepted)",
+        ]
+        for (rule, count) in counts.rejected.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
+            lines.append("rejected    \(count) by \(rule)")
+        }
+        lines.append("clips       \(counts.clips)")
+        lines.append("frames      \(counts.frames)")
+        lines.append("hours       \(counts.hours)")
+        for split in Decision.Split.allCases {
+            let shards = catalogue.shards.filter { $0.split == split }
+            guard !shards.isEmpty else { continue }
+            let clips = shards.reduce(0) { $0 + $1.clips }
+            lines.append("\(split.rawValue)       \(clips) clips in \(shards.count) shards")
+        }
+        if !catalogue.rulesNotApplied.isEmpty {
+            lines.append(
+                "not applied " + catalogue.rulesNotApplied.joined(separator: ", ")
+                    + " (nothing measured it)")
+        }
+        let failures = (try? JSONLines.read(Failure.self, from: dataset.failuresFile)) ?? []
+        if !failures.isEmpty { lines.append("failures    \(failures.count), in failures.jsonl") }
+        text = lines.joined(separator: "\n")
+    }
+}
