@@ -18,15 +18,17 @@ func module(
         name: name, dependencies: dependencies, resources: resources, swiftSettings: cHeaders)
 }
 
+/// Media and Dataset are named for every executable, whether it imports them or not: SwiftPM builds a
+/// target anew only when a target that it names has changed, and layouts reach further than that.
 func executable(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .executableTarget(
-        name: name, dependencies: ["StageCommand"] + dependencies, swiftSettings: cHeaders,
-        linkerSettings: cLibraries)
+        name: name, dependencies: ["StageCommand", "Media", "Dataset"] + dependencies,
+        swiftSettings: cHeaders, linkerSettings: cLibraries)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .testTarget(
-        name: name, dependencies: dependencies, exclude: [], swiftSettings: cHeaders,
+        name: name, dependencies: dependencies, swiftSettings: cHeaders,
         linkerSettings: cLibraries)
 }
 
@@ -61,7 +63,14 @@ let package = Package(
         executable("loopy-select", ["Curation"]),
         executable("loopy-crop", ["Curation"]),
         executable("loopy-extract", ["Features"]),
-        executable("loopy-pack", ["Dataset"]),
+        executable("loopy-pack"),
+
+        tests("MediaTests", ["Media"]),
+        tests("DatasetTests", ["Dataset", "Media"]),
+        tests("PerceptionTests", ["Perception", "Media"]),
+        tests("CurationTests", ["Curation", "Perception", "Dataset", "Media"]),
+        tests("FeaturesTests", ["Features", "Dataset", "Media"]),
+        tests("EndToEndTests", ["Dataset", "Media"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -7,7 +7,7 @@ import Perception
 public struct ContactSheet {
     private let dataset: DatasetDirectory
     private static let tile = 240
-    private static let textHeight = 58
+    private static let textHeight = 76
     private static let columns = 6
     private static let gap = 8
 
@@ -75,18 +75,21 @@ public struct ContactSheet {
         canvas.drawText(
             String(name.prefix(30)), x: x, y: y + Self.tile + 4, size: 13, .init(230, 230, 230))
         canvas.drawText(span, x: x, y: y + Self.tile + 21, size: 13, .init(160, 160, 160))
-        canvas.drawText(verdict(decision), x: x, y: y + Self.tile + 38, size: 13, colour)
+        let (verdict, reason) = verdict(decision)
+        canvas.drawText(verdict, x: x, y: y + Self.tile + 38, size: 13, colour)
+        canvas.drawText(reason, x: x, y: y + Self.tile + 55, size: 13, colour)
     }
 
-    private func verdict(_ decision: Decision) -> String {
+    private func verdict(_ decision: Decision) -> (verdict: String, reason: String) {
         guard decision.decision == .reject else {
-            return "accept  \(decision.shard ?? "")"
+            let speech = decision.metrics?[.speech].map { String(format: "speech %.2f", $0) }
+            return ("accept, \(decision.shard ?? "")", speech ?? "")
         }
-        var text = "reject  \(decision.rule ?? "")"
+        var reason = ""
         if let value = decision.value, let limit = decision.limit {
-            text += String(format: " %.2f (limit %.2f)", value, limit)
+            reason = String(format: "%.2f, limit %.2f", value, limit)
         }
-        return text
+        return ("reject: \(decision.rule ?? "")", reason)
     }
 
     private func picture(of source: Source, at frame: Int) throws -> VideoFrame? {

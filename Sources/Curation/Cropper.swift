@@ -111,6 +111,11 @@ public final class CropStage: UnitStage {
     }
 
     private func cutAudio(_ clip: Clip) throws -> ColumnMember {
+        guard clip.probe.audio != nil else {
+            // Rules that let a silent film pass get silence.
+            let silence = [Float](repeating: 0, count: clip.frames.count * Grid.samplesPerFrame)
+            return ColumnMember(bytes: try FLAC.encode(silence), frames: clip.frames.count)
+        }
         // Sound that leads is delayed: what belongs to frame n is taken from before it.
         let first = clip.frames.lowerBound - clip.audioDelay
         let start =

@@ -56,7 +56,7 @@ public struct Rules: Codable, Sendable, Equatable {
         self[.brightness].maximum = 0.95
         self[.sound].minimum = 0.5
         self[.speech].minimum = 0.4
-        self[.mouthInSpeech].minimum = 0.5
+        self[.mouthInSpeech].minimum = 0.08
         self[.speaker].minimum = 1
         self[.syncConfidence].minimum = 3
         self[.syncOffset].minimum = -6
