@@ -7,6 +7,12 @@ public struct FaceObservation: Sendable {
     public let landmarks: FaceLandmarks
     /// True when the network did not see the face here: the landmarks are the last ones seen.
     public let isCoasting: Bool
+
+    package init(face: Int, landmarks: FaceLandmarks, isCoasting: Bool) {
+        self.face = face
+        self.landmarks = landmarks
+        self.isCoasting = isCoasting
+    }
 }
 
 /// Follows faces from picture to picture by their landmarks, and looks for new ones now and then.
