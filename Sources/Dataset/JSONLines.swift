@@ -31,7 +31,8 @@ public enum JSONLines {
         let data = try contents(of: path)
         let decoder = JSONDecoder()
         var values: [Value] = []
-        for (number, line) in data.split(separator: 0x0a).enumerated() {
+        let lines = data.split(separator: 0x0a, omittingEmptySubsequences: false)
+        for (number, line) in lines.enumerated() where !line.isEmpty {
             do {
                 values.append(try decoder.decode(type, from: Data(line)))
             } catch {
