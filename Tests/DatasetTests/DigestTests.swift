@@ -51,7 +51,8 @@ import Testing
     @Test func doesNotChangeWithTheOrderOfKeys() throws {
         // Dictionaries of different capacity and history list their keys in different orders.
         let keys = (0..<50).map { "key\($0)" }
-        var forward: [String: String] = [:], backward = [String: String](minimumCapacity: 1000)
+        var forward: [String: String] = [:]
+        var backward = [String: String](minimumCapacity: 1000)
         for key in keys { forward[key] = key }
         for key in keys.reversed() { backward[key] = key }
         #expect(Array(forward.keys) != Array(backward.keys))

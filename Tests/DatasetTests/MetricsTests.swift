@@ -53,7 +53,8 @@ import Testing
         func measured(_ range: Range<Int>) -> Metrics {
             let part = range.map { values[$0] }
             let mean = part.reduce(0, +) / Double(part.count)
-            let spoken = range.filter { speech[$0] }, silent = range.filter { !speech[$0] }
+            let spoken = range.filter { speech[$0] }
+            let silent = range.filter { !speech[$0] }
             func opening(_ frames: [Int]) -> Double? {
                 frames.isEmpty ? nil : frames.reduce(0) { $0 + values[$1] } / Double(frames.count)
             }

@@ -9,7 +9,8 @@ import Testing
     func agreesWithMediaPipe(reference: Reference) throws {
         let frame = try picture(Place.sample(reference.file), at: reference.frame)
         let network = try Networks.mesh.get()
-        let faces = try (Networks.near.get().detect(in: frame) + Networks.far.get().detect(in: frame))
+        let faces = try
+            (Networks.near.get().detect(in: frame) + Networks.far.get().detect(in: frame))
             .map { try landmarks(network, in: frame, of: $0) }
         #expect(!reference.meshes.isEmpty)
         for mesh in reference.meshes {
@@ -76,8 +77,10 @@ import Testing
         let roll = face.pose.roll * .pi / 180
         // Along the line between the eyes, from the nose's bridge.
         func across(_ index: Int) -> Double {
-            let (dx, dy) = (face.points[index].x - face.points[27].x,
-                face.points[index].y - face.points[27].y)
+            let (dx, dy) = (
+                face.points[index].x - face.points[27].x,
+                face.points[index].y - face.points[27].y
+            )
             return dx * cos(roll) + dy * sin(roll)
         }
         for (left, right) in pairs {
@@ -135,7 +138,8 @@ import Testing
             let face = try largest(Networks.near.get().detect(in: frame))
             return try landmarks(Networks.mesh.get(), in: frame, of: face)
         }
-        let plain = try look("null"), blurred = try look("gblur=sigma=4")
+        let plain = try look("null")
+        let blurred = try look("gblur=sigma=4")
         let dark = try look("lutyuv=y=16+(val-16)/2")
         #expect(blurred.sharpness < 0.5 * plain.sharpness)
         #expect(abs(blurred.brightness - plain.brightness) < 0.03)

@@ -219,7 +219,8 @@ private final class SceneNetwork: LandmarkNetwork {
         }
         var numbers: (front: Set<Int>, rear: Set<Int>) = ([], [])
         for step in 0...110 {
-            let front = face(x: 100 + Double(step) * 4), rear = face(x: 540 - Double(step) * 4)
+            let front = face(x: 100 + Double(step) * 4)
+            let rear = face(x: 540 - Double(step) * 4)
             for observation in try see(front, rear) where !observation.isCoasting {
                 let centre = observation.landmarks.box.centre
                 if centre == front.centre {

@@ -25,7 +25,9 @@ import Testing
     }
 
     @Test func namesANetworkThatIsAnother() {
-        let (short, full) = (EmbeddedNetwork.blazeFaceShortRange, EmbeddedNetwork.blazeFaceFullRange)
+        let (short, full) = (
+            EmbeddedNetwork.blazeFaceShortRange, EmbeddedNetwork.blazeFaceFullRange
+        )
         let mesh = EmbeddedNetwork.faceMesh
         let messages = [
             (mesh, message { try BlazeFace(.short, path: mesh.path) }),
