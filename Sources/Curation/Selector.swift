@@ -31,6 +31,7 @@ public final class Selector {
 
         var report = Report()
         var notApplied = Set<Metric>()
+        var keys = Set<String>()
         report.counts.sources = sources.count
         for source in sources {
             var decisions: [Decision] = []
@@ -46,11 +47,12 @@ public final class Selector {
                 let candidates = stitched(measured.filter { $0.candidate.outcome == .candidate })
                 report.counts.candidates += candidates.count
                 for candidate in candidates {
-                    let made = try decide(candidate, source, measurements, &notApplied)
-                    if made[0].decision == .accept {
-                        report.counts.accepted += 1
-                        report.clips += made.count { $0.decision == .accept }
+                    let made = try decide(candidate, source, measurements, &notApplied).map {
+                        keys.insert($0.key ?? "").inserted || $0.key == nil ? $0 : $0.asCopy
                     }
+                    let clips = made.count { $0.decision == .accept }
+                    report.clips += clips
+                    if clips > 0 { report.counts.accepted += 1 }
                     decisions += made
                 }
             }
@@ -152,6 +154,18 @@ public final class Selector {
             }
             return decision
         }
+    }
+}
+
+extension Decision {
+    /// Rejected: two faces whose crops are one square make one clip.
+    fileprivate var asCopy: Decision {
+        var copy = self
+        copy.decision = .reject
+        copy.rule = "duplicate"
+        (copy.key, copy.crop, copy.split) = (nil, nil, nil)
+        (copy.metrics, copy.notApplied, copy.audioDelay) = (nil, nil, nil)
+        return copy
     }
 }
 
