@@ -71,7 +71,7 @@ let package = Package(
         tests("DatasetTests", ["Dataset", "Media"], exclude: ["Fixtures"]),
         tests("PerceptionTests", ["Perception", "Media"], exclude: ["Fixtures"]),
         tests("CurationTests", ["Curation", "Perception", "Dataset", "Media"]),
-        tests("FeaturesTests", ["Features", "Dataset", "Media"]),
+        tests("FeaturesTests", ["Features", "Perception", "Dataset", "Media"]),
         tests("EndToEndTests", ["Dataset", "Media"]),
     ],
     swiftLanguageModes: [.v6]
