@@ -26,6 +26,15 @@ import Testing
         #expect(cuts(frames) == [20])
     }
 
+    /// Its only cut is at 3.2 seconds, as ffmpeg's scene score says too.
+    @Test func findsTheCutOfARealFilm() throws {
+        let reader = try VideoReader(path: Place.sample("shot_change.mp4"), threads: 1)
+        var frames: [VideoFrame] = []
+        while let next = try reader.next() { frames.append(next.frame) }
+        #expect(frames.count > 100)
+        #expect(cuts(frames) == [80])
+    }
+
     @Test func findsEveryCutOfAQuickSequence() throws {
         let colours = ["red", "green", "blue", "white"].map {
             ["-f", "lavfi", "-i", "color=\($0):s=160x90:r=25:d=0.2"]
