@@ -42,16 +42,23 @@ struct StageProcess: Sendable {
         return (Self.end(result.terminationStatus, item: nil, timedOut: false), lines)
     }
 
-    /// Builds one unit in a process of its own, which is killed when it spends longer than
+    /// What a worker says while it builds.
+    enum WorkerEvent: Sendable {
+        case item(String)
+        case unitFinished(String)
+    }
+
+    /// Builds units in a process of their own, which is killed when it spends longer than
     /// `timeLimit` seconds on one item.
     func build(
-        _ unit: String, skipping: [String: String], timeLimit: Double,
-        onItem: @escaping @Sendable (String) -> Void
+        _ units: [String], skipping: [String: String], timeLimit: Double,
+        onEvent: @escaping @Sendable (WorkerEvent) -> Void
     ) async throws -> ProcessEnd {
+        let chosen = units.flatMap { ["--unit", $0] }
         let skips = skipping.sorted { $0.key < $1.key }.flatMap { ["--skip", "\($0)=\($1)"] }
         let watch = ItemWatch()
         let result = try await Subprocess.run(
-            executable, arguments: Arguments(arguments + ["--unit", unit] + skips), input: .none,
+            executable, arguments: Arguments(arguments + chosen + skips), input: .none,
             output: .sequence,
             error: .fileDescriptor(.standardError, closeAfterSpawningProcess: false)
         ) { execution in
@@ -66,10 +73,11 @@ struct StageProcess: Sendable {
                 }
             }
             defer { guardian.cancel() }
-            for try await line in execution.standardOutput.strings() where line.hasPrefix("item ") {
-                let item = line.dropFirst("item ".count).trimmingCharacters(in: .newlines)
-                watch.start(item)
-                onItem(item)
+            for try await line in execution.standardOutput.strings() {
+                let words = line.split(whereSeparator: \.isWhitespace).map(String.init)
+                guard words.count == 2 else { continue }
+                watch.start(words[0] == "item" ? words[1] : nil)
+                onEvent(words[0] == "item" ? .item(words[1]) : .unitFinished(words[1]))
             }
         }
         return Self.end(result.terminationStatus, item: watch.item, timedOut: watch.timedOut)
@@ -96,7 +104,7 @@ private final class ItemWatch: @unchecked Sendable {
     private var since = ContinuousClock.now
     private var isTimedOut = false
 
-    func start(_ item: String) { lock.withLock { (current, since) = (item, .now) } }
+    func start(_ item: String?) { lock.withLock { (current, since) = (item, .now) } }
     func setTimedOut() { lock.withLock { isTimedOut = true } }
 
     var item: String? { lock.withLock { current } }

@@ -96,7 +96,8 @@ private final class ProgressBoard: @unchecked Sendable {
                 progress = units > 0 ? ProgressLine(name, total: units) : nil
             case .unitFinished: progress?.advance()
             case .itemBegan(let item): progress?.note(item)
-            case .workerDied(let unit, let reason): say("unit \(unit): \(reason)")
+            case .workerDied(let stage, let item, let reason):
+                say("\(stage): \(item ?? "at its start"): \(reason); trying again")
             case .stageEnded: progress = nil
             }
             if case .unitFinished = event, progress?.isComplete == true { progress?.end() }
