@@ -34,8 +34,12 @@ struct Run: AsyncParsableCommand {
             valueName: "setting"))
     var settings: [String] = []
 
+    @Flag(help: "Try again what failed in earlier runs: after a disk was mounted, say.")
+    var retryFailed = false
+
     func run() async throws {
         do {
+            if retryFailed { try DatasetDirectory(dataset).forgetFailedUnits() }
             var runSettings = try Configuration.read(
                 RunSettings(), section: ["run"], file: file, overrides: settings)
             if let workers { runSettings.workers = workers }
