@@ -22,7 +22,8 @@ final class Measurements {
         guard missing.isEmpty else {
             throw DatasetError(
                 .missing,
-                "\(missing.count) of \(units.count) units are not measured: run loopy-measure again")
+                "\(missing.count) of \(units.count) units are not measured: run loopy-measure again"
+            )
         }
         for (index, unit) in units.enumerated() {
             for item in unit.items {

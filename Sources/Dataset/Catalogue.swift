@@ -133,7 +133,9 @@ extension DatasetDirectory {
         }
         let order = ["video", "audio"]
         let columns = catalogue.columns.sorted {
-            (order.firstIndex(of: $0.key) ?? 9, $0.key) < (order.firstIndex(of: $1.key) ?? 9, $1.key)
+            (order.firstIndex(of: $0.key) ?? 9, $0.key) < (
+                order.firstIndex(of: $1.key) ?? 9, $1.key
+            )
         }
         folders += columns.map { path + "/" + $0.value.folder } + [shardsFolder]
         return folders.flatMap { folder in

@@ -60,7 +60,8 @@ public struct FaceLandmarks: Sendable {
         let middle = box.centre
         let top = Point(middle.x + up.x * 0.85 * box.height, middle.y + up.y * 0.85 * box.height)
         let crown = Box(
-            left: top.x - halfWidth * 0.8, top: top.y, right: top.x + halfWidth * 0.8, bottom: top.y)
+            left: top.x - halfWidth * 0.8, top: top.y, right: top.x + halfWidth * 0.8, bottom: top.y
+        )
         let face = Box(
             left: middle.x - halfWidth, top: box.top, right: middle.x + halfWidth,
             bottom: box.bottom)

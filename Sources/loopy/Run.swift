@@ -21,7 +21,8 @@ struct Run: AsyncParsableCommand {
         help: ArgumentHelp("Video files, and folders of them.", valueName: "path"))
     var input: [String] = []
 
-    @Option(help: ArgumentHelp("The dataset directory; made where it is missing.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp("The dataset directory; made where it is missing.", valueName: "dir"))
     var dataset: String
 
     @Option(help: "Worker processes at a time; the pipeline file's run.workers else.")

@@ -19,7 +19,8 @@ struct ChainTests {
         let accepted = decisions.filter { $0.decision == .accept }
         #expect(accepted.count >= 4)
         // Two faces, one speaks: the other is rejected for that.
-        #expect(decisions.contains { $0.rule == "speaker" && $0.path.hasSuffix("obama_speech.mp4") })
+        #expect(
+            decisions.contains { $0.rule == "speaker" && $0.path.hasSuffix("obama_speech.mp4") })
         #expect(decisions.contains { $0.rule == "no-face" && $0.path.hasSuffix("small.mp4") })
         // The pieces of one candidate leave out no frame.
         let speech = accepted.filter { $0.path.hasSuffix("obama_speech.mp4") }

@@ -16,7 +16,8 @@ struct TroubleTests {
         try bench.write("ffconcat version 1.0\nfile good.mp4\n", to: "videos/concat.mp4")
         let good = try Data(contentsOf: URL(fileURLWithPath: videos + "/good.mp4"))
         try good.prefix(good.count / 3).write(to: URL(fileURLWithPath: videos + "/cut.mp4"))
-        try Workbench.ffmpeg("-i", videos + "/good.mp4", "-vn", "-c:a", "aac", videos + "/audio.mp4")
+        try Workbench.ffmpeg(
+            "-i", videos + "/good.mp4", "-vn", "-c:a", "aac", videos + "/audio.mp4")
         try Workbench.ffmpeg(
             "-f", "lavfi", "-i", "color=c=gray:s=64x64:d=0.04", "-frames:v", "1",
             videos + "/one-frame.mp4")
@@ -35,7 +36,9 @@ struct TroubleTests {
             ])
         for name in broken { #expect(run.errors.contains(name), "a line names \(name)") }
         #expect(failures.first { $0.path?.hasSuffix("audio.mp4") == true }?.reason == "no-video")
-        #expect(failures.first { $0.path?.hasSuffix("empty.mp4") == true }?.error == "is empty (0 bytes)")
+        #expect(
+            failures.first { $0.path?.hasSuffix("empty.mp4") == true }?.error
+                == "is empty (0 bytes)")
 
         let decisions = try DatasetDirectory(dataset).selection()
         // Every source has a decision, also those that could not be opened.
@@ -76,7 +79,8 @@ struct TroubleTests {
         for (right, wrong, message) in cases {
             let pipeline = try bench.pipeline { $0.replacingOccurrences(of: right, with: wrong) }
             let run = try bench.loopy(
-                "run", pipeline, "--input", bench.videos, "--dataset", bench.dataset(UUID().uuidString))
+                "run", pipeline, "--input", bench.videos, "--dataset",
+                bench.dataset(UUID().uuidString))
             #expect(run.status == 64, "\(wrong): \(run.errors)")
             #expect(run.errors.contains(message), "\(run.errors)")
         }
