@@ -4,13 +4,20 @@ import Media
 import Perception
 
 /// Chooses the one square that a clip is cut out with.
-struct CropPlanner {
+package struct CropPlanner {
     let settings: ClipSettings
     let width: Int
     let height: Int
 
+    /// - Parameter width: of the upright picture, as `height`.
+    package init(settings: ClipSettings, width: Int, height: Int) {
+        self.settings = settings
+        self.width = width
+        self.height = height
+    }
+
     /// What the planner decided: a crop, or how much too large the head's way is.
-    enum Plan: Equatable {
+    package enum Plan: Equatable {
         case crop(CropSquare)
         /// The square that the head needs, over the picture's shorter side.
         case doesNotFit(Double)
@@ -19,7 +26,7 @@ struct CropPlanner {
     /// - Parameters:
     ///   - head: around the head in all frames of the clip.
     ///   - faceHeight: mean height of the face, in pixels.
-    func plan(head: Box, faceHeight: Double) -> Plan {
+    package func plan(head: Box, faceHeight: Double) -> Plan {
         let picture = Box(left: 0, top: 0, right: Double(width), bottom: Double(height))
         let shorter = Double(min(width, height))
         // What of the head is outside the picture is the `completeness` rule's to judge.

@@ -86,7 +86,7 @@ public struct Rules: Codable, Sendable, Equatable {
     }
 
     /// The first rule that the values break, and those that could not be applied.
-    func judge(
+    package func judge(
         _ metrics: Metrics
     ) -> (broken: (metric: Metric, value: Double, limit: Double)?, notApplied: [Metric]) {
         var notApplied: [Metric] = []

@@ -37,7 +37,7 @@ public enum JSONLines {
             let range = lines.count * piece / pieces..<lines.count * (piece + 1) / pieces
             let decoder = JSONDecoder()
             results[piece] = Result {
-                try range.map { number in
+                try range.filter { !lines[$0].isEmpty }.map { number in
                     do {
                         return try decoder.decode(type, from: data[lines[number]])
                     } catch {

@@ -79,6 +79,8 @@ public enum Metric: String, Codable, CaseIterable, Sendable, CodingKey, CodingKe
 /// How the values of two stretches become one.
 enum MetricMerge {
     case sum, least, greatest, mean
+    /// The variance of a speed whose means are known.
+    case variance
     /// Mean weighted by the time with, or without, speech.
     case meanInSpeech, meanInSilence
 }
@@ -93,6 +95,7 @@ extension Metric {
         case .movementMaximum, .yawMaximum, .pitchMaximum, .rollMaximum: .greatest
         case .mouthInSpeech: .meanInSpeech
         case .mouthInSilence: .meanInSilence
+        case .movementVariance: .variance
         default: .mean
         }
     }
@@ -148,6 +151,14 @@ public struct Metrics: Codable, Sendable, Equatable {
                 let weights = (weight(metric.merge), other.weight(metric.merge))
                 let total = weights.0 + weights.1
                 result[metric] = total > 0 ? (a * weights.0 + b * weights.1) / total : a
+            case .variance:
+                let weights = (weight(metric.merge), other.weight(metric.merge))
+                let total = max(weights.0 + weights.1, 1e-9)
+                // Within the stretches, and between their means.
+                let apart = (self[.movement] ?? 0) - (other[.movement] ?? 0)
+                let within = (a * weights.0 + b * weights.1) / total
+                result[metric] =
+                    within + weights.0 * weights.1 / (total * total) * apart * apart
             }
         }
         return result

@@ -68,7 +68,9 @@ public final class OutputFile {
         close(descriptor)
         descriptor = -1
         guard rename(temporaryPath, path) == 0 else {
-            throw DatasetError.system(.output, "renaming", path)
+            let error = DatasetError.system(.output, "renaming", path)
+            unlink(temporaryPath)
+            throw error
         }
         return hash.finalize().hex
     }
@@ -87,7 +89,8 @@ public final class OutputFile {
         for name in names {
             guard let range = name.range(of: marker), let process = Int32(name[range.upperBound...])
             else { continue }
-            if process == getpid() || kill(process, 0) == 0 { continue }
+            // No permission to signal a process means that there is one.
+            if process == getpid() || kill(process, 0) == 0 || errno == EPERM { continue }
             unlink(folder + "/" + name)
         }
     }
