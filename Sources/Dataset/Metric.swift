@@ -52,7 +52,8 @@ public enum Metric: String, Codable, CaseIterable, Sendable, CodingKey, CodingKe
 
     // MARK: Picture
 
-    /// Fine detail of the face: mean |Laplacian| of its brightness (0...255) at 192 pixels.
+    /// Fine detail of the face: mean |Laplacian| of its brightness at 192 pixels, over the standard
+    /// deviation, so that dim and flat light do not pass for blur.
     case sharpness
     /// Mean brightness of the face, 0...1.
     case brightness

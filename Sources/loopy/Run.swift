@@ -63,8 +63,8 @@ struct Run: AsyncParsableCommand {
         } catch let error as PipelineError {
             say("error: \(error)")
             throw ExitCode(error.status)
-        } catch let error as CancellationError {
-            say("interrupted; run again to go on from here (\(error))")
+        } catch is CancellationError {
+            say("interrupted; run again to go on from here")
             throw ExitCode(130)
         } catch {
             try reporting { throw error }

@@ -66,6 +66,25 @@ struct TroubleTests {
         #expect(decisions.map(\.rule) == ["undecodable"])
     }
 
+    @Test func aTerminatedRunStopsItsWorkersAndFailsNothing() throws {
+        let bench = try Workbench()
+        defer { bench.remove() }
+        try bench.addSample("WolfgangLanger_Pexels.mp4")
+        let dataset = bench.dataset("d")
+        let pipeline = try bench.pipeline()
+        let process = try bench.start(
+            "run", pipeline, "--input", bench.videos, "--dataset", dataset)
+        Thread.sleep(forTimeInterval: 1.5)
+        process.terminate()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 130)
+        let left = try Workbench.run("/usr/bin/pgrep", ["-f", "--dataset \(dataset)"])
+        #expect(left.output == "")
+        let again = try bench.loopy(
+            "run", pipeline, "--input", bench.videos, "--dataset", dataset)
+        #expect(again.status == 0, "\(again.errors)")
+    }
+
     @Test func mistakesInAPipelineFileAreNamed() throws {
         let bench = try Workbench()
         defer { bench.remove() }

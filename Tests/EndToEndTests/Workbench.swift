@@ -42,7 +42,7 @@ struct Workbench {
                 duration: { minimum: 2 }
                 face_width: { minimum: 30 }
                 face_height: { minimum: 40 }
-                sharpness: { minimum: 1 }
+                sharpness: { minimum: 0.05 }
                 sound: { minimum: null }
                 speech: { minimum: null }
                 mouth_in_speech: { minimum: null }
