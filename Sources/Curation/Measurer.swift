@@ -60,7 +60,11 @@ final class Measurer {
             ).metrics(of: stretch.source)
             result.candidates.append(.init(candidate: candidate, track: track))
         }
-        compareFaces(&result.candidates)
+        let compared = comparedFaces(
+            result.candidates.map { ($0.candidate.frames, $0.candidate.metrics) })
+        for index in compared.indices {
+            result.candidates[index].candidate.metrics = compared[index]
+        }
         result.candidates.sort {
             ($0.candidate.start, $0.candidate.face) < ($1.candidate.start, $1.candidate.face)
         }
@@ -169,37 +173,5 @@ final class Measurer {
         }
         return StretchSound(
             isSpeech: try voiceActivity.isSpeech(samples), isAudible: audible)
-    }
-
-    // MARK: Several faces
-
-    /// Fills the metrics that compare a candidate with those seen at the same time.
-    private func compareFaces(_ measured: inout [StretchMeasurement.Measured]) {
-        func overlap(_ a: Candidate, _ b: Candidate) -> Int {
-            max(0, min(a.end, b.end) - max(a.start, b.start))
-        }
-        for index in measured.indices {
-            let own = measured[index].candidate
-            let height = own.metrics[.faceHeight] ?? 0
-            var shared = 0
-            var busiest = own.metrics[.mouthInSpeech] ?? 0
-            for other in measured.indices where other != index {
-                let candidate = measured[other].candidate
-                let common = overlap(own, candidate)
-                guard common > 0, (candidate.metrics[.faceHeight] ?? 0) >= height / 2 else {
-                    continue
-                }
-                shared = max(shared, common)
-                // Faces that share less than half of this one's time say little about who speaks.
-                if common * 2 >= own.end - own.start {
-                    busiest = max(busiest, candidate.metrics[.mouthInSpeech] ?? 0)
-                }
-            }
-            measured[index].candidate.metrics[.otherFaces] =
-                Double(shared) / Double(own.end - own.start)
-            if let mouth = own.metrics[.mouthInSpeech], busiest > 0 {
-                measured[index].candidate.metrics[.speaker] = mouth / busiest
-            }
-        }
     }
 }

@@ -51,7 +51,7 @@ public struct Rules: Codable, Sendable, Equatable {
         self[.rotation].maximum = 0.3
         self[.movement].maximum = 1
         self[.movementMaximum].maximum = 4
-        self[.sharpness].minimum = 2
+        self[.sharpness].minimum = 0.1
         self[.brightness].minimum = 0.1
         self[.brightness].maximum = 0.95
         self[.sound].minimum = 0.5

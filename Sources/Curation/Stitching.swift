@@ -6,7 +6,7 @@ import Perception
 package struct StitchedCandidate {
     package struct Part {
         package let candidate: Candidate
-        /// Name of the unit whose tracks archive holds it.
+        /// Place of its unit in the plan; the unit's tracks archive holds the candidate.
         let unit: Int
 
         package init(candidate: Candidate, unit: Int) {
@@ -16,7 +16,8 @@ package struct StitchedCandidate {
     }
 
     package private(set) var parts: [Part]
-    package private(set) var metrics: Metrics
+    /// Of all parts together.
+    package var metrics: Metrics
 
     var first: Candidate { parts[0].candidate }
     package var frames: Range<Int> { first.start..<parts[parts.count - 1].candidate.end }

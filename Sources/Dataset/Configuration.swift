@@ -26,7 +26,9 @@ public enum Configuration {
             let (path, value) = try parse(setting)
             guard path.starts(with: section), path.count > section.count else { continue }
             let rest = path.dropFirst(section.count)
-            let nested = rest.reversed().reduce(value) { Node.mapping(Node.Mapping([(Node($1), $0)])) }
+            let nested = rest.reversed().reduce(value) {
+                Node.mapping(Node.Mapping([(Node($1), $0)]))
+            }
             node = try merge(nested, onto: node, at: section.joined(separator: "."))
         }
         do {

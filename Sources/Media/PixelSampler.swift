@@ -9,8 +9,8 @@ public enum Border: Sendable {
 
 extension VideoFrame {
     /// Cuts a region out of the decoder's planes and resamples it to RGB: nothing outside the region
-    /// is converted. Bilinear in luma when enlarging or nearly so; an average of up to 4x4 taps a
-    /// pixel when shrinking.
+    /// is converted. Bilinear in luma; an average of up to 4x4 taps a pixel when shrinking to less
+    /// than 1/3.5.
     ///
     /// - Parameters:
     ///   - region: maps output pixels (0...width, 0...height) to places of the upright picture.
@@ -74,6 +74,7 @@ private struct ColourMatrix {
     }
 }
 
+/// Walks over the output pixels and reads the planes at their places, in 16.16 fixed point.
 private struct PlaneSampler {
     let planes: [ComponentPlane]
     let map: Affine
@@ -85,102 +86,124 @@ private struct PlaneSampler {
     func fill<Sample: FixedWidthInteger & UnsignedInteger>(
         _ rgb: UnsafeMutableBufferPointer<Float>, as type: Sample.Type
     ) {
-        // Coded pixels an output pixel, along the axis where there are more.
+        let out = rgb.baseAddress!  // the caller checked that the buffer is large enough
+        let luma = Plane<Sample>(planes[0])
+        // Gray pictures read their luma for chroma, and do not use it.
+        let hasChroma = planes.count > 2
+        let cb = Plane<Sample>(planes[hasChroma ? 1 : 0])
+        let cr = Plane<Sample>(planes[hasChroma ? 2 : 0])
+        // Coded pixels an output pixel, along the axis where there are more. Bilinear reading is
+        // what MediaPipe feeds its networks with at any scale; beyond 3.5 it aliases too much.
         let shrink = max(
             (map.xx * map.xx + map.yx * map.yx).squareRoot(),
             (map.xy * map.xy + map.yy * map.yy).squareRoot())
-        let taps = min(4, max(1, Int(shrink.rounded())))
-        if taps == 1 {
-            fillBilinear(rgb.baseAddress!, as: type)
-        } else {
-            fillAveraged(rgb.baseAddress!, taps: taps, as: type)
+        let taps = shrink < 3.5 ? 1 : min(4, Int((shrink / 2).rounded()))
+        let isInside = stays(inside: planes[0])
+        for row in 0..<height {
+            let line = out + row * width * 3
+            if taps == 1 {
+                fillBilinear(row, line, luma, cb, cr, hasChroma, isInside)
+            } else {
+                fillAveraged(row, line, luma, cb, cr, hasChroma, isInside, taps: taps)
+            }
         }
     }
 
-    /// A row of the output whose places all lie inside needs no clamping; the inner loops clamp
-    /// anyway, because a compare is cheaper than two versions of this code.
-    private func fillBilinear<Sample: FixedWidthInteger & UnsignedInteger>(
-        _ rgb: UnsafeMutablePointer<Float>, as type: Sample.Type
+    /// True when every place that is read, and its right and lower neighbour, is in the picture.
+    private func stays(inside plane: ComponentPlane) -> Bool {
+        let corners = [(0, 0), (width, 0), (0, height), (width, height)]
+        return corners.allSatisfy { corner in
+            let place = map(Double(corner.0), Double(corner.1))
+            return place.x >= 1 && place.y >= 1 && place.x <= Double(plane.width - 2)
+                && place.y <= Double(plane.height - 2)
+        }
+    }
+
+    @inline(__always)
+    private func fixed(_ value: Double) -> Int { Int(value * 65536) }
+
+    @inline(__always)
+    private func fillBilinear<Sample>(
+        _ row: Int, _ line: UnsafeMutablePointer<Float>, _ luma: Plane<Sample>,
+        _ cb: Plane<Sample>, _ cr: Plane<Sample>, _ hasChroma: Bool, _ isInside: Bool
     ) {
-        let y = Plane<Sample>(planes[0])
-        let cb = planes.count > 2 ? Plane<Sample>(planes[1]) : nil
-        let cr = planes.count > 2 ? Plane<Sample>(planes[2]) : nil
-        let maximumX = Int32(planes[0].width - 1), maximumY = Int32(planes[0].height - 1)
-        let lumaScale = planes[0].scale / 65536
-        let black = border == .black
-        var out = rgb
-        for row in 0..<height {
-            let start = map(0.5, Double(row) + 0.5)
-            // 16.16 fixed point, relative to sample centres.
-            var x = Int64((start.x - 0.5) * 65536), py = Int64((start.y - 0.5) * 65536)
-            let dx = Int64(map.xx * 65536), dy = Int64(map.yx * 65536)
-            for _ in 0..<width {
-                let ix = Int32(truncatingIfNeeded: x >> 16)
-                let iy = Int32(truncatingIfNeeded: py >> 16)
-                let outside = ix < -1 || iy < -1 || ix > maximumX || iy > maximumY
-                if black && outside {
+        let start = map(0.5, Double(row) + 0.5)
+        // Relative to sample centres.
+        var x = fixed(start.x - 0.5), y = fixed(start.y - 0.5)
+        let dx = fixed(map.xx), dy = fixed(map.yx)
+        let lumaScale = luma.scale / 65536
+        let (lastX, lastY) = (luma.width &- 1, luma.height &- 1)
+        var out = line
+        for _ in 0..<width {
+            var left = x >> 16, top = y >> 16
+            var right = left &+ 1, bottom = top &+ 1
+            if !isInside {
+                if border == .black && (left < -1 || top < -1 || left > lastX || top > lastY) {
                     colour.write(colour.lumaOffset, 128, 128, to: out)
-                } else {
-                    let fx = Int32(truncatingIfNeeded: (x >> 8) & 0xff)
-                    let fy = Int32(truncatingIfNeeded: (py >> 8) & 0xff)
-                    let left = Int(min(max(ix, 0), maximumX))
-                    let right = Int(min(max(ix &+ 1, 0), maximumX))
-                    let top = Int(min(max(iy, 0), maximumY))
-                    let bottom = Int(min(max(iy &+ 1, 0), maximumY))
-                    let upper = y.row(top), lower = y.row(bottom)
-                    let a = y[upper, left] &* (256 &- fx) &+ y[upper, right] &* fx
-                    let b = y[lower, left] &* (256 &- fx) &+ y[lower, right] &* fx
-                    let luma = Float(Int64(a) &* Int64(256 &- fy) &+ Int64(b) &* Int64(fy))
-                    if let cb, let cr {
-                        let nearX = fx < 128 ? left : right, nearY = fy < 128 ? top : bottom
-                        colour.write(
-                            luma * lumaScale, cb.value(nearX, nearY), cr.value(nearX, nearY),
-                            to: out)
-                    } else {
-                        colour.write(luma * lumaScale, 128, 128, to: out)
-                    }
+                    (x, y, out) = (x &+ dx, y &+ dy, out + 3)
+                    continue
                 }
-                out += 3
-                x &+= dx
-                py &+= dy
+                (left, right) = (min(max(left, 0), lastX), min(max(right, 0), lastX))
+                (top, bottom) = (min(max(top, 0), lastY), min(max(bottom, 0), lastY))
             }
+            let fx = (x >> 8) & 0xff, fy = (y >> 8) & 0xff
+            let upper = luma.row(top), lower = luma.row(bottom)
+            let a = luma.at(upper, left) &* (256 &- fx) &+ luma.at(upper, right) &* fx
+            let b = luma.at(lower, left) &* (256 &- fx) &+ luma.at(lower, right) &* fx
+            let value = Float(a &* (256 &- fy) &+ b &* fy) * lumaScale
+            if hasChroma {
+                let nearX = fx < 128 ? left : right, nearY = fy < 128 ? top : bottom
+                colour.write(value, cb.value(nearX, nearY), cr.value(nearX, nearY), to: out)
+            } else {
+                colour.write(value, 128, 128, to: out)
+            }
+            (x, y, out) = (x &+ dx, y &+ dy, out + 3)
         }
     }
 
-    private func fillAveraged<Sample: FixedWidthInteger & UnsignedInteger>(
-        _ rgb: UnsafeMutablePointer<Float>, taps: Int, as type: Sample.Type
+    @inline(__always)
+    private func fillAveraged<Sample>(
+        _ row: Int, _ line: UnsafeMutablePointer<Float>, _ luma: Plane<Sample>,
+        _ cb: Plane<Sample>, _ cr: Plane<Sample>, _ hasChroma: Bool, _ isInside: Bool, taps: Int
     ) {
-        let y = Plane<Sample>(planes[0])
-        let cb = planes.count > 2 ? Plane<Sample>(planes[1]) : nil
-        let cr = planes.count > 2 ? Plane<Sample>(planes[2]) : nil
-        let maximumX = planes[0].width - 1, maximumY = planes[0].height - 1
-        let inverse = 1 / Float(taps * taps)
-        let black = border == .black
-        var out = rgb
-        for row in 0..<height {
-            for column in 0..<width {
-                var sumY: Float = 0, sumCb: Float = 0, sumCr: Float = 0
-                for tapY in 0..<taps {
-                    for tapX in 0..<taps {
-                        let place = map(
-                            Double(column) + (Double(tapX) + 0.5) / Double(taps),
-                            Double(row) + (Double(tapY) + 0.5) / Double(taps))
-                        let ix = Int(place.x.rounded(.down)), iy = Int(place.y.rounded(.down))
-                        if black && (ix < 0 || iy < 0 || ix > maximumX || iy > maximumY) {
-                            sumY += colour.lumaOffset
-                            sumCb += 128
-                            sumCr += 128
-                            continue
-                        }
-                        let px = min(max(ix, 0), maximumX), py = min(max(iy, 0), maximumY)
-                        sumY += y.value(px, py)
-                        sumCb += cb?.value(px, py) ?? 128
-                        sumCr += cr?.value(px, py) ?? 128
+        // A pixel's taps lie on a grid over it.
+        let stepX = (fixed(map.xx / Double(taps)), fixed(map.yx / Double(taps)))
+        let stepY = (fixed(map.xy / Double(taps)), fixed(map.yy / Double(taps)))
+        let first = map(0.5 / Double(taps), Double(row) + 0.5 / Double(taps))
+        let middle = map(0.5, Double(row) + 0.5)
+        var (startX, startY) = (fixed(first.x), fixed(first.y))
+        var (middleX, middleY) = (fixed(middle.x), fixed(middle.y))
+        let (dx, dy) = (fixed(map.xx), fixed(map.yx))
+        let (lastX, lastY) = (luma.width &- 1, luma.height &- 1)
+        let scale = luma.scale / Float(taps * taps)
+        var out = line
+        for _ in 0..<width {
+            var (lineX, lineY) = (startX, startY)
+            var sum = 0, outside = 0
+            for _ in 0..<taps {
+                var (x, y) = (lineX, lineY)
+                for _ in 0..<taps {
+                    var px = x >> 16, py = y >> 16
+                    if !isInside {
+                        if px < 0 || py < 0 || px > lastX || py > lastY { outside &+= 1 }
+                        (px, py) = (min(max(px, 0), lastX), min(max(py, 0), lastY))
                     }
+                    sum &+= luma.at(luma.row(py), px)
+                    (x, y) = (x &+ stepX.0, y &+ stepX.1)
                 }
-                colour.write(sumY * inverse, sumCb * inverse, sumCr * inverse, to: out)
-                out += 3
+                (lineX, lineY) = (lineX &+ stepY.0, lineY &+ stepY.1)
             }
+            if border == .black && outside * 2 > taps * taps {
+                colour.write(colour.lumaOffset, 128, 128, to: out)
+            } else if hasChroma {
+                // Chroma has no fine detail to alias: one tap in the middle.
+                let px = min(max(middleX >> 16, 0), lastX), py = min(max(middleY >> 16, 0), lastY)
+                colour.write(Float(sum) * scale, cb.value(px, py), cr.value(px, py), to: out)
+            } else {
+                colour.write(Float(sum) * scale, 128, 128, to: out)
+            }
+            (startX, startY) = (startX &+ dx, startY &+ dy)
+            (middleX, middleY, out) = (middleX &+ dx, middleY &+ dy, out + 3)
         }
     }
 }
@@ -190,6 +213,8 @@ private struct Plane<Sample: FixedWidthInteger & UnsignedInteger> {
     let base: UnsafeRawPointer
     let rowBytes: Int
     let step: Int
+    let width: Int
+    let height: Int
     let shiftX: Int
     let shiftY: Int
     let scale: Float
@@ -198,6 +223,8 @@ private struct Plane<Sample: FixedWidthInteger & UnsignedInteger> {
         base = plane.base
         rowBytes = plane.rowBytes
         step = plane.step
+        width = plane.width
+        height = plane.height
         shiftX = plane.shiftX
         shiftY = plane.shiftY
         scale = plane.scale
@@ -207,13 +234,11 @@ private struct Plane<Sample: FixedWidthInteger & UnsignedInteger> {
     func row(_ index: Int) -> UnsafeRawPointer { base + index &* rowBytes }
 
     @inline(__always)
-    subscript(row: UnsafeRawPointer, column: Int) -> Int32 {
-        Int32(truncatingIfNeeded: row.loadUnaligned(fromByteOffset: column &* step, as: Sample.self))
+    func at(_ row: UnsafeRawPointer, _ column: Int) -> Int {
+        Int(truncatingIfNeeded: row.loadUnaligned(fromByteOffset: column &* step, as: Sample.self))
     }
 
     /// The value, 0...255, at a place given in luma samples.
     @inline(__always)
-    func value(_ x: Int, _ y: Int) -> Float {
-        Float(self[row(y >> shiftY), x >> shiftX]) * scale
-    }
+    func value(_ x: Int, _ y: Int) -> Float { Float(at(row(y >> shiftY), x >> shiftX)) * scale }
 }

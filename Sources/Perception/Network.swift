@@ -20,7 +20,8 @@ public final class Network {
         self.path = path
         guard FileManager.default.isReadableFile(atPath: path) else {
             throw PerceptionError(
-                "\(path): the network's file is missing; Scripts/setup.sh fetches the embedded ones")
+                "\(path): the network's file is missing; Scripts/setup.sh fetches the embedded ones"
+            )
         }
         let core = try Runtime.shared.core
         var model: OpaquePointer?

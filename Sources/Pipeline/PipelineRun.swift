@@ -12,7 +12,7 @@ public struct PipelineRun: Sendable {
         case stageBegan(String, units: Int)
         case unitFinished
         case itemBegan(String)
-        case workerDied(unit: String, reason: String)
+        case workerDied(stage: String, item: String?, reason: String)
         case stageEnded(String)
     }
 
@@ -89,40 +89,49 @@ public struct PipelineRun: Sendable {
         let (end, units) = try await process.lines(["--pending"])
         guard end == .exited(0) else { throw Self.error(stage, end) }
         onEvent(.stageBegan(stage, units: units.count))
+        // A process starts up in a second, so each gets several units; but the last ones are
+        // shared out evenly.
+        let perProcess = max(1, min(8, units.count / (4 * max(1, settings.workers))))
+        let batches = stride(from: 0, to: units.count, by: perProcess).map {
+            Array(units[$0..<min(units.count, $0 + perProcess)])
+        }
         try await withThrowingTaskGroup(of: Void.self) { group in
-            var waiting = units.makeIterator()
+            var waiting = batches.makeIterator()
             func startNext() {
-                guard let unit = waiting.next() else { return }
-                group.addTask {
-                    try await build(unit, of: stage, process, onEvent)
-                    onEvent(.unitFinished)
-                }
+                guard let batch = waiting.next() else { return }
+                group.addTask { try await build(batch, of: stage, process, onEvent) }
             }
             for _ in 0..<max(1, settings.workers) { startNext() }
             while try await group.next() != nil { startNext() }
         }
     }
 
-    /// One unit, until it is finished.
+    /// Some units, until they are finished.
     private func build(
-        _ unit: String, of stage: String, _ process: StageProcess,
+        _ units: [String], of stage: String, _ process: StageProcess,
         _ onEvent: @escaping @Sendable (Event) -> Void
     ) async throws {
         var deaths: [String: Int] = [:]
         var skipping: [String: String] = [:]
         while true {
+            // Units that are finished already are passed over by the worker.
             let end = try await process.build(
-                unit, skipping: skipping, timeLimit: settings.timeLimit
-            ) { onEvent(.itemBegan($0)) }
+                units, skipping: skipping, timeLimit: settings.timeLimit
+            ) { event in
+                switch event {
+                case .item(let item): onEvent(.itemBegan(item))
+                case .unitFinished: onEvent(.unitFinished)
+                }
+            }
             switch end {
             case .exited(0): return
-            case .exited: throw Self.error("\(stage), unit \(unit)", end)
+            case .exited: throw Self.error("\(stage), unit \(units[0])", end)
             case .died(let reason, let item):
-                onEvent(.workerDied(unit: unit, reason: reason))
+                onEvent(.workerDied(stage: stage, item: item, reason: reason))
                 let count = deaths[item ?? "", default: 0] + 1
                 deaths[item ?? ""] = count
                 guard count >= 2 else { continue }
-                guard let item else { throw Self.error("\(stage), unit \(unit)", end) }
+                guard let item else { throw Self.error("\(stage), unit \(units[0])", end) }
                 skipping[item] = "\(reason), twice"
             }
         }

@@ -29,7 +29,7 @@ struct StageProcess: Sendable {
             executable, arguments: Arguments(arguments + extra), input: .none,
             output: .fileDescriptor(.standardOutput, closeAfterSpawningProcess: false),
             error: .fileDescriptor(.standardError, closeAfterSpawningProcess: false))
-        return Self.end(result.terminationStatus, item: nil, timedOut: false)
+        return try Self.end(result.terminationStatus)
     }
 
     /// Runs the stage and gives its output's lines.
@@ -39,19 +39,26 @@ struct StageProcess: Sendable {
             output: .string(limit: 256 << 20),
             error: .fileDescriptor(.standardError, closeAfterSpawningProcess: false))
         let lines = result.standardOutput.split(separator: "\n").map(String.init)
-        return (Self.end(result.terminationStatus, item: nil, timedOut: false), lines)
+        return (try Self.end(result.terminationStatus), lines)
     }
 
-    /// Builds one unit in a process of its own, which is killed when it spends longer than
+    /// What a worker says while it builds.
+    enum WorkerEvent: Sendable {
+        case item(String)
+        case unitFinished(String)
+    }
+
+    /// Builds units in a process of their own, which is killed when it spends longer than
     /// `timeLimit` seconds on one item.
     func build(
-        _ unit: String, skipping: [String: String], timeLimit: Double,
-        onItem: @escaping @Sendable (String) -> Void
+        _ units: [String], skipping: [String: String], timeLimit: Double,
+        onEvent: @escaping @Sendable (WorkerEvent) -> Void
     ) async throws -> ProcessEnd {
+        let chosen = units.flatMap { ["--unit", $0] }
         let skips = skipping.sorted { $0.key < $1.key }.flatMap { ["--skip", "\($0)=\($1)"] }
         let watch = ItemWatch()
         let result = try await Subprocess.run(
-            executable, arguments: Arguments(arguments + ["--unit", unit] + skips), input: .none,
+            executable, arguments: Arguments(arguments + chosen + skips), input: .none,
             output: .sequence,
             error: .fileDescriptor(.standardError, closeAfterSpawningProcess: false)
         ) { execution in
@@ -66,20 +73,26 @@ struct StageProcess: Sendable {
                 }
             }
             defer { guardian.cancel() }
-            for try await line in execution.standardOutput.strings() where line.hasPrefix("item ") {
-                let item = line.dropFirst("item ".count).trimmingCharacters(in: .newlines)
-                watch.start(item)
-                onItem(item)
+            for try await line in execution.standardOutput.strings() {
+                let words = line.split(whereSeparator: \.isWhitespace).map(String.init)
+                guard words.count == 2 else { continue }
+                watch.start(words[0] == "item" ? words[1] : nil)
+                onEvent(words[0] == "item" ? .item(words[1]) : .unitFinished(words[1]))
             }
         }
-        return Self.end(result.terminationStatus, item: watch.item, timedOut: watch.timedOut)
+        return try Self.end(
+            result.terminationStatus, item: watch.item, timedOut: watch.timedOut)
     }
 
+    /// - Throws: `CancellationError` when the run, or its worker, was told to stop: that is nobody's
+    ///   failure.
     private static func end(
-        _ status: TerminationStatus, item: String?, timedOut: Bool
-    ) -> ProcessEnd {
+        _ status: TerminationStatus, item: String? = nil, timedOut: Bool = false
+    ) throws -> ProcessEnd {
+        try Task.checkCancellation()
         switch status {
         case .exited(let code): return .exited(code)
+        case .signaled(SIGINT), .signaled(SIGTERM): throw CancellationError()
         case .signaled(let signal):
             if timedOut { return .died("took longer than the time limit", item: item) }
             let name = strsignal(signal).map { String(cString: $0) } ?? "signal \(signal)"
@@ -96,7 +109,7 @@ private final class ItemWatch: @unchecked Sendable {
     private var since = ContinuousClock.now
     private var isTimedOut = false
 
-    func start(_ item: String) { lock.withLock { (current, since) = (item, .now) } }
+    func start(_ item: String?) { lock.withLock { (current, since) = (item, .now) } }
     func setTimedOut() { lock.withLock { isTimedOut = true } }
 
     var item: String? { lock.withLock { current } }

@@ -49,11 +49,13 @@ public func drive(_ name: String, _ stage: some UnitStage, _ options: UnitOption
         let wanted = try ClipPlan.choose(options.unit, from: stage.units)
         let pending = Set(stage.pending().map(\.name))
         for unit in wanted where pending.contains(unit.name) {
-            // One line an item, so that a supervisor knows what a worker died of.
+            // A line for each item, so that a supervisor knows what a worker died of.
             try stage.build(unit, skipping: skipping) { item in
                 print("item \(item)")
                 fflush(nil)
             }
+            print("unit \(unit.name)")
+            fflush(nil)
         }
         return
     }

