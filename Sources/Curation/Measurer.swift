@@ -38,9 +38,7 @@ final class Measurer {
     func measure(_ stretch: Stretch) throws -> StretchMeasurement {
         guard let probe = stretch.source.probe else { return StretchMeasurement() }
         let tracks = try followFaces(stretch, probe: probe)
-        let sound =
-            probe.audio == nil
-            ? nil : try listen(stretch, probe: probe, frames: tracks.frames)
+        let sound = try listen(stretch, probe: probe, frames: tracks.frames)
 
         var result = StretchMeasurement(frames: tracks.frames)
         for track in tracks.closed where track.count > 0 {
@@ -157,15 +155,23 @@ final class Measurer {
 
     // MARK: Sound
 
+    /// - Returns: nil where there is no sound track, or none that can be decoded: the pictures are
+    ///   worth measuring all the same, and the rules see that there is no sound.
     private func listen(
         _ stretch: Stretch, probe: MediaProbe, frames: Int
-    ) throws -> StretchSound {
+    ) throws -> StretchSound? {
+        guard probe.audio != nil else { return nil }
         let start =
             probe.video.clock.startSeconds
             + Double(stretch.frames.lowerBound) / Double(Grid.framesPerSecond)
-        let samples = try AudioReader.read(
-            path: stretch.source.path, start: start, count: frames * Grid.samplesPerFrame,
-            limits: settings.limits)
+        let count = frames * Grid.samplesPerFrame
+        let samples: [Float]
+        do {
+            samples = try AudioReader.read(
+                path: stretch.source.path, start: start, count: count, limits: settings.limits)
+        } catch is MediaError {
+            return nil
+        }
         let audible = (0..<frames).map { frame -> Bool in
             let range = frame * Grid.samplesPerFrame..<(frame + 1) * Grid.samplesPerFrame
             let energy = samples[range].reduce(Float(0)) { $0 + $1 * $1 }
