@@ -28,10 +28,13 @@ public struct CropSquare: Codable, Sendable, Equatable {
 
 /// Cuts one fixed square out of upright pictures, scales it (Lanczos) and encodes H.264 in MP4,
 /// exactly one picture for each one added, at 25 fps. What lies outside the picture is black.
+///
+/// Colours keep the matrix of the source, and the file says which it is: converting from one matrix
+/// to another would cost more than all the rest, and rounding.
 public final class ClipEncoder {
     private let crop: CropSquare
     private let encoding: VideoEncoding
-    private let encoder: StreamEncoder
+    private var encoder: StreamEncoder?
     private var graph: FilterGraph?
     private var graphOrientation: Orientation?
     private var last: UnsafeMutablePointer<AVFrame>?
@@ -41,7 +44,10 @@ public final class ClipEncoder {
     public init(crop: CropSquare, encoding: VideoEncoding) throws {
         self.crop = crop
         self.encoding = encoding
-        encoder = try StreamEncoder(format: "mp4", codec: "libx264") { context in
+    }
+
+    private func makeEncoder(for picture: VideoFrame) throws -> StreamEncoder {
+        try StreamEncoder(format: "mp4", codec: "libx264") { context in
             context.pointee.width = Int32(encoding.size)
             context.pointee.height = Int32(encoding.size)
             context.pointee.pix_fmt = AV_PIX_FMT_YUV420P
@@ -51,7 +57,8 @@ public final class ClipEncoder {
             // Pictures in decoding order: no reader needs an edit list to find picture n.
             context.pointee.max_b_frames = 0
             context.pointee.thread_count = Int32(encoding.threads)
-            context.pointee.colorspace = AVCOL_SPC_BT709
+            context.pointee.colorspace =
+                picture.clipMatrixName == "bt709" ? AVCOL_SPC_BT709 : AVCOL_SPC_SMPTE170M
             context.pointee.color_primaries = AVCOL_PRI_BT709
             context.pointee.color_trc = AVCOL_TRC_BT709
             context.pointee.color_range = AVCOL_RANGE_MPEG
@@ -71,6 +78,8 @@ public final class ClipEncoder {
             lastSource = picture
         }
         guard let last else { return }
+        let encoder = try self.encoder ?? makeEncoder(for: picture)
+        self.encoder = encoder
         last.pointee.pts = Int64(frameCount)
         last.pointee.pict_type = AV_PICTURE_TYPE_NONE
         try encoder.encode(last)
@@ -78,7 +87,10 @@ public final class ClipEncoder {
     }
 
     /// The MP4 file. Call once, after the last picture.
-    public func finish() throws -> [UInt8] { try encoder.finish() }
+    public func finish() throws -> [UInt8] {
+        guard let encoder else { throw MediaError(.processing, "a clip without pictures") }
+        return try encoder.finish()
+    }
 
     private func filtered(_ picture: VideoFrame) throws -> UnsafeMutablePointer<AVFrame> {
         let frame = picture.frame
@@ -135,8 +147,8 @@ public final class ClipEncoder {
             let flags = "lanczos+accurate_rnd+full_chroma_int"
             chain.append(
                 "scale=\(scaledWidth):\(scaledHeight):flags=\(flags)"
-                    + ":in_color_matrix=\(picture.colourMatrixName):out_color_matrix=bt709"
-                    + ":out_range=tv")
+                    + ":in_color_matrix=\(picture.colourMatrixName)"
+                    + ":out_color_matrix=\(picture.clipMatrixName):out_range=tv")
         }
         chain.append("format=yuv420p")
         if !orientation.uprightFilters.isEmpty { chain.append(orientation.uprightFilters) }
@@ -158,5 +170,11 @@ extension VideoFrame {
         case AVCOL_SPC_UNSPECIFIED where frame.pointee.height >= 720: "bt709"
         default: "bt601"
         }
+    }
+
+    /// The matrix of clips cut from this picture: its own, or BT.709 for those that few readers of
+    /// H.264 know.
+    fileprivate var clipMatrixName: String {
+        isHighDynamicRange || colourMatrixName == "bt2020" ? "bt709" : colourMatrixName
     }
 }
