@@ -7,6 +7,8 @@ public enum AudioReader {
     private static let jitterSeconds = 0.03
     /// Decoded before the wanted span, so that codecs with memory have settled.
     private static let prerollSeconds = 1.0
+    /// A jump beyond this is a broken timestamp and not followed.
+    private static let longestJumpSeconds = Double(VideoClock.longestPauseSeconds)
 
     /// The samples of `count / 16000` seconds from `start`. Where the file has no sound (before
     /// its audio begins, in gaps, after its end) there are zeros.
@@ -21,17 +23,34 @@ public enum AudioReader {
     public static func read(
         path: String, start: Double, count: Int, limits: MediaLimits = MediaLimits()
     ) throws -> [Float] {
+        if start > prerollSeconds {
+            let seek = start - prerollSeconds
+            if let found = try read(path, start, count, limits, seekTo: seek) { return found }
+        }
+        // Without a timestamp after the jump, only counting from the beginning tells the time.
+        return try read(path, start, count, limits, seekTo: nil) ?? []
+    }
+
+    /// nil when decoding began somewhere that the file does not give a time for.
+    private static func read(
+        _ path: String, _ start: Double, _ count: Int, _ limits: MediaLimits, seekTo seek: Double?
+    ) throws -> [Float]? {
         var track = SpeechTrack(start: start, count: count)
         var nextTime: Double?
-        let seek = start > prerollSeconds ? start - prerollSeconds : nil
+        var isLost = false
         try decode(path: path, bytes: nil, limits: limits, seekTo: seek) { frame, stated in
-            var time = nextTime ?? start
-            if let stated, nextTime == nil || abs(stated - time) > jitterSeconds { time = stated }
+            isLost = nextTime == nil && stated == nil && seek != nil
+            if isLost { return false }
+            var time = nextTime ?? stated ?? 0
+            if let stated, (jitterSeconds...longestJumpSeconds).contains(abs(stated - time)) {
+                time = stated
+            }
             if time >= track.end { return false }
             try track.append(frame, at: time, continues: time == nextTime)
             nextTime = time + Double(frame.pointee.nb_samples) / Double(frame.pointee.sample_rate)
             return true
         }
+        if isLost { return nil }
         try track.finishRun()
         return track.mixed()
     }
@@ -57,7 +76,8 @@ public enum AudioReader {
         let secondsPerTick = Double(timeBase.num) / Double(timeBase.den)
         if let seekTo {
             // A container that cannot seek is read from its beginning: slower, not different.
-            _ = container.seek(index, to: Int64(seekTo / secondsPerTick))
+            let bound = 1e18
+            _ = container.seek(index, to: Int64(min(bound, seekTo / secondsPerTick)))
         }
         var packet = av_packet_alloc()
         var frame = av_frame_alloc()
@@ -109,8 +129,11 @@ private struct SpeechTrack {
     ) throws {
         if !continues || run?.accepts(frame.pointee) != true {
             try finishRun()
-            run = try Resampler(for: frame)
-            position = Int(((time - start) * Double(Grid.sampleRate)).rounded())
+            let resampler = try Resampler(for: frame)
+            // Beyond any span, a place needs no precision but must fit an integer.
+            let place = max(-1e12, (time - start) * Double(Grid.sampleRate))
+            position = try resampler.align(to: place)
+            run = resampler
         }
         place(try run!.convert(frame))  // made above where it was missing
     }
@@ -128,12 +151,17 @@ private struct SpeechTrack {
             if channels.count == 2, right.isEmpty {
                 right = left
             }
-            let target = (position + from)..<(position + to)
-            left.replaceSubrange(target, with: channels[0][from..<to])
-            if !right.isEmpty { right.replaceSubrange(target, with: channels.last![from..<to]) }
+            for index in from..<to { left[position + index] = SpeechTrack.finite(channels[0][index]) }
+            if !right.isEmpty {
+                let second = channels[channels.count - 1]
+                for index in from..<to { right[position + index] = SpeechTrack.finite(second[index]) }
+            }
         }
         position += produced
     }
+
+    /// Files of floating-point sound can hold values that are no numbers.
+    private static func finite(_ value: Float) -> Float { value.isFinite ? value : 0 }
 
     func mixed() -> [Float] {
         guard !right.isEmpty else { return left }
@@ -175,7 +203,38 @@ private final class Resampler {
                 &context, &output, AV_SAMPLE_FMT_FLTP, Int32(Grid.sampleRate), &input,
                 AVSampleFormat(format), rate, 0, nil),
             .processing, "cannot make a resampler")
+        if input.order != AV_CHANNEL_ORDER_NATIVE {
+            // Nobody knows what these channels are: all count the same.
+            let matrix = [Double](
+                repeating: 1 / Double(inputChannels), count: Int(inputChannels) * outputChannels)
+            try check(
+                swr_set_matrix(context, matrix, inputChannels), .processing,
+                "cannot mix \(inputChannels) channels")
+        }
         try check(swr_init(context), .processing, "cannot start the resampler")
+    }
+
+    /// Puts silence before the first sample, so that output samples fall on whole places: sound
+    /// read from the middle of a file then has the very phase of sound read from its beginning.
+    ///
+    /// - Parameter place: where the first input sample belongs, in output samples.
+    /// - Returns: where the first output sample belongs.
+    func align(to place: Double) throws -> Int {
+        let step = Double(Grid.sampleRate) / Double(rate)
+        func distance(_ silence: Int) -> Double {
+            let shifted = place - Double(silence) * step
+            // Slightly favouring one side decides ties the same way everywhere.
+            let offset = shifted - shifted.rounded()
+            return abs(offset - 1e-5)
+        }
+        // Common rates meet 16 kHz again within 441 samples.
+        var best = 0
+        for silence in 1..<441 where distance(silence) < distance(best) - 1e-6 { best = silence }
+        if best > 0 {
+            try check(
+                swr_inject_silence(context, Int32(best)), .processing, "cannot align the sound")
+        }
+        return Int((place - Double(best) * step).rounded())
     }
 
     deinit { swr_free(&context) }

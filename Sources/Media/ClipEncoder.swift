@@ -36,7 +36,7 @@ public final class ClipEncoder {
     private let encoding: VideoEncoding
     private var encoder: StreamEncoder?
     private var graph: FilterGraph?
-    private var graphOrientation: Orientation?
+    private var graphChain = ""
     private var last: UnsafeMutablePointer<AVFrame>?
     private var lastSource: VideoFrame?
     public private(set) var frameCount = 0
@@ -93,22 +93,24 @@ public final class ClipEncoder {
     }
 
     private func filtered(_ picture: VideoFrame) throws -> UnsafeMutablePointer<AVFrame> {
-        let frame = picture.frame
-        if graph?.accepts(frame.pointee) != true || graphOrientation != picture.orientation {
+        let chain = try filters(for: picture)
+        if graph?.accepts(picture.frame.pointee) != true || graphChain != chain {
             graph = try FilterGraph(
-                filters(for: picture), like: frame.pointee, timeBase: Grid.timeBase,
+                chain, like: picture.frame.pointee, timeBase: Grid.timeBase,
                 threads: encoding.threads)
-            graphOrientation = picture.orientation
+            graphChain = chain
         }
-        let pts = frame.pointee.pts
+        // Others may be looking at the picture: it is numbered on a reference of its own.
+        guard let frame = av_frame_clone(picture.frame) else {
+            throw MediaError(.processing, "out of memory for a picture")
+        }
+        defer { free(frame) }
         frame.pointee.pts = Int64(frameCount)
-        defer { frame.pointee.pts = pts }
-        var ready = try graph!.push(frame)  // made above where it was missing
+        let ready = try graph!.push(frame)  // made above where it was missing
+        for extra in ready.dropFirst() { free(extra) }
         guard let first = ready.first else {
             throw MediaError(.processing, "the crop filters gave no picture")
         }
-        for extra in ready.dropFirst() { free(extra) }
-        ready = []
         return first
     }
 
@@ -122,26 +124,32 @@ public final class ClipEncoder {
         }
         let a = orientation.uprightToCoded(Double(left), Double(top))
         let b = orientation.uprightToCoded(Double(right), Double(bottom))
-        let x = Int(min(a.x, b.x).rounded()), y = Int(min(a.y, b.y).rounded())
-        let width = Int(abs(a.x - b.x).rounded()), height = Int(abs(a.y - b.y).rounded())
+        let (codedWidth, codedHeight) = (Int(picture.frame.pointee.width), Int(picture.frame.pointee.height))
+        let x = min(Int(min(a.x, b.x).rounded()), codedWidth - 1)
+        let y = min(Int(min(a.y, b.y).rounded()), codedHeight - 1)
+        let width = min(max(1, Int(abs(a.x - b.x).rounded())), codedWidth - x)
+        let height = min(max(1, Int(abs(a.y - b.y).rounded())), codedHeight - y)
 
         // The part inside the picture, in output pixels, on the chroma grid.
         let scale = Double(encoding.size) / Double(crop.side)
         func even(_ value: Double) -> Int { Int((value / 2).rounded()) * 2 }
-        let insideX = even(Double(left - crop.x) * scale)
-        let insideY = even(Double(top - crop.y) * scale)
-        let insideWidth = min(even(Double(right - left) * scale), encoding.size - insideX)
-        let insideHeight = min(even(Double(bottom - top) * scale), encoding.size - insideY)
+        let insideX = min(even(Double(left - crop.x) * scale), encoding.size - 2)
+        let insideY = min(even(Double(top - crop.y) * scale), encoding.size - 2)
+        let insideWidth = min(max(2, even(Double(right - left) * scale)), encoding.size - insideX)
+        let insideHeight = min(max(2, even(Double(bottom - top) * scale)), encoding.size - insideY)
         let turned = orientation.uprightToCoded.xy != 0
         let (scaledWidth, scaledHeight) =
             turned ? (insideHeight, insideWidth) : (insideWidth, insideHeight)
 
         var chain = ["crop=\(width):\(height):\(x):\(y):exact=1"]
         if picture.isHighDynamicRange, avfilter_get_by_name("zscale") != nil {
+            // Scaled first: zscale refuses subsampled pictures of odd sizes.
             chain += [
-                "zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt709",
-                "tonemap=mobius:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p",
                 "scale=\(scaledWidth):\(scaledHeight):flags=lanczos+accurate_rnd",
+                "format=yuv444p10le",
+                "zscale=\(picture.missingHighDynamicRangeLabels)t=linear:npl=203",
+                "format=gbrpf32le,zscale=p=bt709",
+                "tonemap=mobius:desat=0,zscale=t=bt709:m=bt709:r=tv",
             ]
         } else {
             let flags = "lanczos+accurate_rnd+full_chroma_int"
@@ -176,5 +184,13 @@ extension VideoFrame {
     /// H.264 know.
     fileprivate var clipMatrixName: String {
         isHighDynamicRange || colourMatrixName == "bt2020" ? "bt709" : colourMatrixName
+    }
+
+    /// zscale's names for what a picture of high dynamic range does not say of itself.
+    fileprivate var missingHighDynamicRangeLabels: String {
+        let matrix = frame.pointee.colorspace == AVCOL_SPC_UNSPECIFIED ? "min=bt2020nc:" : ""
+        let primaries = frame.pointee.color_primaries == AVCOL_PRI_UNSPECIFIED ? "pin=bt2020:" : ""
+        let range = frame.pointee.color_range == AVCOL_RANGE_UNSPECIFIED ? "rin=tv:" : ""
+        return matrix + primaries + range
     }
 }

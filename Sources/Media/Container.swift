@@ -95,16 +95,32 @@ final class Container {
 
     /// The stream of a kind that a player would choose, with a decoder for it; nil when none is.
     func bestStream(_ kind: AVMediaType, relatedTo related: Int? = nil) -> Int? {
-        let index = av_find_best_stream(context, kind, -1, Int32(related ?? -1), nil, 0)
-        guard index >= 0 else { return nil }
-        let parameters = stream(Int(index)).pointee.codecpar!
-        guard avcodec_find_decoder(parameters.pointee.codec_id) != nil else { return nil }
-        return Int(index)
+        func best(_ wanted: Int) -> Int? {
+            var decoder: UnsafePointer<AVCodec>?
+            let index = av_find_best_stream(
+                context, kind, Int32(wanted), Int32(related ?? -1), &decoder, 0)
+            return index >= 0 ? Int(index) : nil
+        }
+        guard let index = best(-1) else { return nil }
+        if !isAttachedPicture(index) { return index }
+        return (0..<Int(context.pointee.nb_streams)).first {
+            !isAttachedPicture($0) && best($0) == $0
+        }
     }
 
     /// Cover art is a video stream by form only.
-    func isAttachedPicture(_ index: Int) -> Bool {
+    private func isAttachedPicture(_ index: Int) -> Bool {
         stream(index).pointee.disposition & AV_DISPOSITION_ATTACHED_PIC != 0
+    }
+
+    /// Ticks between two pictures of a stream by its average rate; 1/25 s where it states none.
+    func nominalDuration(_ index: Int) -> Int64 {
+        let timeBase = stream(index).pointee.time_base
+        var rate = stream(index).pointee.avg_frame_rate
+        if rate.num <= 0 || rate.den <= 0 { rate = Grid.timeBase.inverted }
+        // Slower than a picture every ten seconds is a header's error.
+        let longest = av_rescale_q(10, AVRational(num: 1, den: 1), timeBase)
+        return max(1, min(longest, av_rescale_q(1, rate.inverted, timeBase)))
     }
 
     /// Only packets of this stream are read from now on.
@@ -125,9 +141,11 @@ final class Container {
 
     func nextPacket(into packet: UnsafeMutablePointer<AVPacket>) -> Bool {
         av_packet_unref(packet)
-        var status = av_read_frame(context, packet)
-        while status == loopy_error_again { status = av_read_frame(context, packet) }
-        return status >= 0
+        for _ in 0..<1000 {
+            let status = av_read_frame(context, packet)
+            if status != loopy_error_again { return status >= 0 }
+        }
+        return false
     }
 
     /// Moves to the last key frame at or before `timestamp`; false when the container cannot.
@@ -158,13 +176,12 @@ final class Decoder {
         created.pointee.thread_count = Int32(threads)
         created.pointee.thread_type = FF_THREAD_FRAME | FF_THREAD_SLICE
         created.pointee.max_pixels = Int64(limits.maximumSide) * Int64(limits.maximumSide)
-        try check(avcodec_open2(created, codec, nil), .undecodable, "cannot open the decoder", path: path)
+        try check(
+            avcodec_open2(created, codec, nil), .undecodable, "cannot open the decoder", path: path)
     }
 
     deinit {
         var freeing: UnsafeMutablePointer<AVCodecContext>? = context
         avcodec_free_context(&freeing)
     }
-
-    func flush() { avcodec_flush_buffers(context) }
 }

@@ -18,11 +18,20 @@ public struct VideoClock: Codable, Sendable, Equatable {
     /// Seconds a tick: numerator and denominator.
     public var numerator: Int32
     public var denominator: Int32
+    /// False where timestamps are missing, go backward or leap: a picture's index then follows from
+    /// all pictures before it, and every reader must begin at the beginning.
+    public var isRegular: Bool
 
-    public init(start: Int64, numerator: Int32, denominator: Int32) {
+    public init(start: Int64, numerator: Int32, denominator: Int32, isRegular: Bool = true) {
         self.start = start
         self.numerator = numerator
         self.denominator = denominator
+        self.isRegular = isRegular
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case start, numerator, denominator
+        case isRegular = "regular"
     }
 
     var timeBase: AVRational { AVRational(num: numerator, den: denominator) }
@@ -33,30 +42,64 @@ public struct VideoClock: Codable, Sendable, Equatable {
     /// Grid index at which a picture takes effect: its time, rounded to the nearest 1/25 s, as
     /// FFmpeg's `fps` filter does.
     func gridIndex(_ timestamp: Int64) -> Int {
-        Int(av_rescale_q_rnd(timestamp - start, timeBase, Grid.timeBase, AV_ROUND_NEAR_INF))
+        let (ticks, overflows) = timestamp.subtractingReportingOverflow(start)
+        guard !overflows else { return timestamp < start ? Int.min : Int.max }
+        return Int(av_rescale_q_rnd(ticks, timeBase, Grid.timeBase, AV_ROUND_NEAR_INF))
     }
 
     func timestamp(gridIndex: Int) -> Int64 {
-        start + av_rescale_q_rnd(Int64(gridIndex), Grid.timeBase, timeBase, AV_ROUND_DOWN)
+        start &+ av_rescale_q_rnd(Int64(gridIndex), Grid.timeBase, timeBase, AV_ROUND_DOWN)
+    }
+
+    /// A pause longer than this, in ticks, is no pause but a broken timestamp.
+    var longestPause: Int64 {
+        av_rescale_q(Self.longestPauseSeconds, AVRational(num: 1, den: 1), timeBase)
+    }
+
+    static let longestPauseSeconds: Int64 = 3600
+
+    /// Ticks that a picture is shown: what its packet states, where that is believable.
+    func shownDuration(stated: Int64, nominal: Int64) -> Int64 {
+        stated > 0 && stated <= longestPause ? stated : nominal
     }
 }
 
-/// Gives every decoded picture a timestamp later than the one before it: missing and backward
-/// timestamps are replaced by the last one plus a picture's nominal duration.
+/// Gives every decoded picture a timestamp later than the one before it: a missing or backward
+/// timestamp is replaced by the last one plus a picture's nominal duration, and so is one that leaps
+/// by more than an hour, whose successors are then moved along with it.
 struct TimestampRepair {
-    let nominalDuration: Int64
+    private let nominalDuration: Int64
+    private let longestPause: Int64
     private var last: Int64?
+    private var shift: Int64 = 0
+    /// Pictures that had no timestamp of their own.
+    private(set) var untimed = 0
 
-    init(nominalDuration: Int64) { self.nominalDuration = max(1, nominalDuration) }
+    init(nominalDuration: Int64, longestPause: Int64) {
+        self.nominalDuration = max(1, nominalDuration)
+        self.longestPause = longestPause
+    }
 
-    mutating func repaired(_ timestamp: Int64) -> Int64 {
-        var result = timestamp
-        if let last, timestamp == loopy_no_pts || timestamp <= last {
-            result = last + nominalDuration
-        } else if timestamp == loopy_no_pts {
-            result = 0
+    mutating func repaired(_ stated: Int64) -> Int64 {
+        if stated == loopy_no_pts { untimed += 1 }
+        // Timestamps beyond this are garbage; below it no sum here can overflow.
+        let bound: Int64 = 1 << 60
+        let timestamp = min(max(stated, -bound), bound)
+        guard let last else {
+            let first = stated == loopy_no_pts ? 0 : timestamp
+            self.last = first
+            return first
         }
-        last = result
+        var result = last + nominalDuration
+        if stated != loopy_no_pts {
+            let time = timestamp + shift
+            if abs(time - last) > longestPause {
+                shift = result - timestamp
+            } else if time > last {
+                result = time
+            }
+        }
+        self.last = result
         return result
     }
 }

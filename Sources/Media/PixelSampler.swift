@@ -49,10 +49,7 @@ private struct ColourMatrix {
         case AVCOL_SPC_UNSPECIFIED where frame.height >= 720: (kr, kb) = (0.2126, 0.0722)
         default: (kr, kb) = (0.299, 0.114)
         }
-        let fullRange =
-            frame.color_range == AVCOL_RANGE_JPEG
-            || [AV_PIX_FMT_YUVJ420P, AV_PIX_FMT_YUVJ422P, AV_PIX_FMT_YUVJ444P, AV_PIX_FMT_YUVJ440P]
-                .contains(AVPixelFormat(frame.format))
+        let fullRange = VideoFrame.isFullRange(frame)
         let kg = 1 - kr - kb
         let chroma: Float = fullRange ? 1 : 255.0 / 224.0
         luma = fullRange ? 1 : 255.0 / 219.0
@@ -119,8 +116,12 @@ private struct PlaneSampler {
         }
     }
 
+    /// 16.16 fixed point; places beyond all pictures are brought near enough to be counted in it.
     @inline(__always)
-    private func fixed(_ value: Double) -> Int { Int(value * 65536) }
+    private func fixed(_ value: Double) -> Int {
+        let bound = 1e9
+        return Int(max(-bound, min(bound, value)) * 65536)
+    }
 
     @inline(__always)
     private func fillBilinear<Sample>(

@@ -56,7 +56,6 @@ public struct MediaProbe: Codable, Sendable, Equatable {
         let stream = container.stream(videoIndex).pointee
         let stated = container.context.pointee.duration
         self.container = String(cString: container.context.pointee.iformat.pointee.name)
-        lastPacketEnd = 0
         duration = stated == loopy_no_pts ? 0 : Double(stated) / Double(AV_TIME_BASE)
         let rate = stream.avg_frame_rate
         video = Video(
@@ -71,46 +70,98 @@ public struct MediaProbe: Codable, Sendable, Equatable {
                 sampleRate: Int(parameters.sample_rate),
                 channels: Int(parameters.ch_layout.nb_channels))
         }
-        (video.gridFrames, lastPacketEnd) = try MediaProbe.readThrough(
-            container, videoIndex, reader.clock, rate: rate)
+        let packets = try PacketTimes(container, video: videoIndex)
+        lastPacketEnd = packets.lastEnd
+        if let gridFrames = packets.gridFrames(
+            reader.clock, nominalDuration: container.nominalDuration(videoIndex))
+        {
+            video.gridFrames = gridFrames
+        } else {
+            video.clock.isRegular = false
+            video.gridFrames = try MediaProbe.decodedFrames(path: path, limits: limits)
+        }
+        let seconds = video.gridFrames / Grid.framesPerSecond
+        if Double(seconds) > limits.maximumDuration {
+            throw MediaError(
+                .tooLarge,
+                "has timestamps that span \(seconds) s; the limit is "
+                    + "\(Int(limits.maximumDuration)) s (limits.maximum_duration)",
+                path: path)
+        }
+    }
+
+    /// Grid frames that the file really decodes to, counted no further than the limit.
+    private static func decodedFrames(path: String, limits: MediaLimits) throws -> Int {
+        let most = Int(min(limits.maximumDuration, 1e6)) * Grid.framesPerSecond
+        let reader = try VideoReader(
+            path: path, range: 0..<(most + Grid.framesPerSecond), limits: limits)
+        var count = 0
+        while try reader.next() != nil { count += 1 }
+        return count
     }
 
     enum CodingKeys: String, CodingKey {
         case container, duration, video, audio
         case lastPacketEnd = "last_packet_end"
     }
+}
 
-    /// Grid index at which the last picture's packet ceases to be shown, and seconds from the
-    /// container's start to the end of the last packet of any stream.
-    private static func readThrough(
-        _ container: Container, _ videoIndex: Int, _ clock: VideoClock, rate: AVRational
-    ) throws -> (gridFrames: Int, lastPacketEnd: Double) {
+/// When the packets of a file are shown, as far as their headers tell.
+private struct PacketTimes {
+    /// Seconds from the container's start to the end of the last packet of any stream.
+    private(set) var lastEnd = 0.0
+
+    private var presentation: [(time: Int64, duration: Int64)] = []
+    private var decoding: [Int64] = []
+    private var lastDuration: Int64 = 0
+    private var packets = 0
+
+    init(_ container: Container, video: Int) throws {
         guard let packet = av_packet_alloc() else {
             throw MediaError(.processing, "out of memory for a packet", path: container.path)
         }
         var freeing: UnsafeMutablePointer<AVPacket>? = packet
         defer { av_packet_free(&freeing) }
-        let stated = rate.num > 0 && rate.den > 0 ? rate : Grid.timeBase.inverted
-        let nominal = max(1, av_rescale_q(1, stated.inverted, clock.timeBase))
-        var (frames, seconds, untimed) = (1, 0.0, Int64(0))
+        let stated = container.context.pointee.start_time
+        let start = stated == loopy_no_pts ? 0 : Double(stated) / Double(AV_TIME_BASE)
         while container.nextPacket(into: packet) {
             let index = Int(packet.pointee.stream_index)
-            let timeBase = container.stream(index).pointee.time_base
+            let (pts, dts) = (packet.pointee.pts, packet.pointee.dts)
             let duration = max(0, packet.pointee.duration)
-            if packet.pointee.pts != loopy_no_pts {
-                let end = packet.pointee.pts + duration
-                seconds = max(seconds, Double(end) * Double(timeBase.num) / Double(timeBase.den))
+            if pts != loopy_no_pts || dts != loopy_no_pts {
+                let timeBase = container.stream(index).pointee.time_base
+                let ticks = Double(pts != loopy_no_pts ? pts : dts) + Double(duration)
+                let end = ticks * Double(timeBase.num) / Double(timeBase.den) - start
+                // A leap beyond an hour is a broken timestamp.
+                if end - lastEnd <= Double(VideoClock.longestPauseSeconds) {
+                    lastEnd = max(lastEnd, end)
+                }
             }
-            if index != videoIndex || packet.pointee.flags & AV_PKT_FLAG_DISCARD != 0 { continue }
-            untimed += 1
-            let shown = duration > 0 ? duration : nominal
-            let end =
-                packet.pointee.pts != loopy_no_pts
-                ? packet.pointee.pts + shown : clock.start + untimed * nominal
-            frames = max(frames, clock.gridIndex(end))
+            if index != video || packet.pointee.flags & AV_PKT_FLAG_DISCARD != 0 { continue }
+            packets += 1
+            lastDuration = duration
+            if pts != loopy_no_pts { presentation.append((pts, duration)) }
+            if dts != loopy_no_pts { decoding.append(dts) }
         }
-        let start = container.context.pointee.start_time
-        if start != loopy_no_pts { seconds -= Double(start) / Double(AV_TIME_BASE) }
-        return (frames, (seconds * 1000).rounded() / 1000)
+        lastEnd = (lastEnd * 1000).rounded() / 1000
+    }
+
+    /// Length on the grid; nil where timestamps are missing, repeated, out of order or leaping, so
+    /// that only decoding can tell it.
+    func gridFrames(_ clock: VideoClock, nominalDuration: Int64) -> Int? {
+        // No codec reorders pictures further than this.
+        let furthestReordering = 32
+        let order = presentation.indices.sorted { presentation[$0].time < presentation[$1].time }
+        guard presentation.count == packets, let last = order.last else { return nil }
+        for (place, index) in order.enumerated() {
+            guard abs(place - index) <= furthestReordering else { return nil }
+            guard place > 0 else { continue }
+            let (time, overflows) = presentation[index].time.subtractingReportingOverflow(
+                presentation[order[place - 1]].time)
+            guard !overflows, time > 0, time <= clock.longestPause else { return nil }
+        }
+        let shown = clock.shownDuration(
+            stated: presentation[last].duration, nominal: nominalDuration)
+        return max(1, clock.gridIndex(presentation[last].time &+ shown))
     }
 }

@@ -110,7 +110,7 @@ public enum FLAC {
             frame.pointee.data.0!.withMemoryRebound(to: Int16.self, capacity: count) { out in
                 for index in 0..<count {
                     let value = (samples[start + index] * 32768).rounded()
-                    out[index] = Int16(min(max(value, -32768), 32767))
+                    out[index] = value.isNaN ? 0 : Int16(min(max(value, -32768), 32767))
                 }
             }
             try encoder.encode(frame)

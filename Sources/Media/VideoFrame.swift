@@ -45,7 +45,7 @@ struct ComponentPlane {
     let shiftX: Int
     let shiftY: Int
     let bytesPerSample: Int
-    /// Factor from stored values to 0...255.
+    /// Factor from stored values to those of 8 bits.
     let scale: Float
 }
 
@@ -65,20 +65,25 @@ extension VideoFrame {
             frame.pointee.linesize.0, frame.pointee.linesize.1, frame.pointee.linesize.2,
             frame.pointee.linesize.3,
         ]
-        return (0..<Int(min(3, descriptor.pointee.nb_components))).map { index in
+        let isFullRange = isFullRange(frame.pointee)
+        return (0..<(isGray(format) ? 1 : 3)).map { index in
             let component = components[index]
             let chroma = index > 0
             let shiftX = chroma ? Int(descriptor.pointee.log2_chroma_w) : 0
             let shiftY = chroma ? Int(descriptor.pointee.log2_chroma_h) : 0
             let plane = Int(component.plane)
+            // Nominal levels of deeper formats are those of 8 bits shifted up (16 is 64 of 10 bits);
+            // only full-range luma ends at the last value instead.
+            let depth = Int(component.depth)
+            let unit = isFullRange && !chroma ? Float((1 << depth) - 1) / 255 : Float(1 << depth) / 256
             return ComponentPlane(
                 base: UnsafeRawPointer(data[plane]!) + Int(component.offset),
                 rowBytes: Int(strides[plane]), step: Int(component.step),
                 width: (Int(frame.pointee.width) + (1 << shiftX) - 1) >> shiftX,
                 height: (Int(frame.pointee.height) + (1 << shiftY) - 1) >> shiftY,
                 shiftX: shiftX, shiftY: shiftY,
-                bytesPerSample: Int(component.depth) + Int(component.shift) > 8 ? 2 : 1,
-                scale: 255 / Float(((1 << Int(component.depth)) - 1) << Int(component.shift)))
+                bytesPerSample: depth + Int(component.shift) > 8 ? 2 : 1,
+                scale: 1 / (unit * Float(1 << Int(component.shift))))
         }
     }
 
@@ -88,6 +93,35 @@ extension VideoFrame {
             AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_BITSTREAM
             | AV_PIX_FMT_FLAG_BE | AV_PIX_FMT_FLAG_FLOAT | AV_PIX_FMT_FLAG_HWACCEL
             | AV_PIX_FMT_FLAG_BAYER
-        return descriptor.pointee.flags & UInt64(refused) == 0
+        // CIE XYZ carries no flag of its own.
+        return descriptor.pointee.flags & UInt64(refused) == 0 && format != AV_PIX_FMT_XYZ12LE
+    }
+
+    /// True for formats that store Y, Cb and Cr, whatever their layout.
+    static func isColourDifference(_ format: AVPixelFormat) -> Bool {
+        guard let descriptor = av_pix_fmt_desc_get(format) else { return false }
+        let others = AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_BAYER
+        return descriptor.pointee.flags & UInt64(others) == 0 && !isGray(format)
+            && format != AV_PIX_FMT_XYZ12LE && format != AV_PIX_FMT_XYZ12BE
+    }
+
+    /// One component, or two with alpha.
+    static func isGray(_ format: AVPixelFormat) -> Bool {
+        av_pix_fmt_desc_get(format).map { $0.pointee.nb_components < 3 } ?? false
+    }
+
+    /// Whether luma spans all values. As in swscale, gray does unless it says otherwise.
+    static func isFullRange(_ frame: AVFrame) -> Bool {
+        let format = AVPixelFormat(frame.format)
+        switch frame.color_range {
+        case AVCOL_RANGE_JPEG: return true
+        case AVCOL_RANGE_MPEG: return false
+        default:
+            return isGray(format)
+                || [
+                    AV_PIX_FMT_YUVJ420P, AV_PIX_FMT_YUVJ422P, AV_PIX_FMT_YUVJ444P,
+                    AV_PIX_FMT_YUVJ440P, AV_PIX_FMT_YUVJ411P,
+                ].contains(format)
+        }
     }
 }

@@ -25,16 +25,19 @@ public final class VideoReader {
 
     private let packet: UnsafeMutablePointer<AVPacket>
     private var packetsEnded = false
+    /// After a seek, packets before the first key frame would decode to garbage.
+    private var awaitsKeyFrame = false
     private var deinterlacer: FilterGraph?
     private var deinterlaced: [UnsafeMutablePointer<AVFrame>] = []
     private var repair: TimestampRepair
     private let nominalDuration: Int64
+    /// Converts pictures of formats that cannot be sampled as they are; made when one comes.
+    private var scaler: OpaquePointer?
 
     /// The picture being shown and the one after it, with the grid indices at which they take effect.
     private var current: (frame: VideoFrame, index: Int)?
     private var following: (frame: VideoFrame, index: Int)?
     private var nextIndex: Int
-    private var shownIndex: Int?
     /// Where the picture decoded last ceases to be shown, and, once known, where the source ends.
     private var lastPictureEnd = 0
     private var endIndex: Int?
@@ -57,19 +60,18 @@ public final class VideoReader {
 
         let stream = container.stream(streamIndex)
         let timeBase = stream.pointee.time_base
-        var rate = stream.pointee.avg_frame_rate
-        if rate.num <= 0 || rate.den <= 0 { rate = Grid.timeBase.inverted }
-        nominalDuration = max(1, av_rescale_q(1, rate.inverted, timeBase))
-        repair = TimestampRepair(nominalDuration: nominalDuration)
-        self.clock =
-            clock ?? VideoClock(start: 0, numerator: timeBase.num, denominator: timeBase.den)
+        let found = clock ?? VideoClock(start: 0, numerator: timeBase.num, denominator: timeBase.den)
+        self.clock = found
+        nominalDuration = container.nominalDuration(streamIndex)
+        repair = TimestampRepair(
+            nominalDuration: nominalDuration, longestPause: found.longestPause)
         guard let allocated = av_packet_alloc() else {
             throw MediaError(.processing, "out of memory for a packet", path: path)
         }
         packet = allocated
 
         guard clock == nil else {
-            guard self.clock.timeBase == timeBase else {
+            guard found.timeBase == timeBase else {
                 throw MediaError(.unreadable, "changed since it was ingested", path: path)
             }
             try start(at: range.lowerBound)
@@ -84,6 +86,7 @@ public final class VideoReader {
 
     deinit {
         for frame in deinterlaced { free(frame) }
+        sws_freeContext(scaler)
         var freeing: UnsafeMutablePointer<AVPacket>? = packet
         av_packet_free(&freeing)
     }
@@ -92,9 +95,9 @@ public final class VideoReader {
         _ path: String, _ bytes: Range<Int>?, _ threads: Int, _ limits: MediaLimits
     ) throws -> (Container, Decoder, Int) {
         let container = try Container(path: path, bytes: bytes, limits: limits)
-        guard let index = container.bestStream(AVMEDIA_TYPE_VIDEO),
-            !container.isAttachedPicture(index)
-        else { throw MediaError(.noVideo, "has no video stream that can be decoded", path: path) }
+        guard let index = container.bestStream(AVMEDIA_TYPE_VIDEO) else {
+            throw MediaError(.noVideo, "has no video stream that can be decoded", path: path)
+        }
         container.readOnly(index)
         let decoder = try Decoder(
             container.stream(index), threads: threads, limits: limits, path: path)
@@ -112,10 +115,9 @@ public final class VideoReader {
         // Only a source whose index lies can make the first picture come late.
         guard let shown = current ?? following else { return nil }
         if let endIndex, nextIndex >= endIndex { return nil }
-        let isRepeat = shownIndex == shown.index
-        shownIndex = shown.index
         defer { nextIndex += 1 }
-        return GridFrame(index: nextIndex, frame: shown.frame, isRepeat: isRepeat)
+        return GridFrame(
+            index: nextIndex, frame: shown.frame, isRepeat: shown.index < nextIndex)
     }
 
     /// Decodes one picture into `following`, or finds where the source ends.
@@ -123,13 +125,15 @@ public final class VideoReader {
         if let (frame, timestamp) = try decodeNext() {
             hold(frame, timestamp)
         } else {
-            endIndex = current.map { max($0.index + 1, lastPictureEnd) } ?? 0
+            // As the `fps` filter counts, but a source with a picture has at least one.
+            endIndex = current == nil ? 0 : max(1, lastPictureEnd)
         }
     }
 
     private func hold(_ frame: UnsafeMutablePointer<AVFrame>, _ timestamp: Int64) {
-        let declared = loopy_frame_duration(frame)
-        lastPictureEnd = clock.gridIndex(timestamp + (declared > 0 ? declared : nominalDuration))
+        let shown = clock.shownDuration(
+            stated: loopy_frame_duration(frame), nominal: nominalDuration)
+        lastPictureEnd = clock.gridIndex(timestamp + shown)
         let picture = VideoFrame(taking: frame, orientation: orientation(of: frame.pointee))
         following = (picture, clock.gridIndex(timestamp))
     }
@@ -137,19 +141,22 @@ public final class VideoReader {
     /// Seeks so that the picture shown at `index` is among those decoded from here on. Where the
     /// container's index is wrong or missing, decoding starts at the beginning.
     private func start(at index: Int) throws {
-        guard index > 0 else { return }
+        guard index > 0, clock.isRegular else { return }
+        // Some containers seek by decoding time, which is earlier than the time of showing.
         let margin = Grid.framesPerSecond / 2
         let target = clock.timestamp(gridIndex: max(0, index - margin))
         if container.seek(streamIndex, to: target) {
+            awaitsKeyFrame = true
             try pull()
-            if let following, following.index <= index { return }
+            if let following, following.index <= index, repair.untimed == 0 { return }
         }
         (container, decoder, _) = try VideoReader.open(
             container.path, container.bytes, threads, container.limits)
         for frame in deinterlaced { free(frame) }
-        (deinterlacer, deinterlaced, packetsEnded) = (nil, [], false)
+        (deinterlacer, deinterlaced, packetsEnded, awaitsKeyFrame) = (nil, [], false, false)
         (following, endIndex) = (nil, nil)
-        repair = TimestampRepair(nominalDuration: nominalDuration)
+        repair = TimestampRepair(
+            nominalDuration: nominalDuration, longestPause: clock.longestPause)
     }
 
     private func orientation(of frame: AVFrame) -> Orientation {
@@ -173,7 +180,7 @@ extension VideoReader {
     /// The next decoded, deinterlaced, readable picture and its repaired timestamp.
     private func decodeNext() throws -> (UnsafeMutablePointer<AVFrame>, Int64)? {
         while true {
-            if !deinterlaced.isEmpty { return timed(deinterlaced.removeFirst()) }
+            if !deinterlaced.isEmpty { return try timed(deinterlaced.removeFirst()) }
             guard let frame = receive() else {
                 guard try drainDeinterlacer() else { return nil }
                 continue
@@ -189,10 +196,10 @@ extension VideoReader {
                     "bwdif=mode=send_frame:deint=interlaced", like: frame.pointee,
                     timeBase: clock.timeBase, threads: 1)
             }
-            guard let deinterlacer else { return timed(frame) }
+            guard let deinterlacer else { return try timed(frame) }
+            defer { free(frame) }
             frame.pointee.pts = frame.pointee.best_effort_timestamp
             try deinterlace(frame, with: deinterlacer)
-            free(frame)
         }
     }
 
@@ -219,20 +226,28 @@ extension VideoReader {
 
     private func timed(
         _ frame: UnsafeMutablePointer<AVFrame>
-    ) -> (UnsafeMutablePointer<AVFrame>, Int64) {
+    ) throws -> (UnsafeMutablePointer<AVFrame>, Int64) {
         let timestamp = repair.repaired(frame.pointee.best_effort_timestamp)
-        return (readable(frame), timestamp)
+        return (try readable(frame), timestamp)
     }
 
     /// One picture from the decoder; nil at the end. Packets that cannot be decoded are passed over.
     private func receive() -> UnsafeMutablePointer<AVFrame>? {
         guard let frame = av_frame_alloc() else { return nil }
+        // A decoder that is drained reports the packets that it could not decode, one by one.
+        var failuresLeft = 1000
         while true {
             let status = avcodec_receive_frame(decoder.context, frame)
             if status >= 0, frame.pointee.width > 0, frame.pointee.height > 0 { return frame }
             if status == loopy_error_eof { break }
-            if packetsEnded, status < 0 { break }
+            if packetsEnded {
+                failuresLeft -= 1
+                if status == loopy_error_again || failuresLeft == 0 { break }
+                continue
+            }
             if container.nextPacket(of: streamIndex, into: packet) {
+                if awaitsKeyFrame, packet.pointee.flags & AV_PKT_FLAG_KEY == 0 { continue }
+                awaitsKeyFrame = false
                 _ = avcodec_send_packet(decoder.context, packet)
             } else {
                 packetsEnded = true
@@ -244,23 +259,43 @@ extension VideoReader {
     }
 
     /// RGB, palettes and big-endian formats become planar 4:4:4; others pass as they are.
-    private func readable(_ frame: UnsafeMutablePointer<AVFrame>) -> UnsafeMutablePointer<AVFrame> {
+    /// Takes over the picture it is given.
+    private func readable(
+        _ frame: UnsafeMutablePointer<AVFrame>
+    ) throws -> UnsafeMutablePointer<AVFrame> {
         let format = AVPixelFormat(frame.pointee.format)
-        guard !VideoFrame.isReadable(format), let converted = av_frame_alloc() else { return frame }
+        guard !VideoFrame.isReadable(format) else { return frame }
         defer { free(frame) }
+        let (width, height) = (frame.pointee.width, frame.pointee.height)
+        scaler = sws_getCachedContext(
+            scaler, width, height, format, width, height, AV_PIX_FMT_YUV444P, SWS_BILINEAR, nil,
+            nil, nil)
+        guard let scaler, let converted = av_frame_alloc() else {
+            let name = av_get_pix_fmt_name(format).map { String(cString: $0) } ?? "unknown"
+            throw MediaError(
+                .undecodable, "has pictures of the format '\(name)', which cannot be converted",
+                path: container.path)
+        }
         av_frame_copy_props(converted, frame)
         converted.pointee.format = AV_PIX_FMT_YUV444P.rawValue
-        converted.pointee.width = frame.pointee.width
-        converted.pointee.height = frame.pointee.height
-        converted.pointee.colorspace = AVCOL_SPC_SMPTE170M
-        converted.pointee.color_range = AVCOL_RANGE_MPEG
-        av_frame_get_buffer(converted, 0)
-        let scaler = sws_getContext(
-            frame.pointee.width, frame.pointee.height, format,
-            frame.pointee.width, frame.pointee.height, AV_PIX_FMT_YUV444P,
-            SWS_BILINEAR, nil, nil, nil)
-        sws_scale_frame(scaler, converted, frame)
-        sws_freeContext(scaler)
+        converted.pointee.width = width
+        converted.pointee.height = height
+        if !VideoFrame.isColourDifference(format) {
+            // What swscale makes of RGB and gray; Y'CbCr keeps its own matrix and range.
+            converted.pointee.colorspace = AVCOL_SPC_SMPTE170M
+            converted.pointee.color_range = AVCOL_RANGE_MPEG
+        }
+        do {
+            try check(
+                av_frame_get_buffer(converted, 0), .processing, "out of memory for a picture",
+                path: container.path)
+            try check(
+                sws_scale_frame(scaler, converted, frame), .undecodable,
+                "cannot convert a picture", path: container.path)
+        } catch {
+            free(converted)
+            throw error
+        }
         return converted
     }
 }
