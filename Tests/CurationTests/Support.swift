@@ -48,7 +48,7 @@ func makeSource(
          "last_packet_end": \(seconds), "audio": \(hasAudio ? audio : "null"),
          "video": {"codec": "h264", "width": \(width), "height": \(height),
                    "frames_per_second": 25, "grid_frames": \(frames),
-                   "clock": {"start": 0, "numerator": 1, "denominator": 25}}}
+                   "clock": {"start": 0, "numerator": 1, "denominator": 25, "regular": true}}}
         """
     source.probe = try JSONDecoder().decode(MediaProbe.self, from: Data(probe.utf8))
     return source
