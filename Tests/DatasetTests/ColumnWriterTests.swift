@@ -183,6 +183,30 @@ import Testing
         }
     }
 
+    @Test func failedUnitsCanBeTriedAgain() throws {
+        try withFolder { folder in
+            let units = [
+                WorkUnit(name: "train-00000", items: ["a", "b"]),
+                WorkUnit(name: "train-00001", items: ["c"]),
+            ]
+            let first = try writer(folder, units: units)
+            try first.build(units[0]) { key in
+                if key == "b" { throw Broken() }
+                return member(key)
+            }
+            try first.build(units[1], make: member)
+            try first.finish()
+            let dataset = DatasetDirectory(folder)
+            try JSONLines.write([Source](), to: dataset.sourcesFile)
+            try dataset.forgetFailedUnits()
+            let second = try writer(folder, units: units)
+            #expect(second.pending() == [units[0]])
+            #expect(try build(second, second.pending()) == ["a", "b"])
+            try second.finish()
+            #expect(try dataset.collectFailures() == [])
+        }
+    }
+
     @Test func outputThatCannotBeWrittenStopsTheUnit() throws {
         try withFolder { folder in
             let units = [WorkUnit(name: "train-00000", items: ["a", "b"])]

@@ -106,6 +106,25 @@ import Testing
         }
     }
 
+    /// Long files are decoded in pieces: the order stays, and the first bad line is named.
+    @Test func longFilesAreReadInOrder() throws {
+        try withFolder { folder in
+            let path = folder + "/list.jsonl"
+            let entries = (0..<2003).map { Entry(zebra: $0, path: "\($0)") }
+            try JSONLines.write(entries, to: path)
+            #expect(try JSONLines.read(Entry.self, from: path) == entries)
+            var lines = try String(contentsOfFile: path, encoding: .utf8)
+                .split(separator: "\n").map(String.init)
+            lines[1502] = "{}"
+            lines[1990] = "{}"
+            try write(lines.joined(separator: "\n"), to: path)
+            let error = #expect(throws: DatasetError.self) {
+                try JSONLines.read(Entry.self, from: path)
+            }
+            #expect(error?.message.hasPrefix("\(path), line 1503:") == true)
+        }
+    }
+
     @Test func emptyAndMissingFilesDiffer() throws {
         try withFolder { folder in
             try write("", to: folder + "/empty.jsonl")
