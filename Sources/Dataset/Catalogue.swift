@@ -98,11 +98,13 @@ public struct Catalogue: Codable, Sendable, Equatable {
 }
 
 extension DatasetDirectory {
-    /// Writes `failures.jsonl` anew from the sources and from every unit's record, in a fixed order.
+    /// Writes `failures.jsonl` anew from the sources and from every unit's record, in a fixed order,
+    /// and removes what killed processes left of the directory's own files.
     ///
     /// - Returns: how many there are.
     @discardableResult
     public func collectFailures() throws -> [Failure] {
+        OutputFile.removeAbandoned(in: path)
         var failures = try sources().compactMap { source in
             source.reason.map {
                 Failure(

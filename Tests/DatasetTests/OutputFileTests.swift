@@ -100,14 +100,32 @@ import Testing
         }
     }
 
+    /// A process that has ended and been waited for is gone.
+    private func deadProcess() throws -> Int32 {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/true")
+        try process.run()
+        process.waitUntilExit()
+        return process.processIdentifier
+    }
+
+    /// Killed while the catalogue or a list was written: the next stage to end clears that away.
+    @Test func theDatasetsOwnFolderIsClearedToo() throws {
+        try withFolder { folder in
+            let dataset = DatasetDirectory(folder)
+            try JSONLines.write([Source](), to: dataset.sourcesFile)
+            let dead = try deadProcess()
+            for file in [dataset.catalogueFile, dataset.selectionFile] {
+                try write("half", to: "\(file).partial-\(dead)")
+            }
+            try dataset.collectFailures()
+            #expect(try names(in: folder) == ["failures.jsonl", "sources.jsonl"])
+        }
+    }
+
     @Test func removesWhatDeadProcessesLeft() throws {
         try withFolder { folder in
-            // A process that has ended and been waited for is gone.
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: "/bin/true")
-            try process.run()
-            process.waitUntilExit()
-            let dead = "a.tar.partial-\(process.processIdentifier)"
+            let dead = "a.tar.partial-\(try deadProcess())"
             // Process 1 is alive, and may be another user's.
             let kept = ["b.tar.partial-1", "c.tar.partial-\(getpid())", "d.tar", "e.partial-x"]
             for name in kept + [dead] { try write("", to: folder + "/" + name) }
