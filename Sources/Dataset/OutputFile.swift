@@ -20,9 +20,13 @@ public final class OutputFile {
         return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }()
 
+    package static func temporaryPath(of path: String, process: Int32) -> String {
+        "\(path)\(marker)\(machine)-\(process)"
+    }
+
     public init(_ path: String) throws {
         self.path = path
-        temporaryPath = path + OutputFile.marker + "\(OutputFile.machine)-\(getpid())"
+        temporaryPath = OutputFile.temporaryPath(of: path, process: getpid())
         let folder = (path as NSString).deletingLastPathComponent
         try OutputFile.makeFolder(folder)
         descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)

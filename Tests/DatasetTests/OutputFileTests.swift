@@ -63,7 +63,7 @@ import Testing
         try withFolder { folder in
             let path = folder + "/file"
             try FileManager.default.createSymbolicLink(
-                atPath: path + ".partial-\(getpid())", withDestinationPath: "/dev/full")
+                atPath: OutputFile.temporaryPath(of: path, process: getpid()), withDestinationPath: "/dev/full")
             func fill() throws {
                 let file = try OutputFile(path)
                 try file.write([UInt8](repeating: 1, count: 1000))
@@ -116,7 +116,7 @@ import Testing
             try JSONLines.write([Source](), to: dataset.sourcesFile)
             let dead = try deadProcess()
             for file in [dataset.catalogueFile, dataset.selectionFile] {
-                try write("half", to: "\(file).partial-\(dead)")
+                try write("half", to: OutputFile.temporaryPath(of: file, process: dead))
             }
             try dataset.collectFailures()
             #expect(try names(in: folder) == ["failures.jsonl", "sources.jsonl"])
@@ -125,9 +125,9 @@ import Testing
 
     @Test func removesWhatDeadProcessesLeft() throws {
         try withFolder { folder in
-            let dead = "a.tar.partial-\(try deadProcess())"
+            let dead = OutputFile.temporaryPath(of: "a.tar", process: try deadProcess())
             // Process 1 is alive, and may be another user's.
-            let kept = ["b.tar.partial-1", "c.tar.partial-\(getpid())", "d.tar", "e.partial-x"]
+            let kept = ["b.tar.partial-1", OutputFile.temporaryPath(of: "c.tar", process: getpid()), "d.tar", "e.partial-x"]
             for name in kept + [dead] { try write("", to: folder + "/" + name) }
             OutputFile.removeAbandoned(in: folder)
             #expect(try names(in: folder) == kept.sorted())

@@ -25,7 +25,7 @@ import Testing
             try commit(kept, to: store)
             #expect(try names(in: folder).count == 4)
             #expect(store.record(former) != nil)
-            let alive = "other.tar.partial-\(getpid())"
+            let alive = OutputFile.temporaryPath(of: "other.tar", process: getpid())
             try write("", to: folder + "/" + alive)
             store.keepOnly([kept])
             #expect(store.record(kept) != nil)
