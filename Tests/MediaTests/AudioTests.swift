@@ -51,7 +51,8 @@ import Testing
     @Test("there is silence before the beginning, after the end and in gaps")
     func silence() throws {
         let path = try make(
-            "gap.mkv", sound: "sine=f=500:r=16000:d=4", "-af aselect='not(between(t,1,2))' -c:a pcm_s16le")
+            "gap.mkv", sound: "sine=f=500:r=16000:d=4",
+            "-af aselect='not(between(t,1,2))' -c:a pcm_s16le")
         let samples = try AudioReader.read(path: path, start: -1, count: 16000 * 7)
         #expect(samples.count == 16000 * 7)
         func level(_ from: Double, _ to: Double) -> Float {

@@ -59,7 +59,8 @@ import Testing
     @Test("the quality is that of FFmpeg's own crop and scale", arguments: [48, 64, 100, 128])
     func quality(size: Int) throws {
         let path = try folder.make(
-            "source.mkv", words("-f lavfi -i testsrc2=s=161x121:d=0.2,hue=s=0.3 -pix_fmt yuv444p -c:v ffv1"))
+            "source.mkv",
+            words("-f lavfi -i testsrc2=s=161x121:d=0.2,hue=s=0.3 -pix_fmt yuv444p -c:v ffv1"))
         let clip = try folder.write(
             "clip.mp4", try encode(path, CropSquare(x: 20, y: 11, side: 100), size: size))
         let wanted = try pixelsByFFmpeg(

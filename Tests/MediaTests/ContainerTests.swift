@@ -47,7 +47,8 @@ import Testing
         #expect(code(folder.file("missing.mp4")) == .unreadable)
         #expect(code(folder.path) == .unreadable)
         #expect(code(try folder.write("empty.mp4", [])) == .notMedia)
-        #expect(code(try folder.write("zeros.mp4", [UInt8](repeating: 0, count: 9000))) == .notMedia)
+        #expect(
+            code(try folder.write("zeros.mp4", [UInt8](repeating: 0, count: 9000))) == .notMedia)
         for kind in ["png", "jpg", "gif"] {
             let picture = try folder.make(
                 "picture.\(kind)", words("-f lavfi -i testsrc=s=32x32 -frames:v 1"))

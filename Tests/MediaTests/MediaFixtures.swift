@@ -21,6 +21,11 @@ final class MediaFolder {
         return file(name)
     }
 
+    /// Makes several files of one input in one run of ffmpeg.
+    func make(_ outputs: [(name: String, options: String)], from input: [String]) throws {
+        try ffmpeg(input + outputs.flatMap { words($0.options) + ["file:" + file($0.name)] })
+    }
+
     func bytes(_ path: String) throws -> [UInt8] {
         [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
     }

@@ -12,9 +12,11 @@ import Testing
         "color=black:s=96x64:r=25:d=0.12,format=rgb24,"
         + "geq=r='X*255/95':g='Y*255/63':b='128+100*sin(X/9)*cos(Y/7)',format=yuv444p,setrange=tv"
 
-    func makeGradient(_ name: String, _ options: String = "", filter: String = "") throws -> String {
+    func makeGradient(_ name: String, _ options: String = "", filter: String = "") throws -> String
+    {
         try folder.make(
-            name, ["-f", "lavfi", "-i", Self.gradient + filter]
+            name,
+            ["-f", "lavfi", "-i", Self.gradient + filter]
                 + words("-c:v libx264 -qp 4 \(options)"))
     }
 
@@ -23,7 +25,8 @@ import Testing
         -> String
     {
         var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
-        let header = try #require(bytes.indices.first { bytes[$0...].starts(with: Array("tkhd".utf8)) })
+        let header = try #require(
+            bytes.indices.first { bytes[$0...].starts(with: Array("tkhd".utf8)) })
         // Version 0: 40 bytes of flags, dates, identity, duration and layers come before it.
         for (place, value) in [(0, a), (4, b), (12, c), (16, d)] {
             withUnsafeBytes(of: (value * 65536).bigEndian) {
@@ -104,7 +107,8 @@ import Testing
         #expect(meanDifference(clip.pixels(), cropped) < 3)
     }
 
-    @Test("pictures of oblong pixels are shown with square ones", arguments: ["4/3", "8/9", "16/11"])
+    @Test(
+        "pictures of oblong pixels are shown with square ones", arguments: ["4/3", "8/9", "16/11"])
     func pixelAspect(aspect: String) throws {
         let path = try makeGradient("oblong.mp4", filter: ",setsar=\(aspect)")
         let parts = aspect.split(separator: "/").compactMap { Double($0) }

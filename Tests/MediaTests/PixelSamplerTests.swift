@@ -93,7 +93,9 @@ import Testing
             let full = noise.pixels()
             let small = noise.pixels(width: 32, height: 32)
             #expect(spread(small) < spread(full) * 0.35, "\(options)")
-            let (a, b) = (small.reduce(0, +) / Float(small.count), full.reduce(0, +) / Float(full.count))
+            let (a, b) = (
+                small.reduce(0, +) / Float(small.count), full.reduce(0, +) / Float(full.count)
+            )
             #expect(abs(a - b) < 6)
         }
     }

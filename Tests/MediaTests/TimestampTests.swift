@@ -14,7 +14,8 @@ import Testing
         var bytes = try folder.bytes(path)
         var (place, picture) = (13, 0)
         while place + 11 < bytes.count {
-            let size = Int(bytes[place + 1]) << 16 | Int(bytes[place + 2]) << 8 | Int(bytes[place + 3])
+            let size =
+                Int(bytes[place + 1]) << 16 | Int(bytes[place + 2]) << 8 | Int(bytes[place + 3])
             if bytes[place] == 9 {
                 let value = UInt32(truncatingIfNeeded: time(picture))
                 for (index, shift) in [16, 8, 0, 24].enumerated() {
@@ -92,13 +93,15 @@ import Testing
     func absurd(offset: String) throws {
         let source = try folder.make(
             "source.nut",
-            Counter.input(frames: 30) + words("-f lavfi -i sine=d=1.2 -c:v mpeg4 -q:v 2 -c:a pcm_s16le"))
+            Counter.input(frames: 30)
+                + words("-f lavfi -i sine=d=1.2 -c:v mpeg4 -q:v 2 -c:a pcm_s16le"))
         for moved in ["if(gte(N\\,15)\\,TS+\(offset)\\,TS)", "TS+\(offset)"] {
             for container in ["nut", "mkv"] {
                 // Muxers may refuse such times; what they do write must be read without harm.
                 guard
                     let path = try? folder.make(
-                        "absurd.\(container)", words("-i \(source) -c copy -bsf:v setts=ts=\(moved)"))
+                        "absurd.\(container)",
+                        words("-i \(source) -c copy -bsf:v setts=ts=\(moved)"))
                 else { continue }
                 guard let probe = try? MediaProbe(path: path) else { continue }
                 #expect((1...40).contains(probe.video.gridFrames))
@@ -122,7 +125,8 @@ import Testing
         }
         #expect(
             try AudioReader.read(
-                path: try folder.make("s.wav", words("-f lavfi -i sine=d=1")), start: 1e300, count: 5)
+                path: try folder.make("s.wav", words("-f lavfi -i sine=d=1")), start: 1e300,
+                count: 5)
                 == [Float](repeating: 0, count: 5))
     }
 }
