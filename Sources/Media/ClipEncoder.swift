@@ -124,7 +124,8 @@ public final class ClipEncoder {
         }
         let a = orientation.uprightToCoded(Double(left), Double(top))
         let b = orientation.uprightToCoded(Double(right), Double(bottom))
-        let (codedWidth, codedHeight) = (Int(picture.frame.pointee.width), Int(picture.frame.pointee.height))
+        let codedWidth = Int(picture.frame.pointee.width)
+        let codedHeight = Int(picture.frame.pointee.height)
         let x = min(Int(min(a.x, b.x).rounded()), codedWidth - 1)
         let y = min(Int(min(a.y, b.y).rounded()), codedHeight - 1)
         let width = min(max(1, Int(abs(a.x - b.x).rounded())), codedWidth - x)
@@ -146,9 +147,8 @@ public final class ClipEncoder {
             // Scaled first: zscale refuses subsampled pictures of odd sizes.
             chain += [
                 "scale=\(scaledWidth):\(scaledHeight):flags=lanczos+accurate_rnd",
-                "format=yuv444p10le",
-                "zscale=\(picture.missingHighDynamicRangeLabels)t=linear:npl=203",
-                "format=gbrpf32le,zscale=p=bt709",
+                "format=yuv444p10le" + picture.missingHighDynamicRangeLabels,
+                "zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt709",
                 "tonemap=mobius:desat=0,zscale=t=bt709:m=bt709:r=tv",
             ]
         } else {
@@ -186,11 +186,15 @@ extension VideoFrame {
         isHighDynamicRange || colourMatrixName == "bt2020" ? "bt709" : colourMatrixName
     }
 
-    /// zscale's names for what a picture of high dynamic range does not say of itself.
+    /// A filter that adds what a picture of high dynamic range does not say of itself, because
+    /// zscale guesses nothing; empty where everything is said.
     fileprivate var missingHighDynamicRangeLabels: String {
-        let matrix = frame.pointee.colorspace == AVCOL_SPC_UNSPECIFIED ? "min=bt2020nc:" : ""
-        let primaries = frame.pointee.color_primaries == AVCOL_PRI_UNSPECIFIED ? "pin=bt2020:" : ""
-        let range = frame.pointee.color_range == AVCOL_RANGE_UNSPECIFIED ? "rin=tv:" : ""
-        return matrix + primaries + range
+        var labels: [String] = []
+        if frame.pointee.colorspace == AVCOL_SPC_UNSPECIFIED { labels.append("colorspace=bt2020nc") }
+        if frame.pointee.color_primaries == AVCOL_PRI_UNSPECIFIED {
+            labels.append("color_primaries=bt2020")
+        }
+        if frame.pointee.color_range == AVCOL_RANGE_UNSPECIFIED { labels.append("range=tv") }
+        return labels.isEmpty ? "" : ",setparams=" + labels.joined(separator: ":")
     }
 }

@@ -94,7 +94,7 @@ private struct PlaneSampler {
         let shrink = max(
             (map.xx * map.xx + map.yx * map.yx).squareRoot(),
             (map.xy * map.xy + map.yy * map.yy).squareRoot())
-        let taps = shrink < 3.5 ? 1 : min(4, Int((shrink / 2).rounded()))
+        let taps = shrink < 3.5 ? 1 : Int(min(4, (shrink / 2).rounded()))
         let isInside = stays(inside: planes[0])
         for row in 0..<height {
             let line = out + row * width * 3

@@ -11,16 +11,14 @@ import Testing
         "picture n is the one that FFmpeg's fps=25 chooses",
         arguments: ["12", "24", "25", "30000/1001", "30", "50", "60"])
     func choosesAsFFmpegDoes(rate: String) throws {
-        for frames in [61, 64] {
-            let path = try folder.make(
-                "rate-\(frames).mp4",
-                Counter.input(frames: frames, rate: rate) + words("-c:v libx264 -preset ultrafast"))
-            let expected = try Counter.numbersByFFmpeg(path)
-            let read = try readAll(VideoReader(path: path, threads: 1))
-            #expect(numbers(read) == expected)
-            #expect(read.map(\.index) == Array(0..<expected.count))
-            #expect(try MediaProbe(path: path).video.gridFrames == expected.count)
-        }
+        let path = try folder.make(
+            "rate.mp4",
+            Counter.input(frames: 61, rate: rate) + words("-c:v libx264 -preset ultrafast"))
+        let expected = try Counter.numbersByFFmpeg(path)
+        let read = try readAll(VideoReader(path: path, threads: 1))
+        #expect(numbers(read) == expected)
+        #expect(read.map(\.index) == Array(0..<expected.count))
+        #expect(try MediaProbe(path: path).video.gridFrames == expected.count)
     }
 
     @Test(

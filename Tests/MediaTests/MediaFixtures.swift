@@ -21,6 +21,15 @@ final class MediaFolder {
         return file(name)
     }
 
+    /// Makes several files of one input in one run of ffmpeg.
+    func make(_ outputs: [(name: String, options: String)], from input: [String]) throws {
+        try ffmpeg(input + outputs.flatMap { words($0.options) + ["file:" + file($0.name)] })
+    }
+
+    func bytes(_ path: String) throws -> [UInt8] {
+        [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+    }
+
     func write(_ name: String, _ bytes: some Sequence<UInt8>) throws -> String {
         try Data(bytes).write(to: URL(fileURLWithPath: file(name)))
         return file(name)
@@ -34,10 +43,13 @@ struct FixtureFailure: Error, CustomStringConvertible {
 /// Runs the `ffmpeg` command and returns what it writes to standard output.
 @discardableResult
 func ffmpeg(_ arguments: [String]) throws -> [UInt8] {
+    try run(["ffmpeg", "-nostdin", "-v", "error", "-y", "-threads", "1"] + arguments)
+}
+
+func run(_ arguments: [String]) throws -> [UInt8] {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments =
-        ["ffmpeg", "-nostdin", "-v", "error", "-y", "-threads", "1"] + arguments
+    process.arguments = arguments
     let (output, errors) = (Pipe(), Pipe())
     process.standardOutput = output
     process.standardError = errors
@@ -46,7 +58,7 @@ func ffmpeg(_ arguments: [String]) throws -> [UInt8] {
     let message = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     process.waitUntilExit()
     guard process.terminationStatus == 0 else {
-        throw FixtureFailure(description: "ffmpeg \(arguments.joined(separator: " ")): \(message)")
+        throw FixtureFailure(description: "\(arguments.joined(separator: " ")): \(message)")
     }
     return [UInt8](bytes)
 }
