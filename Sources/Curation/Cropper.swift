@@ -30,6 +30,11 @@ public final class CropStage: UnitStage {
         self.dataset = dataset
         self.settings = settings
         self.threads = threads
+        do {
+            try settings.video.check()
+        } catch {
+            throw DatasetError(.configuration, "crop.video: \(error)")
+        }
         plan = ClipPlan(try dataset.selection())
         sources = Dictionary(
             try dataset.sources().map { ($0.digest, $0) }, uniquingKeysWith: { first, _ in first })
@@ -99,7 +104,7 @@ public final class CropStage: UnitStage {
             threads: threads, limits: settings.limits)
         let pictures = FramePrefetcher(reader)
         defer { pictures.cancel() }
-        let encoder = try ClipEncoder(crop: clip.crop, encoding: settings.video)
+        let encoder = ClipEncoder(crop: clip.crop, encoding: settings.video)
         while let picture = try pictures.next() { try encoder.add(picture.frame) }
         guard encoder.frameCount == clip.frames.count else {
             throw MediaError(

@@ -15,6 +15,36 @@ public struct VideoEncoding: Codable, Sendable, Equatable {
     public init() {}
 }
 
+extension VideoEncoding {
+    /// Opens an encoder and lets it go: what x264 does not know is better said before the first clip.
+    ///
+    /// - Throws: `MediaError` `.processing`.
+    public func check() throws { _ = try makeEncoder(matrix: "bt709") }
+
+    /// - Parameter matrix: "bt709" or "bt601": what the colours are coded with.
+    fileprivate func makeEncoder(matrix: String) throws -> StreamEncoder {
+        try StreamEncoder(format: "mp4", codec: "libx264") { context in
+            context.pointee.width = Int32(size)
+            context.pointee.height = Int32(size)
+            context.pointee.pix_fmt = AV_PIX_FMT_YUV420P
+            context.pointee.time_base = Grid.timeBase
+            context.pointee.framerate = Grid.timeBase.inverted
+            context.pointee.gop_size = Int32(keyframeInterval)
+            // Pictures in decoding order: no reader needs an edit list to find picture n.
+            context.pointee.max_b_frames = 0
+            context.pointee.thread_count = Int32(threads)
+            context.pointee.colorspace = matrix == "bt709" ? AVCOL_SPC_BT709 : AVCOL_SPC_SMPTE170M
+            context.pointee.color_primaries = AVCOL_PRI_BT709
+            context.pointee.color_trc = AVCOL_TRC_BT709
+            context.pointee.color_range = AVCOL_RANGE_MPEG
+            try Media.check(
+                av_opt_set(context.pointee.priv_data, "preset", preset, 0), .processing,
+                "x264 has no preset '\(preset)'")
+            av_opt_set(context.pointee.priv_data, "crf", String(crf), 0)
+        }
+    }
+}
+
 /// A square of the upright picture, in its pixels; it may reach outside the picture.
 public struct CropSquare: Codable, Sendable, Equatable {
     public var x: Int
@@ -41,32 +71,9 @@ public final class ClipEncoder {
     private var lastSource: VideoFrame?
     public private(set) var frameCount = 0
 
-    public init(crop: CropSquare, encoding: VideoEncoding) throws {
+    public init(crop: CropSquare, encoding: VideoEncoding) {
         self.crop = crop
         self.encoding = encoding
-    }
-
-    private func makeEncoder(for picture: VideoFrame) throws -> StreamEncoder {
-        try StreamEncoder(format: "mp4", codec: "libx264") { context in
-            context.pointee.width = Int32(encoding.size)
-            context.pointee.height = Int32(encoding.size)
-            context.pointee.pix_fmt = AV_PIX_FMT_YUV420P
-            context.pointee.time_base = Grid.timeBase
-            context.pointee.framerate = Grid.timeBase.inverted
-            context.pointee.gop_size = Int32(encoding.keyframeInterval)
-            // Pictures in decoding order: no reader needs an edit list to find picture n.
-            context.pointee.max_b_frames = 0
-            context.pointee.thread_count = Int32(encoding.threads)
-            context.pointee.colorspace =
-                picture.clipMatrixName == "bt709" ? AVCOL_SPC_BT709 : AVCOL_SPC_SMPTE170M
-            context.pointee.color_primaries = AVCOL_PRI_BT709
-            context.pointee.color_trc = AVCOL_TRC_BT709
-            context.pointee.color_range = AVCOL_RANGE_MPEG
-            try check(
-                av_opt_set(context.pointee.priv_data, "preset", encoding.preset, 0), .processing,
-                "x264 has no preset '\(encoding.preset)'")
-            av_opt_set(context.pointee.priv_data, "crf", String(encoding.crf), 0)
-        }
     }
 
     deinit { if let last { free(last) } }
@@ -78,7 +85,7 @@ public final class ClipEncoder {
             lastSource = picture
         }
         guard let last else { return }
-        let encoder = try self.encoder ?? makeEncoder(for: picture)
+        let encoder = try self.encoder ?? encoding.makeEncoder(matrix: picture.clipMatrixName)
         self.encoder = encoder
         last.pointee.pts = Int64(frameCount)
         last.pointee.pict_type = AV_PICTURE_TYPE_NONE
@@ -190,7 +197,9 @@ extension VideoFrame {
     /// zscale guesses nothing; empty where everything is said.
     fileprivate var missingHighDynamicRangeLabels: String {
         var labels: [String] = []
-        if frame.pointee.colorspace == AVCOL_SPC_UNSPECIFIED { labels.append("colorspace=bt2020nc") }
+        if frame.pointee.colorspace == AVCOL_SPC_UNSPECIFIED {
+            labels.append("colorspace=bt2020nc")
+        }
         if frame.pointee.color_primaries == AVCOL_PRI_UNSPECIFIED {
             labels.append("color_primaries=bt2020")
         }

@@ -63,7 +63,8 @@ import Testing
         try withFolder { folder in
             let path = folder + "/file"
             try FileManager.default.createSymbolicLink(
-                atPath: OutputFile.temporaryPath(of: path, process: getpid()), withDestinationPath: "/dev/full")
+                atPath: OutputFile.temporaryPath(of: path, process: getpid()),
+                withDestinationPath: "/dev/full")
             func fill() throws {
                 let file = try OutputFile(path)
                 try file.write([UInt8](repeating: 1, count: 1000))
@@ -127,7 +128,10 @@ import Testing
         try withFolder { folder in
             let dead = OutputFile.temporaryPath(of: "a.tar", process: try deadProcess())
             // Process 1 is alive, and may be another user's.
-            let kept = ["b.tar.partial-1", OutputFile.temporaryPath(of: "c.tar", process: getpid()), "d.tar", "e.partial-x"]
+            let kept = [
+                "b.tar.partial-1", OutputFile.temporaryPath(of: "c.tar", process: getpid()),
+                "d.tar", "e.partial-x",
+            ]
             for name in kept + [dead] { try write("", to: folder + "/" + name) }
             OutputFile.removeAbandoned(in: folder)
             #expect(try names(in: folder) == kept.sorted())

@@ -17,7 +17,7 @@ import Testing
         var encoding = VideoEncoding()
         encoding.size = 256
         encoding.preset = "ultrafast"
-        let encoder = try ClipEncoder(
+        let encoder = ClipEncoder(
             crop: CropSquare(x: 140, y: 40, side: 320), encoding: encoding)
         while let next = try reader.next() { try encoder.add(next.frame) }
         return try encoder.finish()
@@ -82,7 +82,7 @@ import Testing
         var encoding = VideoEncoding()
         encoding.size = 64
         // A corner of the picture, where the wall is.
-        let encoder = try ClipEncoder(crop: CropSquare(x: 0, y: 0, side: 64), encoding: encoding)
+        let encoder = ClipEncoder(crop: CropSquare(x: 0, y: 0, side: 64), encoding: encoding)
         while let next = try reader.next() { try encoder.add(next.frame) }
         try withDataset(clip: encoder.finish()) { dataset in
             let failures = try extract("keypoints", dataset)

@@ -13,7 +13,7 @@ import Testing
         var encoding = VideoEncoding()
         (encoding.size, encoding.crf) = (size, crf)
         encoding.keyframeInterval = keyframeInterval
-        let encoder = try ClipEncoder(crop: crop, encoding: encoding)
+        let encoder = ClipEncoder(crop: crop, encoding: encoding)
         for frame in try readAll(VideoReader(path: path)) { try encoder.add(frame.frame) }
         return try encoder.finish()
     }
@@ -147,7 +147,6 @@ import Testing
     func wrongPreset() {
         var encoding = VideoEncoding()
         encoding.preset = "quickest"
-        let crop = CropSquare(x: 0, y: 0, side: 9)
-        #expect(errorCode { _ = try ClipEncoder(crop: crop, encoding: encoding) } == .processing)
+        #expect(errorCode { try encoding.check() } == .processing)
     }
 }

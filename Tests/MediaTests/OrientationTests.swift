@@ -46,7 +46,7 @@ import Testing
         let crop = CropSquare(x: 8, y: 12, side: 48)
         var encoding = VideoEncoding()
         (encoding.size, encoding.crf) = (48, 4)
-        let encoder = try ClipEncoder(crop: crop, encoding: encoding)
+        let encoder = ClipEncoder(crop: crop, encoding: encoding)
         try encoder.add(picture)
         let clip = try folder.write("clip.mp4", try encoder.finish())
         let cropped = picture.sampled(
@@ -99,7 +99,7 @@ import Testing
         #expect(meanDifference(picture.pixels(), upright) < 2.5)
         var encoding = VideoEncoding()
         (encoding.size, encoding.crf) = (48, 4)
-        let encoder = try ClipEncoder(crop: CropSquare(x: 8, y: 4, side: 48), encoding: encoding)
+        let encoder = ClipEncoder(crop: CropSquare(x: 8, y: 4, side: 48), encoding: encoding)
         try encoder.add(picture)
         let clip = try firstPicture(try folder.write("clip.mp4", try encoder.finish()))
         let cropped = picture.sampled(

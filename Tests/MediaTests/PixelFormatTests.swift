@@ -139,7 +139,7 @@ import Testing
         #expect(numbers(frames).contains(9) && frames.count >= 18)
         var encoding = VideoEncoding()
         encoding.size = 32
-        let encoder = try ClipEncoder(crop: CropSquare(x: 0, y: 0, side: 32), encoding: encoding)
+        let encoder = ClipEncoder(crop: CropSquare(x: 0, y: 0, side: 32), encoding: encoding)
         for frame in frames { try encoder.add(frame.frame) }
         let clip = try folder.write("clip.mp4", try encoder.finish())
         #expect(try readAll(VideoReader(path: clip)).count == frames.count)

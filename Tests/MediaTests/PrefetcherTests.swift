@@ -50,13 +50,13 @@ import Testing
                 let probe = try MediaProbe(path: path)
                 let reader = try VideoReader(
                     path: path, clock: probe.video.clock, range: 40..<43, threads: 1)
-                let encoder = try ClipEncoder(
+                let encoder = ClipEncoder(
                     crop: CropSquare(x: -4, y: 3, side: 40), encoding: small)
                 while let frame = try reader.next() { try encoder.add(frame.frame) }
                 _ = try encoder.finish()
                 let samples = try AudioReader.read(path: path, start: 1.5, count: 3200)
                 _ = try FLAC.encode(samples)
-                _ = try ClipEncoder(crop: CropSquare(x: 0, y: 0, side: 9), encoding: small)
+                _ = ClipEncoder(crop: CropSquare(x: 0, y: 0, side: 9), encoding: small)
                 #expect(throws: MediaError.self) { try VideoReader(path: broken) }
             }
         }
