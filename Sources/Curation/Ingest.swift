@@ -41,7 +41,8 @@ public struct Ingest {
         let listed =
             FileManager.default.fileExists(atPath: dataset.sourcesFile)
             ? try dataset.sources() : []
-        let known = Dictionary(listed.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
+        let known = Dictionary(
+            listed.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
         var read: [Source] = unreadable
         for (number, path) in paths.enumerated() {
             let source = source(at: path, known: known[path])
@@ -123,7 +124,8 @@ public struct Ingest {
             if probe.duration - probe.lastPacketEnd > max(1, 0.02 * probe.duration) {
                 source.reason = "truncated"
                 source.error = String(
-                    format: "ends after %.1f s of the %.1f s that it declares; what is there is used",
+                    format:
+                        "ends after %.1f s of the %.1f s that it declares; what is there is used",
                     probe.lastPacketEnd, probe.duration)
             }
         } catch let error as MediaError {

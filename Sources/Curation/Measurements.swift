@@ -22,7 +22,8 @@ final class Measurements {
         guard missing.isEmpty else {
             throw DatasetError(
                 .missing,
-                "\(missing.count) of \(units.count) units are not measured: run loopy-measure again")
+                "\(missing.count) of \(units.count) units are not measured: run loopy-measure again"
+            )
         }
         for (index, unit) in units.enumerated() {
             for item in unit.items {
@@ -68,8 +69,7 @@ final class Measurements {
         where candidate.first.face == decision.face
             && candidate.frames.lowerBound <= decision.frames.lowerBound
         {
-            for part in candidate.parts
-            where (part.candidate.start..<part.candidate.end).contains(frame) {
+            for part in candidate.parts where part.candidate.frames.contains(frame) {
                 let name = part.candidate.name + ".keypoints.npy"
                 let values = try array(name, unit: part.unit).values
                 let start = (frame - part.candidate.start) * IBUG68.count * 2

@@ -38,9 +38,7 @@ final class Measurer {
     func measure(_ stretch: Stretch) throws -> StretchMeasurement {
         guard let probe = stretch.source.probe else { return StretchMeasurement() }
         let tracks = try followFaces(stretch, probe: probe)
-        let sound =
-            probe.audio == nil
-            ? nil : try listen(stretch, probe: probe, frames: tracks.frames)
+        let sound = try listen(stretch, probe: probe, frames: tracks.frames)
 
         var result = StretchMeasurement(frames: tracks.frames)
         for track in tracks.closed where track.count > 0 {
@@ -60,7 +58,11 @@ final class Measurer {
             ).metrics(of: stretch.source)
             result.candidates.append(.init(candidate: candidate, track: track))
         }
-        compareFaces(&result.candidates)
+        let compared = comparedFaces(
+            result.candidates.map { ($0.candidate.frames, $0.candidate.metrics) })
+        for index in compared.indices {
+            result.candidates[index].candidate.metrics = compared[index]
+        }
         result.candidates.sort {
             ($0.candidate.start, $0.candidate.face) < ($1.candidate.start, $1.candidate.face)
         }
@@ -153,15 +155,23 @@ final class Measurer {
 
     // MARK: Sound
 
+    /// - Returns: nil where there is no sound track, or none that can be decoded: the pictures are
+    ///   worth measuring all the same, and the rules see that there is no sound.
     private func listen(
         _ stretch: Stretch, probe: MediaProbe, frames: Int
-    ) throws -> StretchSound {
+    ) throws -> StretchSound? {
+        guard probe.audio != nil else { return nil }
         let start =
             probe.video.clock.startSeconds
             + Double(stretch.frames.lowerBound) / Double(Grid.framesPerSecond)
-        let samples = try AudioReader.read(
-            path: stretch.source.path, start: start, count: frames * Grid.samplesPerFrame,
-            limits: settings.limits)
+        let count = frames * Grid.samplesPerFrame
+        let samples: [Float]
+        do {
+            samples = try AudioReader.read(
+                path: stretch.source.path, start: start, count: count, limits: settings.limits)
+        } catch is MediaError {
+            return nil
+        }
         let audible = (0..<frames).map { frame -> Bool in
             let range = frame * Grid.samplesPerFrame..<(frame + 1) * Grid.samplesPerFrame
             let energy = samples[range].reduce(Float(0)) { $0 + $1 * $1 }
@@ -169,37 +179,5 @@ final class Measurer {
         }
         return StretchSound(
             isSpeech: try voiceActivity.isSpeech(samples), isAudible: audible)
-    }
-
-    // MARK: Several faces
-
-    /// Fills the metrics that compare a candidate with those seen at the same time.
-    private func compareFaces(_ measured: inout [StretchMeasurement.Measured]) {
-        func overlap(_ a: Candidate, _ b: Candidate) -> Int {
-            max(0, min(a.end, b.end) - max(a.start, b.start))
-        }
-        for index in measured.indices {
-            let own = measured[index].candidate
-            let height = own.metrics[.faceHeight] ?? 0
-            var shared = 0
-            var busiest = own.metrics[.mouthInSpeech] ?? 0
-            for other in measured.indices where other != index {
-                let candidate = measured[other].candidate
-                let common = overlap(own, candidate)
-                guard common > 0, (candidate.metrics[.faceHeight] ?? 0) >= height / 2 else {
-                    continue
-                }
-                shared = max(shared, common)
-                // Faces that share less than half of this one's time say little about who speaks.
-                if common * 2 >= own.end - own.start {
-                    busiest = max(busiest, candidate.metrics[.mouthInSpeech] ?? 0)
-                }
-            }
-            measured[index].candidate.metrics[.otherFaces] =
-                Double(shared) / Double(own.end - own.start)
-            if let mouth = own.metrics[.mouthInSpeech], busiest > 0 {
-                measured[index].candidate.metrics[.speaker] = mouth / busiest
-            }
-        }
     }
 }

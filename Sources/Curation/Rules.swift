@@ -51,7 +51,7 @@ public struct Rules: Codable, Sendable, Equatable {
         self[.rotation].maximum = 0.3
         self[.movement].maximum = 1
         self[.movementMaximum].maximum = 4
-        self[.sharpness].minimum = 2
+        self[.sharpness].minimum = 0.1
         self[.brightness].minimum = 0.1
         self[.brightness].maximum = 0.95
         self[.sound].minimum = 0.5
@@ -86,7 +86,7 @@ public struct Rules: Codable, Sendable, Equatable {
     }
 
     /// The first rule that the values break, and those that could not be applied.
-    func judge(
+    package func judge(
         _ metrics: Metrics
     ) -> (broken: (metric: Metric, value: Double, limit: Double)?, notApplied: [Metric]) {
         var notApplied: [Metric] = []

@@ -41,7 +41,7 @@ public struct SplitSettings: Codable, Sendable {
 
     public init() {}
 
-    func split(of source: Source) -> Decision.Split {
+    package func split(of source: Source) -> Decision.Split {
         let digest = Digest.of("split " + (source.identity ?? source.digest))
         let number = Double(UInt32(digest.prefix(8), radix: 16) ?? 0) / Double(UInt32.max)
         if number < test { return .test }

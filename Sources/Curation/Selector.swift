@@ -30,7 +30,8 @@ public final class Selector {
         let file = try OutputFile(dataset.selectionFile)
 
         var report = Report()
-        var notApplied = Set<Metric>()
+        var judged = JudgedMetrics()
+        var keys = Set<String>()
         report.counts.sources = sources.count
         for source in sources {
             var decisions: [Decision] = []
@@ -43,14 +44,19 @@ public final class Selector {
             } else {
                 let measured = try measurements.lines(of: source)
                 decisions += withoutCandidates(measured.map(\.candidate), source)
-                let candidates = stitched(measured.filter { $0.candidate.outcome == .candidate })
+                var candidates = stitched(measured.filter { $0.candidate.outcome == .candidate })
+                let compared = comparedFaces(candidates.map { ($0.frames, $0.metrics) })
+                for index in compared.indices { candidates[index].metrics = compared[index] }
                 report.counts.candidates += candidates.count
                 for candidate in candidates {
-                    let made = try decide(candidate, source, measurements, &notApplied)
-                    if made[0].decision == .accept {
-                        report.counts.accepted += 1
-                        report.clips += made.count { $0.decision == .accept }
+                    let made = try decide(candidate, source, measurements).map { decision in
+                        guard let key = decision.key else { return decision }
+                        return keys.insert(key).inserted ? decision : decision.asCopy
                     }
+                    judged.add(candidate.metrics)
+                    let clips = made.count { $0.decision == .accept }
+                    report.clips += clips
+                    if clips > 0 { report.counts.accepted += 1 }
                     decisions += made
                 }
             }
@@ -60,7 +66,7 @@ public final class Selector {
             }
         }
         try file.commit()
-        report.rulesNotApplied = Metric.allCases.filter(notApplied.contains).map(\.rawValue)
+        report.rulesNotApplied = judged.neverSeen(by: settings.rules).map(\.rawValue)
         try Catalogue.update(dataset) { catalogue in
             let former = catalogue.counts
             catalogue.counts = report.counts
@@ -88,8 +94,7 @@ public final class Selector {
     }
 
     private func decide(
-        _ candidate: StitchedCandidate, _ source: Source, _ measurements: Measurements,
-        _ allNotApplied: inout Set<Metric>
+        _ candidate: StitchedCandidate, _ source: Source, _ measurements: Measurements
     ) throws -> [Decision] {
         let frames = candidate.frames
         var rejection = Decision(
@@ -110,7 +115,6 @@ public final class Selector {
             rejection.limit = broken.limit
             return [rejection]
         }
-        allNotApplied.formUnion(notApplied)
         return try clips(
             of: candidate, source, measurements, rejection: rejection,
             notApplied: notApplied.map(\.rawValue))
@@ -152,6 +156,35 @@ public final class Selector {
             }
             return decision
         }
+    }
+}
+
+extension Decision {
+    /// Rejected: two faces whose crops are one square make one clip.
+    fileprivate var asCopy: Decision {
+        var copy = self
+        copy.decision = .reject
+        copy.rule = "duplicate"
+        (copy.key, copy.crop, copy.split) = (nil, nil, nil)
+        (copy.metrics, copy.notApplied, copy.audioDelay) = (nil, nil, nil)
+        return copy
+    }
+}
+
+/// Which metrics any candidate had a value for.
+private struct JudgedMetrics {
+    private var seen = Set<Metric>()
+    private var isEmpty = true
+
+    mutating func add(_ metrics: Metrics) {
+        isEmpty = false
+        guard seen.count < Metric.allCases.count else { return }
+        for metric in Metric.allCases where metrics[metric] != nil { seen.insert(metric) }
+    }
+
+    /// Rules whose metric nothing measured.
+    func neverSeen(by rules: Rules) -> [Metric] {
+        isEmpty ? [] : rules.applied.map(\.metric).filter { !seen.contains($0) }
     }
 }
 

@@ -3,18 +3,24 @@ import Perception
 
 /// A candidate as the rules see it: one measured in one stretch, or several that one face joins
 /// across the borders of stretches.
-struct StitchedCandidate {
-    struct Part {
-        let candidate: Candidate
-        /// Name of the unit whose tracks archive holds it.
+package struct StitchedCandidate {
+    package struct Part {
+        package let candidate: Candidate
+        /// Place of its unit in the plan; the unit's tracks archive holds the candidate.
         let unit: Int
+
+        package init(candidate: Candidate, unit: Int) {
+            self.candidate = candidate
+            self.unit = unit
+        }
     }
 
-    var parts: [Part]
-    var metrics: Metrics
+    package private(set) var parts: [Part]
+    /// Of all parts together.
+    package var metrics: Metrics
 
     var first: Candidate { parts[0].candidate }
-    var frames: Range<Int> { first.start..<parts[parts.count - 1].candidate.end }
+    package var frames: Range<Int> { first.start..<parts[parts.count - 1].candidate.end }
 
     init(_ part: Part) {
         parts = [part]
@@ -38,7 +44,7 @@ struct StitchedCandidate {
 }
 
 /// Joins the candidates of one source, given in order of their starts.
-func stitched(_ parts: [StitchedCandidate.Part]) -> [StitchedCandidate] {
+package func stitched(_ parts: [StitchedCandidate.Part]) -> [StitchedCandidate] {
     var result: [StitchedCandidate] = []
     for part in parts {
         if part.candidate.opensAtBorder,

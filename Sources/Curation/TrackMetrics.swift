@@ -3,13 +3,18 @@ import Media
 import Perception
 
 /// What is heard at each frame of a stretch.
-struct StretchSound {
+package struct StretchSound {
     var isSpeech: [Bool]
     var isAudible: [Bool]
+
+    package init(isSpeech: [Bool], isAudible: [Bool]) {
+        self.isSpeech = isSpeech
+        self.isAudible = isAudible
+    }
 }
 
 /// Computes a candidate's metrics from its track; each is documented in `Metric`.
-struct TrackMetrics {
+package struct TrackMetrics {
     let track: TrackRecorder
     /// First frame of the stretch: where the sound begins.
     let stretchStart: Int
@@ -19,7 +24,13 @@ struct TrackMetrics {
     private static let step = 5
     private static let rotationLimit = 30.0
 
-    func metrics(of source: Source) -> Metrics {
+    package init(track: TrackRecorder, stretchStart: Int, sound: StretchSound?) {
+        self.track = track
+        self.stretchStart = stretchStart
+        self.sound = sound
+    }
+
+    package func metrics(of source: Source) -> Metrics {
         var metrics = Metrics()
         let seen = (0..<track.count).filter { track[$0, .presence] > 0 }
         metrics[.duration] = Double(track.count) / rate

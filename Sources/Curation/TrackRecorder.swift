@@ -3,7 +3,7 @@ import Media
 import Perception
 
 /// What is kept of one face, picture by picture, while its stretch is decoded.
-struct TrackRecorder {
+package struct TrackRecorder {
     let face: Int
     let start: Int
     /// `[T, TrackColumn.count]`
@@ -18,17 +18,17 @@ struct TrackRecorder {
     /// Pictures since the face, or a new picture, was last seen.
     private var unseen = 0
 
-    var count: Int { rows.count / TrackColumn.allCases.count }
+    package var count: Int { rows.count / TrackColumn.allCases.count }
     var end: Int { start + count }
 
-    init(face: Int, start: Int, frame: VideoFrame) {
+    package init(face: Int, start: Int, frame: VideoFrame) {
         self.face = face
         self.start = start
         width = frame.width
         height = frame.height
     }
 
-    mutating func append(_ observation: FaceObservation, frame: GridFrame) {
+    package mutating func append(_ observation: FaceObservation, frame: GridFrame) {
         let landmarks = observation.landmarks
         let head = landmarks.head
         var row = [Float](repeating: 0, count: TrackColumn.allCases.count)
@@ -56,7 +56,7 @@ struct TrackRecorder {
     }
 
     /// The last row once more, for a picture that shows the one before.
-    mutating func appendRepeat() {
+    package mutating func appendRepeat() {
         let width = TrackColumn.allCases.count
         var row = Array(rows.suffix(width))
         row[TrackColumn.isRepeat.rawValue] = 1
@@ -65,9 +65,9 @@ struct TrackRecorder {
     }
 
     /// Takes the pictures at the end away in which the face was not seen.
-    mutating func trim() { dropLast(unseen) }
+    package mutating func trim() { dropLast(unseen) }
 
-    mutating func dropLast(_ frames: Int) {
+    package mutating func dropLast(_ frames: Int) {
         guard frames > 0 else { return }
         rows.removeLast(min(rows.count, frames * TrackColumn.allCases.count))
         points.removeLast(min(points.count, frames * IBUG68.count * 2))

@@ -39,6 +39,8 @@ public struct Candidate: Codable, Sendable, Equatable {
         self.face = face
     }
 
+    public var frames: Range<Int> { start..<end }
+
     /// Name of its members in the unit's tracks archive.
     public var name: String { "\(source.prefix(16))-\(start)-\(face)" }
 

@@ -98,36 +98,51 @@ public struct Catalogue: Codable, Sendable, Equatable {
 }
 
 extension DatasetDirectory {
-    /// Writes `failures.jsonl` anew from the sources and from every unit's record, in a fixed order.
+    /// Writes `failures.jsonl` anew from the sources and from every unit's record, in a fixed order,
+    /// and removes what killed processes left of the directory's own files.
     ///
     /// - Returns: how many there are.
     @discardableResult
     public func collectFailures() throws -> [Failure] {
-        let catalogue = try Catalogue.read(self)
+        OutputFile.removeAbandoned(in: path)
         var failures = try sources().compactMap { source in
             source.reason.map {
                 Failure(
                     stage: "ingest", path: source.path, reason: $0, error: source.error ?? "")
             }
         }
+        for path in try recordFiles() {
+            failures += try JSONLines.readDocument(UnitRecord.self, from: path).failures
+        }
+        try JSONLines.write(failures, to: failuresFile)
+        return failures
+    }
+
+    /// Takes the units in which something failed for unfinished, so that they are tried again.
+    public func forgetFailedUnits() throws {
+        for path in try recordFiles() {
+            let record = try JSONLines.readDocument(UnitRecord.self, from: path)
+            if !record.failures.isEmpty { unlink(path) }
+        }
+    }
+
+    /// The records of all units in use, in a fixed order: by stage, then by unit.
+    private func recordFiles() throws -> [String] {
+        let catalogue = try Catalogue.read(self)
         var folders: [String] = []
         if let measurements = catalogue.measurements {
             folders.append(measurementsFolder(measurements.fingerprint))
         }
         let order = ["video", "audio"]
         let columns = catalogue.columns.sorted {
-            (order.firstIndex(of: $0.key) ?? 9, $0.key) < (order.firstIndex(of: $1.key) ?? 9, $1.key)
+            (order.firstIndex(of: $0.key) ?? 9, $0.key) < (
+                order.firstIndex(of: $1.key) ?? 9, $1.key
+            )
         }
         folders += columns.map { path + "/" + $0.value.folder } + [shardsFolder]
-        for folder in folders {
+        return folders.flatMap { folder in
             let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-            for name in names.sorted() where name.hasSuffix(".json") {
-                let record = try JSONLines.readDocument(
-                    UnitRecord.self, from: folder + "/" + name)
-                failures += record.failures
-            }
+            return names.sorted().filter { $0.hasSuffix(".json") }.map { folder + "/" + $0 }
         }
-        try JSONLines.write(failures, to: failuresFile)
-        return failures
     }
 }

@@ -26,7 +26,9 @@ public final class ColumnWriter {
     private let facts: [String: Int]
     private let units: [WorkUnit]
     private let store: UnitStore
-    private var formerMembers: [String: (archive: TarReader, frames: Int)]?
+    private var formerMembers: [String: (archive: String, frames: Int)]?
+    /// The archive read last: one at a time, for there may be more than a process may open.
+    private var formerArchive: TarReader?
 
     /// - Parameters:
     ///   - units: all units of the plan, also those that others build.
@@ -76,7 +78,8 @@ public final class ColumnWriter {
                 continue
             }
             do {
-                let member = try former(key) ?? make(key)
+                // A former archive that is damaged is as good as none.
+                let member = try (try? former(key)) ?? make(key)
                 try archive.add(key + suffix, member.bytes)
                 frames.append(member.frames)
                 finished.append(key)
@@ -96,6 +99,7 @@ public final class ColumnWriter {
     /// column.
     public func finish() throws {
         formerMembers = nil
+        formerArchive = nil
         store.keepOnly(units)
         let prefix = dataset.path + "/"
         let folder = String(store.folder.dropFirst(prefix.count))
@@ -109,22 +113,30 @@ public final class ColumnWriter {
     /// The member of a clip that a unit outside the plan holds.
     private func former(_ key: String) throws -> ColumnMember? {
         if formerMembers == nil { formerMembers = findFormerMembers() }
-        guard let (archive, frames) = formerMembers?[key] else { return nil }
+        guard let (path, frames) = formerMembers?[key] else { return nil }
+        let archive: TarReader
+        if let open = formerArchive, open.path == path {
+            archive = open
+        } else {
+            archive = try TarReader(path)
+            formerArchive = archive
+        }
         return ColumnMember(bytes: try archive.read(key + suffix), frames: frames)
     }
 
-    private func findFormerMembers() -> [String: (archive: TarReader, frames: Int)] {
-        var found: [String: (archive: TarReader, frames: Int)] = [:]
+    /// Archives of units outside the plan, by clip.
+    private func findFormerMembers() -> [String: (archive: String, frames: Int)] {
+        var found: [String: (archive: String, frames: Int)] = [:]
         let planned = Set(units.map(store.stem))
         let names = (try? FileManager.default.contentsOfDirectory(atPath: store.folder)) ?? []
         for name in names.sorted() where name.hasSuffix(".json") {
             let stem = String(name.dropLast(".json".count))
             let path = store.folder + "/" + stem
-            guard !planned.contains(stem), let archive = try? TarReader(path + ".tar"),
+            guard !planned.contains(stem),
                 let record = try? JSONLines.readDocument(UnitRecord.self, from: path + ".json")
             else { continue }
             for (key, frames) in zip(record.items, record.frames) {
-                found[key] = (archive, frames)
+                found[key] = (path + ".tar", frames)
             }
         }
         return found

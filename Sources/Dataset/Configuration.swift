@@ -26,7 +26,9 @@ public enum Configuration {
             let (path, value) = try parse(setting)
             guard path.starts(with: section), path.count > section.count else { continue }
             let rest = path.dropFirst(section.count)
-            let nested = rest.reversed().reduce(value) { Node.mapping(Node.Mapping([(Node($1), $0)])) }
+            let nested = rest.reversed().reduce(value) {
+                Node.mapping(Node.Mapping([(Node($1), $0)]))
+            }
             node = try merge(nested, onto: node, at: section.joined(separator: "."))
         }
         do {
@@ -70,8 +72,17 @@ public enum Configuration {
             throw DatasetError(
                 .configuration, "'\(setting)': settings are written stage.key=value")
         }
-        return (parts[0].split(separator: ".").map(String.init), value)
+        let path = parts[0].split(separator: ".").map(String.init)
+        guard sections.contains(path[0]) else {
+            throw DatasetError(
+                .configuration,
+                "'\(setting)': there is no stage '\(path[0])'" + suggest(path[0], sections))
+        }
+        return (path, value)
     }
+
+    /// What a pipeline file may hold at its top.
+    private static let sections = ["run", "ingest", "measure", "select", "crop", "extract", "pack"]
 
     /// Mappings are merged key by key; anything else replaces.
     private static func merge(_ given: Node, onto known: Node, at path: String) throws -> Node {

@@ -2,7 +2,7 @@
 ///
 /// A metric that could not be measured is null. Each says how the values of two stretches of one
 /// candidate become the value of the whole, so that work units may cut a source anywhere.
-public enum Metric: String, Codable, CaseIterable, Sendable, CodingKeyRepresentable {
+public enum Metric: String, Codable, CaseIterable, Sendable, CodingKey, CodingKeyRepresentable {
     // MARK: Source
 
     /// Seconds.
@@ -52,7 +52,8 @@ public enum Metric: String, Codable, CaseIterable, Sendable, CodingKeyRepresenta
 
     // MARK: Picture
 
-    /// Fine detail of the face: mean |Laplacian| of its brightness (0...255) at 192 pixels.
+    /// Fine detail of the face: mean |Laplacian| of its brightness at 192 pixels, over the standard
+    /// deviation, so that dim and flat light do not pass for blur.
     case sharpness
     /// Mean brightness of the face, 0...1.
     case brightness
@@ -79,6 +80,8 @@ public enum Metric: String, Codable, CaseIterable, Sendable, CodingKeyRepresenta
 /// How the values of two stretches become one.
 enum MetricMerge {
     case sum, least, greatest, mean
+    /// The variance of a speed whose means are known.
+    case variance
     /// Mean weighted by the time with, or without, speech.
     case meanInSpeech, meanInSilence
 }
@@ -93,6 +96,7 @@ extension Metric {
         case .movementMaximum, .yawMaximum, .pitchMaximum, .rollMaximum: .greatest
         case .mouthInSpeech: .meanInSpeech
         case .mouthInSilence: .meanInSilence
+        case .movementVariance: .variance
         default: .mean
         }
     }
@@ -100,26 +104,36 @@ extension Metric {
 
 /// The measured values of one candidate.
 public struct Metrics: Codable, Sendable, Equatable {
-    private var values: [Metric: Double] = [:]
+    /// One place for each metric, in the order of `Metric.allCases`.
+    private var values: [Double?]
 
-    public init() {}
+    private static let places = Dictionary(
+        uniqueKeysWithValues: Metric.allCases.enumerated().map { ($1, $0) })
+
+    public init() { values = Array(repeating: nil, count: Metric.allCases.count) }
 
     /// Values are kept to six decimals: more is noise, and makes files larger.
     public subscript(metric: Metric) -> Double? {
-        get { values[metric] }
-        set { values[metric] = newValue.flatMap { $0.isFinite ? ($0 * 1e6).rounded() / 1e6 : nil } }
+        get { Self.places[metric].flatMap { values[$0] } }
+        set {
+            guard let place = Self.places[metric] else { return }
+            values[place] = newValue.flatMap { $0.isFinite ? ($0 * 1e6).rounded() / 1e6 : nil }
+        }
     }
 
+    // By hand, because files of a million lines are read: a dictionary of optionals takes twice as
+    // long.
     public init(from decoder: any Decoder) throws {
-        let stored = try decoder.singleValueContainer().decode([Metric: Double?].self)
-        values = stored.compactMapValues { $0 }
+        let container = try decoder.container(keyedBy: Metric.self)
+        values = try Metric.allCases.map { try container.decodeIfPresent(Double.self, forKey: $0) }
     }
 
     /// Every metric has its place: null where it was not measured.
     public func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(
-            Dictionary(uniqueKeysWithValues: Metric.allCases.map { ($0, values[$0]) }))
+        var container = encoder.container(keyedBy: Metric.self)
+        for (metric, value) in zip(Metric.allCases, values) {
+            try container.encode(value, forKey: metric)
+        }
     }
 
     /// The values of two stretches of one candidate, taken together.
@@ -138,6 +152,14 @@ public struct Metrics: Codable, Sendable, Equatable {
                 let weights = (weight(metric.merge), other.weight(metric.merge))
                 let total = weights.0 + weights.1
                 result[metric] = total > 0 ? (a * weights.0 + b * weights.1) / total : a
+            case .variance:
+                let weights = (weight(metric.merge), other.weight(metric.merge))
+                let total = max(weights.0 + weights.1, 1e-9)
+                // Within the stretches, and between their means.
+                let apart = (self[.movement] ?? 0) - (other[.movement] ?? 0)
+                let within = (a * weights.0 + b * weights.1) / total
+                result[metric] =
+                    within + weights.0 * weights.1 / (total * total) * apart * apart
             }
         }
         return result

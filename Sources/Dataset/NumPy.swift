@@ -30,8 +30,10 @@ public struct NumPyArray: Sendable, Equatable {
     /// - Throws: `DatasetError` `.malformed`; `name` says which member or file it was.
     public init(decoding bytes: [UInt8], name: String) throws {
         let (descriptor, shape, start) = try NumPyArray.header(of: bytes, name: name)
-        let count = shape.reduce(1, *)
-        guard descriptor == "<f4", bytes.count == start + count * 4 else {
+        let count = (bytes.count - start) / 4
+        guard descriptor == "<f4", bytes.count == start + count * 4,
+            NumPyArray.product(shape) == count
+        else {
             throw DatasetError(
                 .malformed, "\(name): not a float32 array of \(shape) (found '\(descriptor)')")
         }
@@ -55,16 +57,29 @@ public struct NumPyArray: Sendable, Equatable {
         guard bytes.count >= 10, bytes[0] == 0x93, Array(bytes[1..<6]) == Array("NUMPY".utf8)
         else { throw malformed("no magic number") }
         let length = Int(bytes[8]) | Int(bytes[9]) << 8
-        guard bytes[6] == 1, bytes.count >= 10 + length else { throw malformed("header cut short") }
+        guard bytes[6] == 1 else { throw malformed("format version \(bytes[6]), not 1") }
+        guard bytes.count >= 10 + length else { throw malformed("header cut short") }
         let text = String(decoding: bytes[10..<(10 + length)], as: UTF8.self)
         guard
             let type = text.firstMatch(of: /'descr': '([^']+)'/)?.1,
             let axes = text.firstMatch(of: /'shape': \(([^)]*)\)/)?.1,
             text.contains("'fortran_order': False")
         else { throw malformed("header not understood") }
-        let shape = axes.split(separator: ",").compactMap {
-            Int($0.trimmingCharacters(in: .whitespaces))
+        // One axis is written "(3,)", none "()".
+        let texts = axes.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+        let shape = texts.compactMap { Int($0) }
+        guard shape.count == texts.count, shape.allSatisfy({ $0 >= 0 }) else {
+            throw malformed("shape not understood")
         }
         return (String(type), shape, 10 + length)
+    }
+
+    /// Nil where it is beyond what a number holds: no file is that large.
+    private static func product(_ shape: [Int]) -> Int? {
+        shape.reduce(Optional(1)) { product, length in
+            guard let product else { return nil }
+            let (result, overflow) = product.multipliedReportingOverflow(by: length)
+            return overflow ? nil : result
+        }
     }
 }

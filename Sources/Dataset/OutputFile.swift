@@ -11,11 +11,22 @@ public final class OutputFile {
     private var buffer: [UInt8] = []
     private var hash = SHA256()
     private static let bufferSize = 1 << 18
+    /// Temporary names end in the machine and the process that write them: several may share a
+    /// dataset.
     private static let marker = ".partial-"
+    private static let machine: String = {
+        var name = [CChar](repeating: 0, count: 256)
+        gethostname(&name, name.count - 1)
+        return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }()
+
+    package static func temporaryPath(of path: String, process: Int32) -> String {
+        "\(path)\(marker)\(machine)-\(process)"
+    }
 
     public init(_ path: String) throws {
         self.path = path
-        temporaryPath = path + OutputFile.marker + String(getpid())
+        temporaryPath = OutputFile.temporaryPath(of: path, process: getpid())
         let folder = (path as NSString).deletingLastPathComponent
         try OutputFile.makeFolder(folder)
         descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
@@ -68,7 +79,9 @@ public final class OutputFile {
         close(descriptor)
         descriptor = -1
         guard rename(temporaryPath, path) == 0 else {
-            throw DatasetError.system(.output, "renaming", path)
+            let error = DatasetError.system(.output, "renaming", path)
+            unlink(temporaryPath)
+            throw error
         }
         return hash.finalize().hex
     }
@@ -81,13 +94,15 @@ public final class OutputFile {
         return try file.commit()
     }
 
-    /// Removes what processes that are gone have left half-written in a folder.
+    /// Removes what processes of this machine that are gone have left half-written in a folder.
     public static func removeAbandoned(in folder: String) {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         for name in names {
-            guard let range = name.range(of: marker), let process = Int32(name[range.upperBound...])
+            guard let range = name.range(of: marker + machine + "-"),
+                let process = Int32(name[range.upperBound...])
             else { continue }
-            if process == getpid() || kill(process, 0) == 0 { continue }
+            // No permission to signal a process means that there is one.
+            if process == getpid() || kill(process, 0) == 0 || errno == EPERM { continue }
             unlink(folder + "/" + name)
         }
     }

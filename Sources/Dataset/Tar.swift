@@ -79,8 +79,12 @@ public final class TarReader {
                 throw DatasetError(
                     .malformed, "\(path): no tar header at byte \(offset): cut short or damaged")
             }
-            let name = TarReader.text(header[0..<100])
-            let size = Int(TarReader.text(header[124..<136]), radix: 8) ?? 0
+            let name = String(decoding: header[0..<100].prefix { $0 != 0 }, as: UTF8.self)
+            guard let size = Int(TarReader.text(header[124..<136]), radix: 8), size >= 0 else {
+                close(descriptor)
+                throw DatasetError(
+                    .malformed, "\(path): the tar header at byte \(offset) states no size")
+            }
             members.append(Member(name: name, offset: offset + 512, size: size))
             offset += 512 + (size + 511) / 512 * 512
         }
@@ -123,6 +127,7 @@ public final class TarReader {
         }
     }
 
+    /// A number's digits, which end with a zero byte or a space.
     private static func text(_ bytes: ArraySlice<UInt8>) -> String {
         String(decoding: bytes.prefix { $0 != 0 && $0 != 0x20 }, as: UTF8.self)
     }

@@ -17,7 +17,7 @@ public struct KeypointsSettings: Codable, Sendable {
 ///
 /// A frame in which the face is not seen gets points interpolated between its neighbours, with
 /// confidence 0.
-final class KeypointsExtractor {
+package final class KeypointsExtractor {
     private let detector: BlazeFace
     private let network: FaceMesh
     static let version = 1
@@ -71,7 +71,7 @@ final class KeypointsExtractor {
     }
 
     /// Linear between the frames seen; constant before the first and after the last.
-    static func filled(_ frames: [[Float]?]) throws -> [Float] {
+    package static func filled(_ frames: [[Float]?]) throws -> [Float] {
         let seen = frames.indices.filter { frames[$0] != nil }
         guard !seen.isEmpty else {
             throw DatasetError(.malformed, "no face is seen in any of its \(frames.count) frames")

@@ -7,13 +7,13 @@ import Perception
 /// the variance of the displacement of the upper 37 key points relative to the nose tip is the
 /// expression variance. Coordinates are divided by the crop's side first; variances are over the
 /// window (population, 1/12), the two axes added, and for expression the points averaged.
-enum MotionVariance {
+package enum MotionVariance {
     static let version = 1
-    static let window = 12
+    package static let window = 12
 
     /// The upper face: the 68 points less the mouth (20) and the lower jaw (11). The paper gives
     /// the count, 37; which points they are is inferred.
-    static let upperFacePoints: [Int] =
+    package static let upperFacePoints: [Int] =
         Array(0...2) + Array(14...16)  // ends of the jaw
         + Array(17...26)  // brows
         + Array(27...35)  // nose
@@ -25,7 +25,7 @@ enum MotionVariance {
     /// - Returns: float32 `[T - 11, 2]`: head motion and expression variance of the window that
     ///   begins at each frame.
     /// - Throws: `DatasetError` when there are fewer than 12 frames.
-    static func column(_ keypoints: NumPyArray, side: Double) throws -> NumPyArray {
+    package static func column(_ keypoints: NumPyArray, side: Double) throws -> NumPyArray {
         guard keypoints.shape.count == 3, keypoints.shape[1...] == [IBUG68.count, 3] else {
             throw DatasetError(.malformed, "key points of shape \(keypoints.shape), not [T, 68, 3]")
         }

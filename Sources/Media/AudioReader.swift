@@ -151,10 +151,14 @@ private struct SpeechTrack {
             if channels.count == 2, right.isEmpty {
                 right = left
             }
-            for index in from..<to { left[position + index] = SpeechTrack.finite(channels[0][index]) }
+            for index in from..<to {
+                left[position + index] = SpeechTrack.finite(channels[0][index])
+            }
             if !right.isEmpty {
                 let second = channels[channels.count - 1]
-                for index in from..<to { right[position + index] = SpeechTrack.finite(second[index]) }
+                for index in from..<to {
+                    right[position + index] = SpeechTrack.finite(second[index])
+                }
             }
         }
         position += produced

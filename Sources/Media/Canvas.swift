@@ -131,6 +131,7 @@ public struct Canvas {
         try check(avcodec_open2(context, codec, nil), .processing, "cannot open the PNG encoder")
         try check(avcodec_send_frame(context, frame), .processing, "cannot encode a picture")
         try check(avcodec_receive_packet(context, packet), .processing, "cannot encode a picture")
-        return Array(UnsafeBufferPointer(start: packet.pointee.data, count: Int(packet.pointee.size)))
+        return Array(
+            UnsafeBufferPointer(start: packet.pointee.data, count: Int(packet.pointee.size)))
     }
 }

@@ -28,10 +28,15 @@ public struct CropSquare: Codable, Sendable, Equatable {
 
 /// Cuts one fixed square out of upright pictures, scales it (Lanczos) and encodes H.264 in MP4,
 /// exactly one picture for each one added, at 25 fps. What lies outside the picture is black.
+///
+/// Colours keep the matrix of the source, and the file says which it is: converting from one matrix
+/// to another would cost more than all the rest, and rounding.
 public final class ClipEncoder {
     private let crop: CropSquare
     private let encoding: VideoEncoding
-    private let encoder: StreamEncoder
+    private var encoder: StreamEncoder?
+    /// The first picture's: a file has one matrix, whatever its pictures change to.
+    private var matrixName: String?
     private var graph: FilterGraph?
     private var graphChain = ""
     private var last: UnsafeMutablePointer<AVFrame>?
@@ -41,7 +46,10 @@ public final class ClipEncoder {
     public init(crop: CropSquare, encoding: VideoEncoding) throws {
         self.crop = crop
         self.encoding = encoding
-        encoder = try StreamEncoder(format: "mp4", codec: "libx264") { context in
+    }
+
+    private func makeEncoder() throws -> StreamEncoder {
+        try StreamEncoder(format: "mp4", codec: "libx264") { context in
             context.pointee.width = Int32(encoding.size)
             context.pointee.height = Int32(encoding.size)
             context.pointee.pix_fmt = AV_PIX_FMT_YUV420P
@@ -51,7 +59,8 @@ public final class ClipEncoder {
             // Pictures in decoding order: no reader needs an edit list to find picture n.
             context.pointee.max_b_frames = 0
             context.pointee.thread_count = Int32(encoding.threads)
-            context.pointee.colorspace = AVCOL_SPC_BT709
+            context.pointee.colorspace =
+                matrixName == "bt709" ? AVCOL_SPC_BT709 : AVCOL_SPC_SMPTE170M
             context.pointee.color_primaries = AVCOL_PRI_BT709
             context.pointee.color_trc = AVCOL_TRC_BT709
             context.pointee.color_range = AVCOL_RANGE_MPEG
@@ -65,12 +74,16 @@ public final class ClipEncoder {
     deinit { if let last { free(last) } }
 
     public func add(_ picture: VideoFrame) throws {
+        matrixName = matrixName ?? picture.clipMatrixName
         if picture !== lastSource {
+            let next = try filtered(picture)
             if let last { free(last) }
-            last = try filtered(picture)
+            last = next
             lastSource = picture
         }
         guard let last else { return }
+        let encoder = try self.encoder ?? makeEncoder()
+        self.encoder = encoder
         last.pointee.pts = Int64(frameCount)
         last.pointee.pict_type = AV_PICTURE_TYPE_NONE
         try encoder.encode(last)
@@ -78,7 +91,10 @@ public final class ClipEncoder {
     }
 
     /// The MP4 file. Call once, after the last picture.
-    public func finish() throws -> [UInt8] { try encoder.finish() }
+    public func finish() throws -> [UInt8] {
+        guard let encoder else { throw MediaError(.processing, "a clip without pictures") }
+        return try encoder.finish()
+    }
 
     private func filtered(_ picture: VideoFrame) throws -> UnsafeMutablePointer<AVFrame> {
         let chain = try filters(for: picture)
@@ -130,6 +146,7 @@ public final class ClipEncoder {
         let (scaledWidth, scaledHeight) =
             turned ? (insideHeight, insideWidth) : (insideWidth, insideHeight)
 
+        let matrix = matrixName ?? picture.clipMatrixName
         var chain = ["crop=\(width):\(height):\(x):\(y):exact=1"]
         if picture.isHighDynamicRange, avfilter_get_by_name("zscale") != nil {
             // Scaled first: zscale refuses subsampled pictures of odd sizes.
@@ -137,14 +154,14 @@ public final class ClipEncoder {
                 "scale=\(scaledWidth):\(scaledHeight):flags=lanczos+accurate_rnd",
                 "format=yuv444p10le" + picture.missingHighDynamicRangeLabels,
                 "zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt709",
-                "tonemap=mobius:desat=0,zscale=t=bt709:m=bt709:r=tv",
+                "tonemap=mobius:desat=0,zscale=t=bt709:m=\(matrix == "bt709" ? "bt709" : "170m"):r=tv",
             ]
         } else {
             let flags = "lanczos+accurate_rnd+full_chroma_int"
             chain.append(
                 "scale=\(scaledWidth):\(scaledHeight):flags=\(flags)"
-                    + ":in_color_matrix=\(picture.colourMatrixName):out_color_matrix=bt709"
-                    + ":out_range=tv")
+                    + ":in_color_matrix=\(picture.colourMatrixName)"
+                    + ":out_color_matrix=\(matrix):out_range=tv")
         }
         chain.append("format=yuv420p")
         if !orientation.uprightFilters.isEmpty { chain.append(orientation.uprightFilters) }
@@ -168,11 +185,19 @@ extension VideoFrame {
         }
     }
 
+    /// The matrix of clips cut from this picture: its own, or BT.709 for those that few readers of
+    /// H.264 know.
+    fileprivate var clipMatrixName: String {
+        isHighDynamicRange || colourMatrixName == "bt2020" ? "bt709" : colourMatrixName
+    }
+
     /// A filter that adds what a picture of high dynamic range does not say of itself, because
     /// zscale guesses nothing; empty where everything is said.
     fileprivate var missingHighDynamicRangeLabels: String {
         var labels: [String] = []
-        if frame.pointee.colorspace == AVCOL_SPC_UNSPECIFIED { labels.append("colorspace=bt2020nc") }
+        if frame.pointee.colorspace == AVCOL_SPC_UNSPECIFIED {
+            labels.append("colorspace=bt2020nc")
+        }
         if frame.pointee.color_primaries == AVCOL_PRI_UNSPECIFIED {
             labels.append("color_primaries=bt2020")
         }

@@ -41,7 +41,8 @@ final class Container {
         context = opened
         try Container.refuseGigantic(opened, limits: limits, path: path)
         try check(
-            avformat_find_stream_info(opened, nil), .notMedia, "cannot find the streams", path: path)
+            avformat_find_stream_info(opened, nil), .notMedia, "cannot find the streams", path: path
+        )
         try Container.refuseGigantic(opened, limits: limits, path: path)
     }
 

@@ -63,7 +63,8 @@ final class StreamEncoder {
             try check(status, .processing, "encoding failed")
             av_packet_rescale_ts(packet, context.pointee.time_base, stream.pointee.time_base)
             packet.pointee.stream_index = stream.pointee.index
-            try check(av_interleaved_write_frame(muxer, packet), .processing, "cannot write a packet")
+            try check(
+                av_interleaved_write_frame(muxer, packet), .processing, "cannot write a packet")
         }
     }
 

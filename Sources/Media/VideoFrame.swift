@@ -75,7 +75,8 @@ extension VideoFrame {
             // Nominal levels of deeper formats are those of 8 bits shifted up (16 is 64 of 10 bits);
             // only full-range luma ends at the last value instead.
             let depth = Int(component.depth)
-            let unit = isFullRange && !chroma ? Float((1 << depth) - 1) / 255 : Float(1 << depth) / 256
+            let unit =
+                isFullRange && !chroma ? Float((1 << depth) - 1) / 255 : Float(1 << depth) / 256
             return ComponentPlane(
                 base: UnsafeRawPointer(data[plane]!) + Int(component.offset),
                 rowBytes: Int(strides[plane]), step: Int(component.step),

@@ -60,7 +60,8 @@ public final class VideoReader {
 
         let stream = container.stream(streamIndex)
         let timeBase = stream.pointee.time_base
-        let found = clock ?? VideoClock(start: 0, numerator: timeBase.num, denominator: timeBase.den)
+        let found =
+            clock ?? VideoClock(start: 0, numerator: timeBase.num, denominator: timeBase.den)
         self.clock = found
         nominalDuration = container.nominalDuration(streamIndex)
         repair = TimestampRepair(

@@ -72,7 +72,7 @@ public final class BlazeFace: FaceDetector {
     }
 
     /// Centres of anchors, 0...1, row by row, `count` in each cell.
-    private static func anchors(grids: [(cells: Int, count: Int)]) -> [Point] {
+    package static func anchors(grids: [(cells: Int, count: Int)]) -> [Point] {
         grids.flatMap { grid in
             (0..<(grid.cells * grid.cells * grid.count)).map { index in
                 let cell = index / grid.count
@@ -84,7 +84,7 @@ public final class BlazeFace: FaceDetector {
     }
 
     /// Detections that overlap by more than 0.3 become their mean, weighted by score.
-    static func weightedSuppression(_ detections: [FaceDetection]) -> [FaceDetection] {
+    package static func weightedSuppression(_ detections: [FaceDetection]) -> [FaceDetection] {
         var remaining = detections.sorted { $0.score > $1.score }
         var kept: [FaceDetection] = []
         while let best = remaining.first {

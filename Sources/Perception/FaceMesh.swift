@@ -75,8 +75,8 @@ public final class FaceMesh: LandmarkNetwork {
             let at = (y * size + x) * 3
             return 0.299 * pixels[at] + 0.587 * pixels[at + 1] + 0.114 * pixels[at + 2]
         }
-        var detail: Float = 0, light: Float = 0
-        var count = 0
+        var detail: Float = 0, light: Float = 0, squared: Float = 0
+        var count: Float = 0
         // Every second row and column is enough for a mean.
         for y in stride(from: inner.lowerBound, to: inner.upperBound, by: 2) {
             for x in stride(from: inner.lowerBound, to: inner.upperBound, by: 2) {
@@ -84,10 +84,13 @@ public final class FaceMesh: LandmarkNetwork {
                 let around = luma(x - 1, y) + luma(x + 1, y) + luma(x, y - 1) + luma(x, y + 1)
                 detail += abs(around - 4 * centre)
                 light += centre
+                squared += centre * centre
                 count += 1
             }
         }
-        return (Double(detail) / Double(count) * 255, Double(light) / Double(count))
+        let brightness = light / count
+        let deviation = max(0, squared / count - brightness * brightness).squareRoot()
+        return (Double(detail / count / max(deviation, 0.01)), Double(brightness))
     }
 }
 

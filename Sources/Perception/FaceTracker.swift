@@ -7,6 +7,12 @@ public struct FaceObservation: Sendable {
     public let landmarks: FaceLandmarks
     /// True when the network did not see the face here: the landmarks are the last ones seen.
     public let isCoasting: Bool
+
+    package init(face: Int, landmarks: FaceLandmarks, isCoasting: Bool) {
+        self.face = face
+        self.landmarks = landmarks
+        self.isCoasting = isCoasting
+    }
 }
 
 /// Follows faces from picture to picture by their landmarks, and looks for new ones now and then.
@@ -19,6 +25,8 @@ public final class FaceTracker {
         let face: Int
         var landmarks: FaceLandmarks
         var framesLost = 0
+        /// How far it is from where it was in the picture before, in pixels.
+        var motion = 0.0
     }
 
     private let near: any FaceDetector
@@ -101,21 +109,24 @@ public final class FaceTracker {
             } else {
                 tracks[index].landmarks = new
             }
+            tracks[index].motion = old.box.centre.distance(to: new.box.centre)
         }
-        // Two tracks that have come to lie on one face: the older one stays.
-        var kept: [Track] = []
-        for track in tracks
-        where !kept.contains(where: { $0.landmarks.box.overlap(track.landmarks.box) > 0.5 }) {
-            kept.append(track)
+        // Two tracks that have come to lie on one face: it is whose it was, the one that moved less.
+        let followed = tracks.filter { $0.framesLost == 0 }
+        tracks.removeAll { track in
+            track.framesLost == 0
+                && followed.contains { other in
+                    other.landmarks.box.overlap(track.landmarks.box) > 0.5
+                        && (other.motion, other.face) < (track.motion, track.face)
+                }
         }
-        tracks = kept
     }
 
     private func look(_ frame: VideoFrame) throws {
         var detections = try near.detect(in: frame)
         sinceDetection = 0
         if detections.isEmpty && tracks.allSatisfy({ $0.framesLost > 0 })
-            || sinceFarDetection >= Self.farDetectionInterval
+            || sinceFarDetection >= Self.farDetectionInterval - 1
         {
             detections += try far.detect(in: frame)
             sinceFarDetection = 0

@@ -30,7 +30,7 @@ public struct HeadPose: Sendable, Equatable {
     /// - Parameters:
     ///   - across: from the side of the face on the picture's left to the one on its right.
     ///   - down: from forehead to chin.
-    init(across: SIMD3<Double>, down: SIMD3<Double>) {
+    package init(across: SIMD3<Double>, down: SIMD3<Double>) {
         let x = across / HeadPose.length(across)
         let projected = down - x * (down * x).sum()
         let y = projected / HeadPose.length(projected)

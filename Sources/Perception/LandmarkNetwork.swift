@@ -10,8 +10,8 @@ public struct FaceLandmarks: Sendable {
     public var pose: HeadPose
     /// Probability that the points are on a face, 0...1.
     public var presence: Double
-    /// Mean |Laplacian| of the face's brightness (0...255) at the network's resolution, and its mean
-    /// brightness, 0...1.
+    /// Mean |Laplacian| of the face's brightness at the network's resolution, over the brightness's
+    /// standard deviation; and its mean, 0...1.
     public var sharpness: Double
     public var brightness: Double
     /// Where to look for the same face in the next picture.
@@ -60,7 +60,8 @@ public struct FaceLandmarks: Sendable {
         let middle = box.centre
         let top = Point(middle.x + up.x * 0.85 * box.height, middle.y + up.y * 0.85 * box.height)
         let crown = Box(
-            left: top.x - halfWidth * 0.8, top: top.y, right: top.x + halfWidth * 0.8, bottom: top.y)
+            left: top.x - halfWidth * 0.8, top: top.y, right: top.x + halfWidth * 0.8, bottom: top.y
+        )
         let face = Box(
             left: middle.x - halfWidth, top: box.top, right: middle.x + halfWidth,
             bottom: box.bottom)

@@ -20,7 +20,8 @@ public final class Network {
         self.path = path
         guard FileManager.default.isReadableFile(atPath: path) else {
             throw PerceptionError(
-                "\(path): the network's file is missing; Scripts/setup.sh fetches the embedded ones")
+                "\(path): the network's file is missing; Scripts/setup.sh fetches the embedded ones"
+            )
         }
         let core = try Runtime.shared.core
         var model: OpaquePointer?
@@ -35,6 +36,11 @@ public final class Network {
         self.outputCount = outputCount
         try Network.check(
             ov_compiled_model_create_infer_request(compiled, &request), "\(path): cannot be run")
+        if let inputShapes, inputShapes.count != inputCount {
+            throw PerceptionError(
+                "\(path): takes \(inputCount) inputs, not \(inputShapes.count); is it the network "
+                    + "it should be?")
+        }
         for index in 0..<inputCount {
             let shape = try inputShapes?[index] ?? fixedShape(ofInput: index)
             try attachInput(index, shape: shape)

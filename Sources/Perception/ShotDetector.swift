@@ -1,6 +1,9 @@
 import Media
 
 /// Finds cuts: pictures that differ from the one before much more than pictures lately did.
+///
+/// Fades and pans are no cuts. A flash is two, where it begins and where it ends: what is shown on
+/// its far side cannot be known from the pictures so far.
 public struct ShotDetector {
     private static let width = 32, height = 18
     /// Mean difference of RGB values (0...255) below which nothing is a cut.

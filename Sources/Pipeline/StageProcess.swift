@@ -29,7 +29,7 @@ struct StageProcess: Sendable {
             executable, arguments: Arguments(arguments + extra), input: .none,
             output: .fileDescriptor(.standardOutput, closeAfterSpawningProcess: false),
             error: .fileDescriptor(.standardError, closeAfterSpawningProcess: false))
-        return Self.end(result.terminationStatus, item: nil, timedOut: false)
+        return try Self.end(result.terminationStatus)
     }
 
     /// Runs the stage and gives its output's lines.
@@ -39,7 +39,7 @@ struct StageProcess: Sendable {
             output: .string(limit: 256 << 20),
             error: .fileDescriptor(.standardError, closeAfterSpawningProcess: false))
         let lines = result.standardOutput.split(separator: "\n").map(String.init)
-        return (Self.end(result.terminationStatus, item: nil, timedOut: false), lines)
+        return (try Self.end(result.terminationStatus), lines)
     }
 
     /// What a worker says while it builds.
@@ -80,14 +80,19 @@ struct StageProcess: Sendable {
                 onEvent(words[0] == "item" ? .item(words[1]) : .unitFinished(words[1]))
             }
         }
-        return Self.end(result.terminationStatus, item: watch.item, timedOut: watch.timedOut)
+        return try Self.end(
+            result.terminationStatus, item: watch.item, timedOut: watch.timedOut)
     }
 
+    /// - Throws: `CancellationError` when the run, or its worker, was told to stop: that is nobody's
+    ///   failure.
     private static func end(
-        _ status: TerminationStatus, item: String?, timedOut: Bool
-    ) -> ProcessEnd {
+        _ status: TerminationStatus, item: String? = nil, timedOut: Bool = false
+    ) throws -> ProcessEnd {
+        try Task.checkCancellation()
         switch status {
         case .exited(let code): return .exited(code)
+        case .signaled(SIGINT), .signaled(SIGTERM): throw CancellationError()
         case .signaled(let signal):
             if timedOut { return .died("took longer than the time limit", item: item) }
             let name = strsignal(signal).map { String(cString: $0) } ?? "signal \(signal)"

@@ -9,7 +9,7 @@ struct LoopyIngest: ParsableCommand {
         abstract: "List raw videos in a dataset's sources.jsonl.",
         discussion: """
             Folders are searched to the bottom for files with video extensions. Files are only \
-            ever read. What cannot be used is listed with the reason, and the exit status is 1.
+            ever read. The list holds what these inputs hold: name them all each time. What cannot be used is listed with the reason, and the exit status is 1.
             """)
 
     @Argument(help: "Video files, and folders of them.")
@@ -35,7 +35,8 @@ struct LoopyIngest: ParsableCommand {
             let usable = report.sources.count { $0.probe != nil }
             print(
                 "\(report.sources.count) sources, \(usable) usable, "
-                    + "\(report.duplicates.count) copies and \(report.ignored) other files passed over")
+                    + "\(report.duplicates.count) copies and \(report.ignored) other files passed over"
+            )
             if report.sources.isEmpty { say("nothing to do: no video files were found") }
             if !failures.isEmpty { throw StageExit.someFailed }
         }

@@ -26,8 +26,9 @@ struct LoopySelect: ParsableCommand {
                 print("  rejected by \(rule): \(count)")
             }
             if !report.rulesNotApplied.isEmpty {
-                say("not applied, for nothing measured it: "
-                    + report.rulesNotApplied.joined(separator: ", "))
+                say(
+                    "not applied, for nothing measured it: "
+                        + report.rulesNotApplied.joined(separator: ", "))
             }
         }
     }

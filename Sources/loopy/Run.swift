@@ -21,7 +21,8 @@ struct Run: AsyncParsableCommand {
         help: ArgumentHelp("Video files, and folders of them.", valueName: "path"))
     var input: [String] = []
 
-    @Option(help: ArgumentHelp("The dataset directory; made where it is missing.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp("The dataset directory; made where it is missing.", valueName: "dir"))
     var dataset: String
 
     @Option(help: "Worker processes at a time; the pipeline file's run.workers else.")
@@ -34,8 +35,12 @@ struct Run: AsyncParsableCommand {
             valueName: "setting"))
     var settings: [String] = []
 
+    @Flag(help: "Try again what failed in earlier runs: after a disk was mounted, say.")
+    var retryFailed = false
+
     func run() async throws {
         do {
+            if retryFailed { try DatasetDirectory(dataset).forgetFailedUnits() }
             var runSettings = try Configuration.read(
                 RunSettings(), section: ["run"], file: file, overrides: settings)
             if let workers { runSettings.workers = workers }
@@ -58,8 +63,8 @@ struct Run: AsyncParsableCommand {
         } catch let error as PipelineError {
             say("error: \(error)")
             throw ExitCode(error.status)
-        } catch let error as CancellationError {
-            say("interrupted; run again to go on from here (\(error))")
+        } catch is CancellationError {
+            say("interrupted; run again to go on from here")
             throw ExitCode(130)
         } catch {
             try reporting { throw error }

@@ -26,7 +26,8 @@ struct Funnel {
             "candidates  \(counts.candidates)",
             "accepted    \(counts.accepted)",
         ]
-        for (rule, count) in counts.rejected.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
+        for (rule, count) in counts.rejected.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) })
+        {
             lines.append("rejected    \(count) by \(rule)")
         }
         lines.append("clips       \(counts.clips)")

@@ -1,0 +1,111 @@
+import Curation
+import Dataset
+import Media
+import Perception
+import Testing
+
+@Suite struct CropPlannerTests {
+    private func planner(
+        _ width: Int, _ height: Int, change: (inout ClipSettings) -> Void = { _ in }
+    ) -> CropPlanner {
+        var settings = ClipSettings()
+        change(&settings)
+        return CropPlanner(settings: settings, width: width, height: height)
+    }
+
+    private func crop(_ plan: CropPlanner.Plan) throws -> CropSquare {
+        guard case .crop(let crop) = plan else { throw DatasetError(.malformed, "\(plan)") }
+        return crop
+    }
+
+    /// Pictures of all sizes, odd ones too, with heads anywhere, also half outside.
+    private static let cases: [(width: Int, height: Int, head: Box, face: Double)] = {
+        var numbers = FixedNumbers(17)
+        return (0..<5000).map { _ in
+            let width = Int.random(in: 64...2000, using: &numbers)
+            let height = Int.random(in: 64...2000, using: &numbers)
+            let size = Double.random(in: 20...900, using: &numbers)
+            let x = Double.random(in: 0...Double(width), using: &numbers)
+            let y = Double.random(in: 0...Double(height), using: &numbers)
+            let head = Box(
+                left: x - size * 0.4, top: y - size / 2, right: x + size * 0.4, bottom: y + size / 2
+            )
+            return (width, height, head, size * 0.6)
+        }
+    }()
+
+    @Test func cropsHoldTheHeadInsideThePicture() throws {
+        var fitting = 0
+        for (width, height, head, face) in Self.cases {
+            let picture = Box(left: 0, top: 0, right: Double(width), bottom: Double(height))
+            let visible = head.intersection(picture)
+            let needed = max(visible.width, visible.height)
+            let plan = planner(width, height).plan(head: head, faceHeight: face)
+            guard needed <= Double(min(width, height)) else {
+                #expect(plan == .doesNotFit(needed / Double(min(width, height))))
+                continue
+            }
+            fitting += 1
+            let crop = try crop(plan)
+            #expect(crop.x % 2 == 0 && crop.y % 2 == 0 && crop.side % 2 == 0)
+            #expect(crop.x >= 0 && crop.x + crop.side <= width, "\(crop) in \(width)")
+            #expect(crop.y >= 0 && crop.y + crop.side <= height, "\(crop) in \(height)")
+            // Even numbers may cost two pixels where there is no room.
+            #expect(Double(crop.x) <= visible.left + 2)
+            #expect(Double(crop.y) <= visible.top + 2)
+            #expect(Double(crop.x + crop.side) >= visible.right - 2)
+            #expect(Double(crop.y + crop.side) >= visible.bottom - 2)
+        }
+        #expect(fitting > 3000)
+    }
+
+    @Test func paddedCropsHoldEveryHead() throws {
+        var outside = 0
+        for (width, height, head, face) in Self.cases {
+            let picture = Box(left: 0, top: 0, right: Double(width), bottom: Double(height))
+            let visible = head.intersection(picture)
+            let crop = try crop(
+                planner(width, height) { $0.outside = .pad }.plan(head: head, faceHeight: face))
+            #expect(crop.x % 2 == 0 && crop.y % 2 == 0 && crop.side % 2 == 0)
+            #expect(Double(crop.x) <= visible.left + 2 && Double(crop.y) <= visible.top + 2)
+            #expect(Double(crop.x + crop.side) >= visible.right - 2)
+            #expect(Double(crop.y + crop.side) >= visible.bottom - 2)
+            if max(visible.width, visible.height) > Double(min(width, height)) {
+                outside += 1
+                #expect(crop.side > min(width, height))
+            }
+        }
+        #expect(outside > 100)
+    }
+
+    @Test func theFaceHasItsShareOfTheSide() throws {
+        let head = Box(left: 400, top: 300, right: 560, bottom: 500)
+        let crop = try crop(planner(1920, 1080).plan(head: head, faceHeight: 150))
+        #expect(crop.side == 250)  // 150 / 0.6
+        #expect(crop.x + crop.side / 2 == 480 || crop.x + crop.side / 2 == 481)
+        #expect(crop.y + crop.side / 2 == 400 || crop.y + crop.side / 2 == 401)
+    }
+
+    @Test func theHeadAndItsMarginComeFirst() throws {
+        // The head moves through 400 pixels: the face's share becomes smaller.
+        let head = Box(left: 400, top: 300, right: 800, bottom: 500)
+        let crop = try crop(planner(1920, 1080).plan(head: head, faceHeight: 150))
+        #expect(crop.side == 440)  // 400 and a twentieth on either side
+        let tight = planner(1920, 1080) { $0.margin = 0 }
+        #expect(try self.crop(tight.plan(head: head, faceHeight: 150)).side == 400)
+    }
+
+    @Test func thePictureIsTheLargestCrop() throws {
+        let head = Box(left: 60, top: 10, right: 280, bottom: 239)
+        let crop = try crop(planner(427, 240).plan(head: head, faceHeight: 200))
+        #expect(crop == CropSquare(x: 50, y: 0, side: 240))
+    }
+
+    /// A face at the right edge of a picture of odd width.
+    @Test func oddPicturesGiveEvenPlaces() throws {
+        let head = Box(left: 760, top: 100, right: 853, bottom: 200)
+        let crop = try crop(planner(853, 480).plan(head: head, faceHeight: 70))
+        #expect(crop.x % 2 == 0)
+        #expect(crop.x + crop.side <= 853 && crop.x + crop.side >= 851)
+    }
+}

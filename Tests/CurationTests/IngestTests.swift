@@ -1,0 +1,154 @@
+import Curation
+import Dataset
+import Foundation
+import Testing
+
+@Suite struct IngestTests {
+    /// A folder with videos that differ, by name.
+    private func makeVideos(_ folder: String, _ names: [String]) throws {
+        try FileManager.default.createDirectory(
+            atPath: folder + "/videos/deep", withIntermediateDirectories: true)
+        for (index, name) in names.enumerated() {
+            try makeVideo(
+                folder + "/videos/" + name, source: "testsrc=s=64x64:r=25:decimals=\(index % 4)",
+                seconds: 0.2 + 0.04 * Double(index))
+        }
+    }
+
+    private func ingest(_ folder: String, _ inputs: [String]? = nil) throws -> Ingest.Report {
+        try Ingest(DatasetDirectory(folder + "/dataset"), settings: IngestSettings())
+            .run(inputs ?? [folder + "/videos"])
+    }
+
+    private func names(_ report: Ingest.Report) -> [String] {
+        report.sources.map { ($0.path as NSString).lastPathComponent }
+    }
+
+    private func copy(_ from: String, _ to: String) throws {
+        try FileManager.default.copyItem(atPath: from, toPath: to)
+    }
+
+    @Test func foldersAreSearchedToTheBottom() throws {
+        try withFolder { folder in
+            try makeVideos(folder, ["b.mp4", "deep/a.MKV", ".hidden.mp4"])
+            try Data("x".utf8).write(to: URL(fileURLWithPath: folder + "/videos/notes.txt"))
+            let report = try ingest(folder)
+            #expect(names(report) == ["b.mp4", "a.MKV"])
+            #expect(report.ignored == 1)
+            let source = report.sources[0]
+            #expect(source.digest == (try Digest.ofFile(source.path)))
+            #expect(source.probe?.video.gridFrames == 5)
+            #expect(source.probe?.audio == nil)
+            #expect(source.reason == nil)
+            let stored = try DatasetDirectory(folder + "/dataset").sources()
+            #expect(stored == report.sources)
+            // A file and its folder together are one source; a file may be called anything.
+            let again = try ingest(
+                folder, [folder + "/videos/b.mp4", folder + "/videos", folder + "/videos/./b.mp4"])
+            #expect(names(again) == ["b.mp4", "a.MKV"])
+        }
+    }
+
+    @Test func copiesAreOneSource() throws {
+        try withFolder { folder in
+            try makeVideos(folder, ["b.mp4"])
+            try copy(folder + "/videos/b.mp4", folder + "/videos/deep/c.mp4")
+            _ = try ingest(folder)
+            // A copy whose name comes first does not take the source's place.
+            try copy(folder + "/videos/b.mp4", folder + "/videos/a.mp4")
+            let report = try ingest(folder)
+            #expect(names(report) == ["b.mp4"])
+            #expect(
+                report.duplicates.map { ($0.path as NSString).lastPathComponent }.sorted()
+                    == ["a.mp4", "c.mp4"])
+            #expect(report.duplicates.allSatisfy { $0.original.hasSuffix("/b.mp4") })
+        }
+    }
+
+    @Test func newSourcesComeLast() throws {
+        try withFolder { folder in
+            try makeVideos(folder, ["d.mp4", "m.mp4"])
+            #expect(names(try ingest(folder)) == ["d.mp4", "m.mp4"])
+            try makeVideo(folder + "/videos/a.mp4", seconds: 0.6)
+            try makeVideo(folder + "/videos/f.mp4", seconds: 0.8)
+            #expect(names(try ingest(folder)) == ["d.mp4", "m.mp4", "a.mp4", "f.mp4"])
+            #expect(names(try ingest(folder)) == ["d.mp4", "m.mp4", "a.mp4", "f.mp4"])
+        }
+    }
+
+    /// Told by size and time: a file that is changed without either is not read, one whose time
+    /// changes is.
+    @Test func unchangedFilesAreNotReadAgain() throws {
+        try withFolder { folder in
+            try makeVideos(folder, ["a.mp4"])
+            let path = folder + "/videos/a.mp4"
+            let before = try ingest(folder).sources[0]
+            var information = stat()
+            stat(path, &information)
+            let file = try #require(FileHandle(forUpdatingAtPath: path))
+            try file.seek(toOffset: UInt64(before.bytes - 3))
+            try file.write(contentsOf: [7, 7, 7])
+            try file.close()
+            var times = [information.st_atim, information.st_mtim]
+            utimensat(AT_FDCWD, path, &times, 0)
+            #expect(try ingest(folder).sources == [before])
+            times[1].tv_sec += 1
+            utimensat(AT_FDCWD, path, &times, 0)
+            let after = try ingest(folder).sources[0]
+            #expect(after.digest != before.digest)
+            #expect(after.digest == (try Digest.ofFile(path)))
+        }
+    }
+
+    @Test func whatCannotBeUsedIsListedWithTheReason() throws {
+        try withFolder { folder in
+            try makeVideos(folder, ["good.mp4"])
+            let videos = folder + "/videos/"
+            try Data("not a video".utf8).write(to: URL(fileURLWithPath: videos + "text.mp4"))
+            try Data().write(to: URL(fileURLWithPath: videos + "empty.mp4"))
+            try FileManager.default.createSymbolicLink(
+                atPath: videos + "gone.mp4", withDestinationPath: "/nowhere.mp4")
+            let report = try ingest(folder)
+            #expect(names(report) == ["empty.mp4", "gone.mp4", "good.mp4", "text.mp4"])
+            for source in report.sources where !source.path.hasSuffix("good.mp4") {
+                #expect(source.probe == nil)
+                #expect(source.reason != nil)
+                #expect(source.error?.isEmpty == false)
+            }
+            #expect(Set(report.sources.map(\.digest)).count == 4)
+            // Mended, it becomes a source; its place stays.
+            try FileManager.default.removeItem(atPath: videos + "text.mp4")
+            try makeVideo(videos + "text.mp4", seconds: 1)
+            let mended = try ingest(folder)
+            #expect(names(mended) == names(report))
+            #expect(mended.sources[3].probe != nil && mended.sources[3].reason == nil)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func linksThatLeadInACircleAreNotFollowed() throws {
+        try withFolder { folder in
+            try makeVideos(folder, ["a.mp4"])
+            let manager = FileManager.default
+            try manager.createSymbolicLink(
+                atPath: folder + "/videos/deep/up", withDestinationPath: folder + "/videos")
+            try manager.createSymbolicLink(
+                atPath: folder + "/videos/self", withDestinationPath: folder + "/videos/self")
+            #expect(names(try ingest(folder)) == ["a.mp4"])
+            // The input itself may be a link.
+            try manager.createSymbolicLink(
+                atPath: folder + "/link", withDestinationPath: folder + "/videos")
+            #expect(names(try ingest(folder, [folder + "/link"])) == ["a.mp4"])
+        }
+    }
+
+    @Test func anInputThatIsNotThereStopsIt() throws {
+        try withFolder { folder in
+            let error = #expect(throws: DatasetError.self) {
+                try ingest(folder, [folder + "/nothing"])
+            }
+            #expect(error?.code == .missing)
+            #expect(error?.message.contains(folder + "/nothing") == true)
+        }
+    }
+}

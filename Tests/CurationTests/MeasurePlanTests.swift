@@ -1,0 +1,80 @@
+import Curation
+import Dataset
+import Testing
+
+@Suite struct MeasurePlanTests {
+    private func plan(_ lengths: [Int], seconds: Double = 60) throws -> MeasurePlan {
+        MeasurePlan(
+            try lengths.enumerated().map { try makeSource("source \($0)", frames: $1) },
+            unitSeconds: seconds)
+    }
+
+    private func stretches(_ plan: MeasurePlan) -> [Stretch] {
+        plan.units.flatMap(plan.stretches)
+    }
+
+    @Test func everyFrameIsInOneStretch() throws {
+        var numbers = FixedNumbers(3)
+        let lengths = (0..<200).map { _ in Int.random(in: 1...20_000, using: &numbers) }
+        let plan = try plan(lengths)
+        let bySource = Dictionary(grouping: stretches(plan), by: \.source.path)
+        #expect(bySource.count == lengths.count)
+        for (index, length) in lengths.enumerated() {
+            let pieces = try #require(bySource["/videos/source \(index).mp4"])
+            #expect(pieces[0].frames.lowerBound == 0)
+            for (a, b) in zip(pieces, pieces.dropFirst()) {
+                #expect(a.frames.upperBound == b.frames.lowerBound)
+            }
+            // The last one is open: containers understate their length.
+            let last = try #require(pieces.last)
+            #expect(last.frames.upperBound > length)
+            #expect(last.frames.lowerBound < length)
+            // Equal to a frame, and not much longer than a unit.
+            let sizes = pieces.map { min($0.frames.upperBound, length) - $0.frames.lowerBound }
+            #expect(sizes.max()! - sizes.min()! <= 1)  // there is a piece
+            #expect(sizes.allSatisfy { $0 <= 1500 * 3 / 2 })
+        }
+        let names = plan.units.flatMap(\.items)
+        #expect(Set(names).count == names.count)
+    }
+
+    @Test func aLongSourceIsSharedOut() throws {
+        // two hours
+        let plan = try plan([2 * 3600 * 25])
+        #expect(plan.units.count == 120)
+        #expect(plan.units.map(\.name).prefix(2) == ["00000", "00001"])
+        #expect(plan.units.allSatisfy { $0.items.count == 1 })
+    }
+
+    @Test func shortSourcesShareUnits() throws {
+        // a thousand of four seconds: 64 minutes and 40 seconds
+        let plan = try plan([Int](repeating: 100, count: 1000))
+        #expect(plan.units.count >= 54 && plan.units.count <= 68)
+        let sizes = plan.units.map { unit in
+            plan.stretches(of: unit).reduce(0) { $0 + min($1.frames.count, 100) }
+        }
+        #expect(sizes.allSatisfy { $0 <= 1500 * 5 / 4 })
+        // one frame each: bounded by number, not by length
+        let tiny = try self.plan([Int](repeating: 1, count: 1000))
+        #expect(tiny.units.allSatisfy { $0.items.count <= 64 })
+    }
+
+    @Test func addingSourcesKeepsFormerUnits() throws {
+        var numbers = FixedNumbers(5)
+        let lengths = (0..<60).map { _ in Int.random(in: 20...6000, using: &numbers) }
+        let former = try plan(Array(lengths[..<40])).units
+        let units = try plan(lengths).units
+        // Only the last one, which was not full, may take up more.
+        #expect(Array(units.prefix(former.count - 1)) == Array(former.dropLast()))
+        #expect(try plan(lengths).units == units)
+    }
+
+    @Test func sourcesThatCannotBeUsedHaveNoStretch() throws {
+        var broken = Source(digest: Digest.of("x"), path: "/x.mp4", bytes: 0, modified: 0)
+        broken.reason = "not-media"
+        let good = try makeSource("good", frames: 100)
+        let with = MeasurePlan([broken, good], unitSeconds: 60)
+        #expect(with.units == MeasurePlan([good], unitSeconds: 60).units)
+        #expect(MeasurePlan([broken], unitSeconds: 60).units.isEmpty)
+    }
+}

@@ -1,0 +1,95 @@
+import Curation
+import Dataset
+import Foundation
+import Testing
+
+@Suite struct MeasureStageTests {
+    /// Measures files into a new dataset and selects from it.
+    private func measure(
+        _ files: [String], unitSeconds: Double = 60, in folder: String
+    ) throws -> (lines: [Candidate], decisions: [Decision], failures: [Failure]) {
+        let dataset = DatasetDirectory(folder)
+        _ = try Ingest(dataset, settings: IngestSettings()).run(files)
+        var settings = MeasureSettings()
+        settings.unitSeconds = unitSeconds
+        let stage = try MeasureStage(dataset, settings: settings, threads: 2)
+        for unit in stage.pending() { try stage.build(unit, skipping: [:], onItem: { _ in }) }
+        #expect(stage.pending() == [])
+        let failures = try stage.finish()
+        _ = try Selector(dataset, settings: SelectSettings()).run()
+        let measurements = try #require(Catalogue.read(dataset).measurements)
+        let measured = dataset.measurementsFolder(measurements.fingerprint)
+        let lines = try FileManager.default.contentsOfDirectory(atPath: measured).sorted()
+            .filter { $0.hasSuffix(".jsonl") }
+            .flatMap { try JSONLines.read(Candidate.self, from: measured + "/" + $0) }
+        return (lines, try dataset.selection(), failures)
+    }
+
+    /// Two men stand beside each other; the one on the right speaks.
+    @Test func theSpeakerIsToldFromTheListener() throws {
+        try withFolder { folder in
+            let (lines, _, failures) = try measure([Place.sample("obama_speech.mp4")], in: folder)
+            #expect(failures == [])
+            let long = lines.filter { $0.end - $0.start > 150 }
+            #expect(long.count == 2)
+            let speaker = try #require(long.max { $0.firstBox[0] < $1.firstBox[0] })
+            let listener = try #require(long.min { $0.firstBox[0] < $1.firstBox[0] })
+            #expect(speaker.metrics[.speaker] == 1)
+            #expect(listener.metrics[.speaker]! < 0.9)  // measured, for there is speech
+            #expect(speaker.metrics[.mouthInSpeech]! > listener.metrics[.mouthInSpeech]!)
+            #expect(speaker.metrics[.otherFaces]! > 0.9)
+            #expect(speaker.metrics[.speech]! > 0.5)
+            #expect(abs(speaker.metrics[.frameRate]! - 11.94) < 0.01)
+        }
+    }
+
+    /// However the source is cut into stretches, one candidate comes out with the same values.
+    @Test func stretchesJoinToTheWhole() throws {
+        let path = Place.sample("single_face.mp4")
+        let whole = try withFolder { try measure([path], in: $0) }
+        let cut = try withFolder { try measure([path], unitSeconds: 0.8, in: $0) }
+        #expect(whole.lines.count == 1)
+        #expect(cut.lines.count == 3)
+        #expect(cut.lines.map(\.opensAtBorder) == [false, true, true])
+        #expect(cut.lines.map(\.closesAtBorder) == [true, true, false])
+        #expect(cut.decisions.count == 1)
+        #expect(cut.decisions.map(\.frames) == whole.decisions.map(\.frames))
+        #expect(cut.decisions.map(\.rule) == whole.decisions.map(\.rule))
+        let joined = cut.lines.dropFirst().reduce(cut.lines[0].metrics) {
+            $0.merged(with: $1.metrics)
+        }
+        for metric in [Metric.duration, .faceHeight, .yawMaximum, .brightness, .speech] {
+            let (a, b) = (whole.lines[0].metrics[metric]!, joined[metric]!)  // all measured
+            #expect(abs(a - b) <= 0.05 * abs(a) + 0.05, "\(metric): \(a), \(b)")
+        }
+    }
+
+    @Test func aFilmWithoutFacesSaysSo() throws {
+        try withFolder { folder in
+            let (lines, decisions, failures) = try measure(
+                [Place.sample("small.mp4")], in: folder)
+            #expect(failures == [])
+            #expect(lines.map(\.outcome) == [.noFace])
+            #expect(decisions.map(\.rule) == ["no-face"])
+        }
+    }
+
+    @Test func aStretchThatCrashedBecomesAFailure() throws {
+        try withFolder { folder in
+            let path = folder + "/grey.mp4"
+            try makeVideo(path, source: "color=gray:s=64x64:r=25")
+            let dataset = DatasetDirectory(folder + "/dataset")
+            _ = try Ingest(dataset, settings: IngestSettings()).run([path])
+            let stage = try MeasureStage(dataset, settings: MeasureSettings(), threads: 1)
+            let unit = try #require(stage.units.first)
+            try stage.build(unit, skipping: [unit.items[0]: "signal 11"], onItem: { _ in })
+            let failures = try stage.finish()
+            #expect(failures.map(\.reason) == ["crashed"])
+            #expect(failures.first?.path == path)
+            _ = try Selector(dataset, settings: SelectSettings()).run()
+            let decisions = try dataset.selection()
+            #expect(decisions.map(\.rule) == ["undecodable"])
+            #expect(decisions.first?.error == "signal 11")
+        }
+    }
+}

@@ -1,0 +1,254 @@
+import Curation
+import Dataset
+import Foundation
+import Testing
+
+/// Measurements that a test writes itself.
+private struct FakeMeasurements {
+    let dataset: DatasetDirectory
+    let sources: [Source]
+    private let fingerprint: Fingerprint
+
+    init(_ folder: String, _ sources: [Source]) throws {
+        dataset = DatasetDirectory(folder)
+        self.sources = sources
+        fingerprint = try Fingerprint(name: "measure", version: 1, configuration: [String: Int]())
+        try JSONLines.write(sources, to: dataset.sourcesFile)
+    }
+
+    /// One face of a stretch: where its head is in each frame.
+    struct Face {
+        var frames: Range<Int>
+        var head: (Int) -> [Double]
+        var opens = false
+        var closes = false
+        var change: (inout Metrics) -> Void = { _ in }
+    }
+
+    /// Writes every unit.
+    ///
+    /// - Parameter lines: the faces in a stretch; nil where it could not be decoded.
+    func write(_ lines: (Stretch) -> [Face]?) throws {
+        let plan = MeasurePlan(sources, unitSeconds: 60)
+        let store = UnitStore(dataset.measurementsFolder(fingerprint))
+        for unit in plan.units {
+            let file = try OutputFile(store.file(unit, ".jsonl"))
+            let tracks = try OutputFile(store.file(unit, ".tracks.tar"))
+            let archive = TarWriter(tracks)
+            for stretch in plan.stretches(of: unit) {
+                let faces = lines(stretch)
+                if faces?.isEmpty ?? true {
+                    let line = Candidate(
+                        outcome: faces == nil ? .undecodable : .noFace,
+                        source: stretch.source.digest, start: stretch.frames.lowerBound,
+                        end: stretch.frames.upperBound)
+                    try file.write(JSONLines.line(line))
+                }
+                for (number, face) in (faces ?? []).enumerated() {
+                    let line = candidate(face, number, stretch.source)
+                    try file.write(JSONLines.line(line))
+                    let values = face.frames.flatMap { row(face.head($0)) }
+                    let array = NumPyArray(
+                        shape: [face.frames.count, TrackColumn.allCases.count], values: values)
+                    try archive.add(line.name + ".track.npy", array.encoded())
+                }
+            }
+            try archive.finish()
+            try store.commit(
+                unit, files: [file, tracks], items: unit.items, frames: [], failures: [])
+        }
+        try Catalogue.update(dataset) {
+            $0.measurements = .init(fingerprint: fingerprint, networks: [:], unitSeconds: 60)
+        }
+    }
+
+    private func candidate(_ face: Face, _ number: Int, _ source: Source) -> Candidate {
+        var line = Candidate(
+            outcome: .candidate, source: source.digest, start: face.frames.lowerBound,
+            end: face.frames.upperBound, face: number)
+        (line.opensAtBorder, line.closesAtBorder) = (face.opens, face.closes)
+        line.firstBox = face.head(face.frames.lowerBound)
+        line.lastBox = face.head(face.frames.upperBound - 1)
+        let values: [Metric: Double] = [
+            .duration: Double(face.frames.count) / 25, .damaged: 0, .faceWidth: 100,
+            .faceHeight: 120, .presence: 1, .completeness: 1, .rotation: 0, .movement: 0.1,
+            .movementMaximum: 0.5, .sharpness: 8, .brightness: 0.5, .sound: 1, .speech: 0.9,
+            .mouthInSpeech: 0.5, .speaker: 1,
+        ]
+        for (metric, value) in values { line.metrics[metric] = value }
+        face.change(&line.metrics)
+        return line
+    }
+
+    /// The face is as tall as the head here.
+    private func row(_ head: [Double]) -> [Float] {
+        var row = [Float](repeating: 0, count: TrackColumn.allCases.count)
+        for side in 0..<4 {
+            row[TrackColumn.faceLeft.rawValue + side] = Float(head[side])
+            row[TrackColumn.headLeft.rawValue + side] = Float(head[side])
+        }
+        return row
+    }
+
+    func select(_ change: (inout SelectSettings) -> Void = { _ in }) throws -> (
+        report: Selector.Report, decisions: [Decision]
+    ) {
+        var settings = SelectSettings()
+        change(&settings)
+        let report = try Selector(dataset, settings: settings).run()
+        return (report, try dataset.selection())
+    }
+}
+
+@Suite struct SelectorTests {
+    private typealias Face = FakeMeasurements.Face
+    private let still: (Int) -> [Double] = { _ in [200, 150, 320, 270] }
+
+    /// 100 seconds in two stretches, which one face joins.
+    @Test func piecesOfALongCandidateLeaveOutNoFrame() throws {
+        try withFolder { folder in
+            let measured = try FakeMeasurements(folder, [makeSource("long", frames: 2503)])
+            try measured.write { stretch in
+                let isFirst = stretch.frames.lowerBound == 0
+                let frames = isFirst ? stretch.frames : stretch.frames.lowerBound..<2503
+                return [Face(frames: frames, head: still, opens: !isFirst, closes: isFirst)]
+            }
+            let (report, decisions) = try measured.select()
+            #expect(report.counts.candidates == 1)
+            #expect(report.counts.accepted == 1)
+            #expect(report.clips == 4)
+            #expect(decisions.allSatisfy { $0.decision == .accept })
+            #expect(decisions.map(\.frames.count) == [625, 626, 626, 626])
+            #expect(decisions.first?.frames.lowerBound == 0)
+            #expect(decisions.last?.frames.upperBound == 2503)
+            for (a, b) in zip(decisions, decisions.dropFirst()) {
+                #expect(a.frames.upperBound == b.frames.lowerBound)
+            }
+            #expect(Set(decisions.compactMap(\.key)).count == 4)
+            #expect(Set(decisions.map(\.split)).count == 1)
+            #expect(abs(decisions[0].metrics![.duration]! - 100.12) < 1e-6)  // an accepted clip
+        }
+    }
+
+    @Test func decisionsSayWhichRuleRejectedAndAtWhatValue() throws {
+        try withFolder { folder in
+            let names = ["good", "turned", "empty", "broken", "silent"]
+            var sources = try names.map {
+                try makeSource($0, frames: 200, hasAudio: $0 != "silent")
+            }
+            var unreadable = Source(digest: "u", path: "/u.mp4", bytes: 1, modified: 1)
+            (unreadable.reason, unreadable.error) = ("not-media", "is a text")
+            sources.insert(unreadable, at: 1)
+            let measured = try FakeMeasurements(folder, sources)
+            try measured.write { stretch in
+                switch stretch.source.path {
+                case "/videos/empty.mp4": []
+                case "/videos/broken.mp4": nil
+                case "/videos/turned.mp4":
+                    [Face(frames: 0..<200, head: still, change: { $0[.rotation] = 0.75 })]
+                default: [Face(frames: 0..<200, head: still)]
+                }
+            }
+            let (report, decisions) = try measured.select()
+            #expect(
+                decisions.map(\.rule) == [
+                    nil, "not-media", "rotation", "no-face", "undecodable", "no-audio",
+                ])
+            #expect(decisions[1].error == "is a text")
+            #expect(decisions[2].value == 0.75)
+            #expect(decisions[2].limit == 0.3)
+            #expect(decisions[2].key == nil && decisions[2].shard == nil)
+            #expect(decisions[0].notApplied == ["sync_confidence", "sync_offset"])
+            #expect(report.rulesNotApplied == ["sync_confidence", "sync_offset"])
+            #expect(
+                report.counts.rejected == [
+                    "not-media": 1, "rotation": 1, "no-face": 1, "undecodable": 1, "no-audio": 1,
+                ])
+            #expect(report.counts.sources == 6)
+            #expect(try Catalogue.read(measured.dataset).counts.accepted == 1)
+        }
+    }
+
+    @Test func shardsAreFilledInOrder() throws {
+        try withFolder { folder in
+            let sources = try (0..<9).map { try makeSource("source \($0)", frames: 100) }
+            let measured = try FakeMeasurements(folder, sources)
+            try measured.write { _ in [Face(frames: 0..<100, head: still)] }
+            let (_, decisions) = try measured.select {
+                $0.clips.perShard = 2
+                $0.split.val = 0
+                $0.split.test = 0
+            }
+            #expect(
+                decisions.map(\.shard)
+                    == (0..<9).map { String(format: "train-%05d", $0 / 2) })
+            let first = try Data(contentsOf: URL(fileURLWithPath: measured.dataset.selectionFile))
+            _ = try measured.select {
+                $0.clips.perShard = 2
+                $0.split.val = 0
+                $0.split.test = 0
+            }
+            let second = try Data(contentsOf: URL(fileURLWithPath: measured.dataset.selectionFile))
+            #expect(first == second)
+        }
+    }
+
+    /// Two faces side by side in a small picture, whose crops are both the whole of it.
+    @Test func twoFacesInOneCropMakeOneClip() throws {
+        try withFolder { folder in
+            let source = try makeSource("small", frames: 100, width: 200, height: 200)
+            let measured = try FakeMeasurements(folder, [source])
+            try measured.write { _ in
+                [
+                    Face(frames: 0..<100, head: { _ in [0, 20, 120, 180] }),
+                    Face(frames: 0..<100, head: { _ in [90, 20, 200, 180] }),
+                ]
+            }
+            let (report, decisions) = try measured.select()
+            #expect(decisions.map(\.decision) == [.accept, .reject])
+            #expect(decisions.map(\.rule) == [nil, "duplicate"])
+            #expect(decisions[1].key == nil && decisions[1].shard == nil)
+            #expect(report.counts.accepted == 1)
+            #expect(report.clips == 1)
+        }
+    }
+
+    /// A head that is too large in the first piece of a candidate does not take the rest with it.
+    @Test func piecesAreJudgedEachByItself() throws {
+        try withFolder { folder in
+            let source = try makeSource("near", frames: 1000, width: 640, height: 360)
+            let measured = try FakeMeasurements(folder, [source])
+            try measured.write { _ in
+                [
+                    Face(
+                        frames: 0..<1000,
+                        head: { $0 < 500 ? [100, 0, 560, 360] : [200, 50, 400, 250] })
+                ]
+            }
+            let (report, decisions) = try measured.select()
+            #expect(decisions.map(\.rule) == ["crop", nil])
+            #expect(decisions[0].limit == 1)
+            #expect(abs(decisions[0].value! - 460.0 / 360) < 1e-6)  // a rejected one
+            #expect(report.counts.accepted == 1)
+            #expect(report.clips == 1)
+            let padded = try measured.select { $0.clips.outside = .pad }
+            #expect(padded.report.clips == 2)
+        }
+    }
+
+    @Test func saysWhichStageIsMissing() throws {
+        try withFolder { folder in
+            let measured = try FakeMeasurements(folder, [makeSource("a", frames: 100)])
+            let error = #expect(throws: DatasetError.self) { try measured.select() }
+            #expect(error?.code == .missing)
+            #expect(error?.message.contains("run loopy-measure") == true)
+            try measured.write { _ in [] }
+            _ = try measured.select()
+            // A source that came since then.
+            try JSONLines.write(
+                measured.sources + [makeSource("b", frames: 100)], to: measured.dataset.sourcesFile)
+            let later = #expect(throws: DatasetError.self) { try measured.select() }
+            #expect(later?.message.contains("1 of 1 units are not measured") == true)
+        }
+    }
+}

@@ -1,0 +1,60 @@
+import Curation
+import Dataset
+import Testing
+
+@Suite struct StitchingTests {
+    private func part(
+        _ frames: Range<Int>, face: Int = 0, opens: Bool = false, closes: Bool = false,
+        first: [Double] = [0, 0, 100, 100], last: [Double] = [0, 0, 100, 100],
+        source: String = "s", unit: Int = 0
+    ) -> StitchedCandidate.Part {
+        var candidate = Candidate(
+            outcome: .candidate, source: source, start: frames.lowerBound, end: frames.upperBound,
+            face: face)
+        candidate.opensAtBorder = opens
+        candidate.closesAtBorder = closes
+        candidate.firstBox = first
+        candidate.lastBox = last
+        candidate.metrics[.duration] = Double(frames.count) / 25
+        return .init(candidate: candidate, unit: unit)
+    }
+
+    @Test func aFaceIsJoinedAcrossBorders() {
+        let joined = stitched([
+            part(20..<100, closes: true), part(100..<200, face: 3, opens: true, closes: true),
+            part(200..<250, opens: true),
+        ])
+        #expect(joined.count == 1)
+        #expect(joined[0].frames == 20..<250)
+        #expect(joined[0].parts.count == 3)
+        #expect(abs(joined[0].metrics[.duration]! - 230.0 / 25) < 1e-6)  // set above
+    }
+
+    @Test func otherPlacesOtherSourcesAndCutsAreNotJoined() {
+        let before = part(0..<100, closes: true)
+        let after = part(100..<200, opens: true)
+        #expect(stitched([before, after]).count == 1)
+        let away = [200.0, 0, 300, 100]
+        for next in [
+            part(100..<200), part(101..<200, opens: true),
+            part(100..<200, opens: true, first: away),
+            part(100..<200, opens: true, source: "t"),
+        ] {
+            #expect(stitched([before, next]).count == 2)
+        }
+        #expect(stitched([part(0..<100), after]).count == 2)
+    }
+
+    @Test func twoFacesAreJoinedEachWithItself() {
+        let right = [200.0, 0, 300, 100]
+        let joined = stitched([
+            part(0..<100, face: 0, closes: true),
+            part(50..<100, face: 1, closes: true, first: right, last: right),
+            // Numbered the other way round after the border.
+            part(100..<200, face: 0, opens: true, first: right, last: right),
+            part(100..<180, face: 1, opens: true),
+        ])
+        #expect(joined.map(\.frames) == [0..<180, 50..<200])
+        #expect(joined.map { $0.parts.map(\.candidate.face) } == [[0, 1], [1, 0]])
+    }
+}

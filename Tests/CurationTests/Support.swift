@@ -1,0 +1,71 @@
+import Dataset
+import Foundation
+import Media
+import Testing
+
+/// Files that lie beside the package's sources.
+enum Place {
+    static let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().path
+
+    /// A video that Scripts/setup.sh fetches.
+    static func sample(_ name: String) -> String { package + "/.deps/samples/" + name }
+}
+
+/// Calls `body` with a folder of its own, which is gone afterwards.
+func withFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
+    let path = FileManager.default.temporaryDirectory.path + "/loopy-" + UUID().uuidString
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    return try body(path)
+}
+
+/// A video of ffmpeg's test sources.
+func makeVideo(
+    _ path: String, source: String = "testsrc=s=64x64:r=25", seconds: Double = 0.4
+) throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments =
+        ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", source, "-t", String(seconds)]
+        + ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", path]
+    try process.run()
+    process.waitUntilExit()
+    try #require(process.terminationStatus == 0)
+}
+
+/// A source that need not exist.
+func makeSource(
+    _ name: String, frames: Int, width: Int = 640, height: Int = 480, hasAudio: Bool = true,
+    identity: String? = nil
+) throws -> Source {
+    var source = Source(digest: Digest.of(name), path: "/videos/\(name).mp4", bytes: 1, modified: 1)
+    source.identity = identity
+    let audio = #"{"codec": "aac", "channels": 2, "sample_rate": 48000}"#
+    let seconds = Double(frames) / 25
+    let probe = """
+        {"container": "mov", "duration": \(seconds),
+         "last_packet_end": \(seconds), "audio": \(hasAudio ? audio : "null"),
+         "video": {"codec": "h264", "width": \(width), "height": \(height),
+                   "frames_per_second": 25, "grid_frames": \(frames),
+                   "clock": {"start": 0, "numerator": 1, "denominator": 25, "regular": true}}}
+        """
+    source.probe = try JSONDecoder().decode(MediaProbe.self, from: Data(probe.utf8))
+    return source
+}
+
+/// Numbers that look random and are the same every time.
+struct FixedNumbers: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(_ seed: UInt64) { state = seed }
+
+    /// SplitMix64.
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var value = state
+        value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
+        return value ^ (value >> 31)
+    }
+}

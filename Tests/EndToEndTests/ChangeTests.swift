@@ -1,0 +1,94 @@
+import Dataset
+import Foundation
+import Testing
+
+/// What is done again when something changes, and what is not.
+@Suite(.serialized)
+struct ChangeTests {
+    private func finishedDataset(_ bench: Workbench) throws -> (pipeline: String, dataset: String) {
+        try bench.addSample("obama_speech.mp4")
+        try bench.addSample("single_face.mp4")
+        let pipeline = try bench.pipeline()
+        let dataset = bench.dataset("d")
+        let run = try bench.loopy(
+            "run", pipeline, "--input", bench.videos, "--dataset", dataset)
+        #expect(run.status == 0, "\(run.errors)")
+        return (pipeline, dataset)
+    }
+
+    @Test func aSecondRunDoesNothingAgain() throws {
+        let bench = try Workbench()
+        defer { bench.remove() }
+        let (pipeline, dataset) = try finishedDataset(bench)
+        let before = try Workbench.times(dataset).filter { $0.key.contains("/") }
+        try bench.loopy("run", pipeline, "--input", bench.videos, "--dataset", dataset)
+        #expect(try Workbench.times(dataset).filter { $0.key.contains("/") } == before)
+    }
+
+    @Test func aRuleThatDropsClipsKeepsWhatWasMadeOfTheOthers() throws {
+        let bench = try Workbench()
+        defer { bench.remove() }
+        let (pipeline, dataset) = try finishedDataset(bench)
+        let measured = try Workbench.times(dataset).filter { $0.key.hasPrefix("measurements") }
+        let formerClips = try DatasetDirectory(dataset).selection().compactMap(\.key)
+        // single_face.mp4 is the only one that is shorter than four seconds.
+        let run = try bench.loopy(
+            "run", pipeline, "--input", bench.videos, "--dataset", dataset,
+            "--set", "select.rules.duration.minimum=4")
+        #expect(run.status == 0, "\(run.errors)")
+        let after = try Workbench.times(dataset)
+        #expect(after.filter { $0.key.hasPrefix("measurements") } == measured)
+        let clips = try DatasetDirectory(dataset).selection().compactMap(\.key)
+        #expect(clips.count == formerClips.count - 1)
+        #expect(Set(clips).isSubset(of: formerClips))
+        #expect(try bench.loopy("verify", dataset).status == 0)
+
+        // The same as if the rule had been so from the beginning.
+        let fresh = bench.dataset("fresh")
+        try bench.loopy(
+            "run", pipeline, "--input", bench.videos, "--dataset", fresh,
+            "--set", "select.rules.duration.minimum=4")
+        #expect(try Workbench.contents(fresh) == Workbench.contents(dataset))
+    }
+
+    @Test func anotherLandmarkFileRecomputesWhatDependsOnItAndNothingElse() throws {
+        let bench = try Workbench()
+        defer { bench.remove() }
+        let (pipeline, dataset) = try finishedDataset(bench)
+        let before = try Workbench.times(dataset)
+        // The same network with a byte behind it: other weights, as far as a digest can tell.
+        var network = try Data(
+            contentsOf: URL(
+                fileURLWithPath: Workbench.package
+                    + "/Sources/Perception/Networks/face_landmark.tflite"))
+        network.append(0)
+        try network.write(to: URL(fileURLWithPath: bench.folder + "/other.tflite"))
+        let run = try bench.loopy(
+            "run", pipeline, "--input", bench.videos, "--dataset", dataset,
+            "--set", "extract.keypoints.landmarks=\(bench.folder)/other.tflite")
+        #expect(run.status == 0, "\(run.errors)")
+        let after = try Workbench.times(dataset)
+        func changed(_ prefix: String) -> Bool {
+            after.contains { $0.key.hasPrefix(prefix) && before[$0.key] != $0.value }
+        }
+        #expect(changed("columns/keypoints-"))
+        #expect(changed("columns/motion-"))
+        #expect(changed("shards/"))
+        #expect(!changed("columns/video-"))
+        #expect(!changed("columns/audio-"))
+        #expect(!changed("measurements-"))
+    }
+
+    @Test func newSourcesAreMeasuredAndOldOnesAreNot() throws {
+        let bench = try Workbench()
+        defer { bench.remove() }
+        let (pipeline, dataset) = try finishedDataset(bench)
+        let before = try Workbench.times(dataset).filter { $0.key.hasPrefix("measurements") }
+        try bench.addSample("face_noface.mov", as: "a-first-by-name.mov")
+        try bench.loopy("run", pipeline, "--input", bench.videos, "--dataset", dataset)
+        let after = try Workbench.times(dataset).filter { $0.key.hasPrefix("measurements") }
+        #expect(after.count > before.count)
+        let kept = before.filter { after[$0.key] == $0.value }
+        #expect(kept.count >= before.count - 3, "at most the last, half-filled unit is done again")
+    }
+}

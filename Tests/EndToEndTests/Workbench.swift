@@ -1,0 +1,130 @@
+import Dataset
+import Foundation
+
+/// The executables, a folder of videos and a place for datasets: what an end-to-end test works with.
+struct Workbench {
+    static let package = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+    static let executables = package + "/.build/release"
+    static let samples = package + "/.deps/samples"
+
+    let folder: String
+
+    init() throws {
+        folder = NSTemporaryDirectory() + "loopy-test-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(
+            atPath: folder + "/videos", withIntermediateDirectories: true)
+    }
+
+    func remove() { try? FileManager.default.removeItem(atPath: folder) }
+
+    var videos: String { folder + "/videos" }
+
+    func dataset(_ name: String) -> String { folder + "/" + name }
+
+    func addSample(_ name: String, as newName: String? = nil) throws {
+        try FileManager.default.copyItem(
+            atPath: Self.samples + "/" + name, toPath: videos + "/" + (newName ?? name))
+    }
+
+    func write(_ text: String, to name: String) throws {
+        try text.write(toFile: folder + "/" + name, atomically: true, encoding: .utf8)
+    }
+
+    /// A pipeline whose rules let the samples pass, with short units so that there are several.
+    func pipeline(_ change: (String) -> String = { $0 }) throws -> String {
+        let text = """
+            run: { workers: 1, threads: 1 }
+            ingest:
+            measure: { unit_seconds: 3 }
+            select:
+              rules:
+                duration: { minimum: 2 }
+                face_width: { minimum: 30 }
+                face_height: { minimum: 40 }
+                sharpness: { minimum: 0.05 }
+                sound: { minimum: null }
+                speech: { minimum: null }
+                mouth_in_speech: { minimum: null }
+              clips: { maximum_seconds: 3, per_shard: 2 }
+              split: { val: 0.3, test: 0 }
+            crop: { video: { size: 128, preset: ultrafast } }
+            extract: { keypoints: , motion: }
+            pack:
+            """
+        try write(change(text), to: "pipeline.yaml")
+        return folder + "/pipeline.yaml"
+    }
+
+    struct Result {
+        let status: Int32
+        let output: String
+        let errors: String
+    }
+
+    @discardableResult
+    func loopy(_ arguments: String...) throws -> Result {
+        try Self.run(Self.executables + "/loopy", arguments)
+    }
+
+    func start(_ arguments: String...) throws -> Process {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: Self.executables + "/loopy")
+        process.arguments = arguments
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        return process
+    }
+
+    static func run(_ executable: String, _ arguments: [String]) throws -> Result {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: executable)
+        process.arguments = arguments
+        let log = NSTemporaryDirectory() + "loopy-test-log-\(UUID().uuidString)"
+        try Data().write(to: URL(fileURLWithPath: log))
+        defer { try? FileManager.default.removeItem(atPath: log) }
+        let errors = FileHandle(forWritingAtPath: log)
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        process.standardError = errors
+        try process.run()
+        let output = pipe.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return Result(
+            status: process.terminationStatus, output: String(decoding: output, as: UTF8.self),
+            errors: (try? String(contentsOfFile: log, encoding: .utf8)) ?? "")
+    }
+
+    static func ffmpeg(_ arguments: String...) throws {
+        let result = try run("/usr/bin/ffmpeg", ["-v", "error", "-y"] + arguments)
+        precondition(result.status == 0, "ffmpeg \(arguments): \(result.errors)")
+    }
+
+    /// Digest of every file below a folder, by relative path.
+    static func contents(_ folder: String) throws -> [String: String] {
+        var found: [String: String] = [:]
+        for path in try FileManager.default.subpathsOfDirectory(atPath: folder) {
+            var isFolder: ObjCBool = false
+            let full = folder + "/" + path
+            if FileManager.default.fileExists(atPath: full, isDirectory: &isFolder),
+                !isFolder.boolValue
+            {
+                found[path] = try Digest.ofFile(full)
+            }
+        }
+        return found
+    }
+
+    /// When every file below a folder was written, by relative path.
+    static func times(_ folder: String) throws -> [String: Date] {
+        var found: [String: Date] = [:]
+        for path in try FileManager.default.subpathsOfDirectory(atPath: folder) {
+            let attributes = try FileManager.default.attributesOfItem(atPath: folder + "/" + path)
+            if attributes[.type] as? FileAttributeType == .typeRegular {
+                found[path] = attributes[.modificationDate] as? Date
+            }
+        }
+        return found
+    }
+}
