@@ -65,6 +65,8 @@ public final class ClipEncoder {
     private let crop: CropSquare
     private let encoding: VideoEncoding
     private var encoder: StreamEncoder?
+    /// The first picture's: a file has one matrix, whatever its pictures change to.
+    private var matrixName: String?
     private var graph: FilterGraph?
     private var graphChain = ""
     private var last: UnsafeMutablePointer<AVFrame>?
@@ -79,13 +81,16 @@ public final class ClipEncoder {
     deinit { if let last { free(last) } }
 
     public func add(_ picture: VideoFrame) throws {
+        let matrix = matrixName ?? picture.clipMatrixName
+        matrixName = matrix
         if picture !== lastSource {
+            let next = try filtered(picture, matrix: matrix)
             if let last { free(last) }
-            last = try filtered(picture)
+            last = next
             lastSource = picture
         }
         guard let last else { return }
-        let encoder = try self.encoder ?? encoding.makeEncoder(matrix: picture.clipMatrixName)
+        let encoder = try self.encoder ?? encoding.makeEncoder(matrix: matrix)
         self.encoder = encoder
         last.pointee.pts = Int64(frameCount)
         last.pointee.pict_type = AV_PICTURE_TYPE_NONE
@@ -99,8 +104,10 @@ public final class ClipEncoder {
         return try encoder.finish()
     }
 
-    private func filtered(_ picture: VideoFrame) throws -> UnsafeMutablePointer<AVFrame> {
-        let chain = try filters(for: picture)
+    private func filtered(
+        _ picture: VideoFrame, matrix: String
+    ) throws -> UnsafeMutablePointer<AVFrame> {
+        let chain = try filters(for: picture, matrix: matrix)
         if graph?.accepts(picture.frame.pointee) != true || graphChain != chain {
             graph = try FilterGraph(
                 chain, like: picture.frame.pointee, timeBase: Grid.timeBase,
@@ -122,7 +129,7 @@ public final class ClipEncoder {
     }
 
     /// Crop in the coded picture, scale, then turn the small result upright and pad it.
-    private func filters(for picture: VideoFrame) throws -> String {
+    private func filters(for picture: VideoFrame, matrix: String) throws -> String {
         let orientation = picture.orientation
         let left = max(0, crop.x), right = min(picture.width, crop.x + crop.side)
         let top = max(0, crop.y), bottom = min(picture.height, crop.y + crop.side)
@@ -156,14 +163,14 @@ public final class ClipEncoder {
                 "scale=\(scaledWidth):\(scaledHeight):flags=lanczos+accurate_rnd",
                 "format=yuv444p10le" + picture.missingHighDynamicRangeLabels,
                 "zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt709",
-                "tonemap=mobius:desat=0,zscale=t=bt709:m=bt709:r=tv",
+                "tonemap=mobius:desat=0,zscale=t=bt709:m=\(matrix == "bt709" ? "bt709" : "170m"):r=tv",
             ]
         } else {
             let flags = "lanczos+accurate_rnd+full_chroma_int"
             chain.append(
                 "scale=\(scaledWidth):\(scaledHeight):flags=\(flags)"
                     + ":in_color_matrix=\(picture.colourMatrixName)"
-                    + ":out_color_matrix=\(picture.clipMatrixName):out_range=tv")
+                    + ":out_color_matrix=\(matrix):out_range=tv")
         }
         chain.append("format=yuv420p")
         if !orientation.uprightFilters.isEmpty { chain.append(orientation.uprightFilters) }

@@ -56,6 +56,39 @@ import Testing
         #expect(first == (try encode(path, crop, size: 64, crf: 20)))
     }
 
+    @Test("a picture that the crop misses ends the clip with an error and no harm")
+    func missedOnTheWay() throws {
+        let large = try firstPicture(
+            try folder.make("large.mp4", words("-f lavfi -i testsrc=s=64x64:d=0.04 -c:v libx264")))
+        let small = try firstPicture(
+            try folder.make("small.mp4", words("-f lavfi -i testsrc=s=32x32:d=0.04 -c:v libx264")))
+        var encoding = VideoEncoding()
+        encoding.size = 32
+        let encoder = ClipEncoder(crop: CropSquare(x: 40, y: 0, side: 24), encoding: encoding)
+        try encoder.add(large)
+        #expect(errorCode { try encoder.add(small) } == .processing)
+        try encoder.add(large)
+        #expect(encoder.frameCount == 2)
+    }
+
+    @Test("a clip keeps the matrix of its source and says which it is")
+    func matrices() throws {
+        for (matrix, options) in [("bt709", "bt709"), ("smpte170m", "smpte170m")] {
+            let path = try folder.make(
+                "\(matrix).mkv",
+                words("-f lavfi -i smptebars=s=64x64:d=0.04 -pix_fmt yuv444p")
+                    + words("-vf scale=out_color_matrix=\(options) -colorspace \(matrix) -c:v ffv1")
+            )
+            let bytes = try encode(path, CropSquare(x: 0, y: 0, side: 64), size: 64)
+            let clip = try folder.write("clip.mp4", bytes)
+            let stated = try run(
+                words("ffprobe -v error -show_entries stream=color_space -of csv=p=0 \(clip)"))
+            #expect(String(decoding: stated, as: UTF8.self).hasPrefix(matrix))
+            let (before, after) = (try firstPicture(path), try firstPicture(clip))
+            #expect(meanDifference(before.pixels(), after.pixels()) < 6)
+        }
+    }
+
     @Test("the quality is that of FFmpeg's own crop and scale", arguments: [48, 64, 100, 128])
     func quality(size: Int) throws {
         let path = try folder.make(
