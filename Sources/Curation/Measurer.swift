@@ -1,4 +1,5 @@
 import Dataset
+import Foundation
 import Media
 import Perception
 
@@ -37,9 +38,16 @@ final class Measurer {
 
     func measure(_ stretch: Stretch) throws -> StretchMeasurement {
         guard let probe = stretch.source.probe else { return StretchMeasurement() }
-        let tracks = try followFaces(stretch, probe: probe)
-        let sound = try listen(stretch, probe: probe, frames: tracks.frames)
+        // Sound and pictures have nothing to do with each other until both are there.
+        let listening = Background { try self.listen(stretch, probe: probe) }
+        let tracks = Result { try followFaces(stretch, probe: probe) }
+        let heard = listening.result()
+        return try measurement(of: stretch, tracks.get(), heard.get())
+    }
 
+    private func measurement(
+        of stretch: Stretch, _ tracks: FollowedFaces, _ sound: StretchSound?
+    ) -> StretchMeasurement {
         var result = StretchMeasurement(frames: tracks.frames)
         for track in tracks.closed where track.count > 0 {
             var candidate = Candidate(
@@ -157,13 +165,13 @@ final class Measurer {
 
     /// - Returns: nil where there is no sound track, or none that can be decoded: the pictures are
     ///   worth measuring all the same, and the rules see that there is no sound.
-    private func listen(
-        _ stretch: Stretch, probe: MediaProbe, frames: Int
-    ) throws -> StretchSound? {
+    private func listen(_ stretch: Stretch, probe: MediaProbe) throws -> StretchSound? {
         guard probe.audio != nil else { return nil }
         let start =
             probe.video.clock.startSeconds
             + Double(stretch.frames.lowerBound) / Double(Grid.framesPerSecond)
+        // To the stretch's nominal end: the pictures may end sooner.
+        let frames = stretch.frames.count
         let count = frames * Grid.samplesPerFrame
         let samples: [Float]
         do {
@@ -179,5 +187,30 @@ final class Measurer {
         }
         return StretchSound(
             isSpeech: try voiceActivity.isSpeech(samples), isAudible: audible)
+    }
+}
+
+/// A piece of work on a thread of its own, whose result is waited for.
+private final class Background<Value>: @unchecked Sendable {
+    // Unchecked: the value is written before the semaphore is signalled and read after the wait.
+    // What the work and its caller use of the same object at one time must be apart.
+    private var value: Result<Value, any Error>?
+    private let done = DispatchSemaphore(value: 0)
+    private let work: () throws -> Value
+
+    init(_ work: @escaping () throws -> Value) {
+        self.work = work
+        let thread = Thread { [self] in
+            value = Result { try self.work() }
+            done.signal()
+        }
+        thread.stackSize = 8 << 20
+        thread.start()
+    }
+
+    /// Call once.
+    func result() -> Result<Value, any Error> {
+        done.wait()
+        return value!  // set before the signal
     }
 }
