@@ -97,7 +97,7 @@ struct ChainTests {
             Thread.sleep(forTimeInterval: delay)
             kill(process.processIdentifier, SIGKILL)
             // Its workers too, as a machine that goes down would.
-            _ = try Workbench.run("/usr/bin/pkill", ["-9", "-f", "--dataset \(killed)"])
+            _ = try Workbench.run("/usr/bin/pkill", ["-9", "-f", killed])
             process.waitUntilExit()
         }
         let last = try bench.loopy(

@@ -78,7 +78,7 @@ struct TroubleTests {
         process.terminate()
         process.waitUntilExit()
         #expect(process.terminationStatus == 130)
-        let left = try Workbench.run("/usr/bin/pgrep", ["-f", "--dataset \(dataset)"])
+        let left = try Workbench.run("/usr/bin/pgrep", ["-f", dataset])
         #expect(left.output == "")
         let again = try bench.loopy(
             "run", pipeline, "--input", bench.videos, "--dataset", dataset)
