@@ -21,6 +21,9 @@ struct StageProcess: Sendable {
     let name: String
     let arguments: [String]
 
+    /// Seconds that a worker may take between items: it starts up, loads networks, syncs files.
+    private static let startLimit = 300.0
+
     private var executable: Executable { .path(FilePath(folder + "/" + name)) }
 
     /// Runs the stage with its output where ours goes.
@@ -65,7 +68,9 @@ struct StageProcess: Sendable {
             let guardian = Task {
                 while !Task.isCancelled {
                     try await Task.sleep(for: .milliseconds(250))
-                    if watch.secondsOnItem() > timeLimit {
+                    if watch.secondsOnItem()
+                        > (watch.item == nil ? max(timeLimit, Self.startLimit) : timeLimit)
+                    {
                         watch.setTimedOut()
                         try? execution.send(signal: .kill)
                         return
