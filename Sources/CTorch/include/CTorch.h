@@ -1,0 +1,116 @@
+// A C ABI over libtorch: tensors, its operators by name, gradients, random generators.
+//
+// Every operator that libtorch registers ("aten::conv1d") is called through one function, with
+// arguments boxed by kind; the Swift module Torch gives each its name and its types. What can fail
+// returns a message to be freed with loopy_torch_free_message, or NULL.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// An owned reference to a tensor: released exactly once, with loopy_torch_release.
+typedef struct LoopyTensorImplementation *LoopyTensor;
+/// An operator of libtorch. Never freed: there is one for each name that is used.
+typedef const struct LoopyOperatorImplementation *LoopyOperator;
+/// An owned random generator.
+typedef struct LoopyGeneratorImplementation *LoopyGenerator;
+typedef char *LoopyMessage;
+
+void loopy_torch_free_message(LoopyMessage message);
+
+// ---- Tensors -------------------------------------------------------------------------------------
+
+void loopy_torch_release(LoopyTensor tensor);
+int64_t loopy_torch_rank(LoopyTensor tensor);
+/// `sizes` and `strides` take as many values as the tensor's rank; either may be NULL.
+void loopy_torch_layout(LoopyTensor tensor, int64_t *sizes, int64_t *strides);
+/// A c10::ScalarType.
+int32_t loopy_torch_element_type(LoopyTensor tensor);
+/// `type` is a c10::DeviceType, `index` -1 where the device has none.
+void loopy_torch_device(LoopyTensor tensor, int32_t *type, int32_t *index);
+bool loopy_torch_is_contiguous(LoopyTensor tensor);
+/// The first element. NULL when the tensor is empty, or is not in memory.
+void *loopy_torch_data(LoopyTensor tensor);
+/// A tensor on memory of the caller's. `release(owner)` is called when nothing refers to it.
+LoopyMessage loopy_torch_wrap(
+    void *data, const int64_t *sizes, const int64_t *strides, int64_t rank, int32_t element_type,
+    void *owner, void (*release)(void *owner), LoopyTensor *tensor);
+
+// ---- Operators -----------------------------------------------------------------------------------
+
+typedef enum {
+    /// The value that the operator's schema gives the argument where a caller gives none.
+    LoopyArgumentDefault,
+    LoopyArgumentNone,
+    LoopyArgumentTensor,
+    LoopyArgumentTensors,
+    /// Some of them 0: none.
+    LoopyArgumentOptionalTensors,
+    LoopyArgumentInteger,
+    LoopyArgumentIntegers,
+    LoopyArgumentReal,
+    LoopyArgumentReals,
+    LoopyArgumentFlag,
+    LoopyArgumentFlags,
+    /// The address of a C string.
+    LoopyArgumentText,
+    /// c10::DeviceType and index.
+    LoopyArgumentDevice,
+    LoopyArgumentGenerator,
+} LoopyArgumentKind;
+
+/// Values of an argument lie at `start ..< start + count` of a pool of 64-bit words, beside those
+/// of the other arguments: integers, the bits of doubles, addresses.
+typedef struct {
+    LoopyArgumentKind kind;
+    int32_t start;
+    int32_t count;
+} LoopyArgument;
+
+/// Finds an operator, such as "aten::add" with the overload "Tensor".
+LoopyMessage loopy_torch_find(const char *name, const char *overload, LoopyOperator *found);
+
+/// Calls an operator. Arguments not given take the schema's defaults. Tensors among the results,
+/// those of lists one by one, go to `results`, an array to be freed with loopy_torch_free_results;
+/// a number or a truth value goes to `number`. An undefined tensor is NULL.
+LoopyMessage loopy_torch_call(
+    LoopyOperator called, const LoopyArgument *arguments, int32_t argument_count,
+    const int64_t *pool, LoopyTensor **results, int32_t *result_count, double *number);
+void loopy_torch_free_results(LoopyTensor *results);
+
+// ---- Gradients and modes, of the calling thread --------------------------------------------------
+
+bool loopy_torch_requires_gradient(LoopyTensor tensor);
+LoopyMessage loopy_torch_set_requires_gradient(LoopyTensor tensor, bool is_required);
+LoopyMessage loopy_torch_backward(LoopyTensor loss, LoopyTensor gradient_or_null, bool keep_graph);
+/// NULL where there is none.
+LoopyTensor loopy_torch_gradient(LoopyTensor tensor);
+void loopy_torch_set_gradient(LoopyTensor tensor, LoopyTensor gradient_or_null);
+/// Returns what it was.
+bool loopy_torch_enable_gradients(bool enable);
+
+/// Operators that gain from it compute in `element_type` until the matching end.
+LoopyMessage loopy_torch_begin_autocast(
+    int32_t device_type, int32_t element_type, bool *was_enabled, int32_t *former_type);
+void loopy_torch_end_autocast(int32_t device_type, bool was_enabled, int32_t former_type);
+
+// ---- Randomness, threads, devices: of the process ------------------------------------------------
+
+LoopyMessage loopy_torch_generator(
+    int32_t device_type, int32_t device_index, uint64_t seed, LoopyGenerator *generator);
+void loopy_torch_release_generator(LoopyGenerator generator);
+LoopyMessage loopy_torch_generator_state(LoopyGenerator generator, LoopyTensor *state);
+LoopyMessage loopy_torch_set_generator_state(LoopyGenerator generator, LoopyTensor state);
+
+int32_t loopy_torch_threads(void);
+void loopy_torch_set_threads(int32_t count);
+int32_t loopy_torch_cuda_devices(void);
+const char *loopy_torch_version(void);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,167 @@
+// What networks are made of, as functions of tensors. Layers (Layers.swift) hold their weights.
+
+// MARK: Linear maps and convolutions
+
+/// `x W^T + b`, over the last axis.
+///
+/// - Parameters:
+///   - weight: `[out, in]`.
+///   - bias: `[out]`.
+public func linear(_ x: Tensor, _ weight: Tensor, _ bias: Tensor? = nil) -> Tensor {
+    Operator.linear(x, weight, bias)
+}
+
+/// Convolution over 1 to 3 axes of space or time, as many as `stride` has places.
+///
+/// - Parameters:
+///   - x: `[B, C, …]`.
+///   - weight: `[out, C / groups, …]`.
+public func convolution(
+    _ x: Tensor, _ weight: Tensor, _ bias: Tensor? = nil, stride: [Int], padding: [Int],
+    dilation: [Int], groups: Int = 1
+) -> Tensor {
+    switch stride.count {
+    case 1: Operator.conv1d(x, weight, bias, stride, padding, dilation, groups)
+    case 2: Operator.conv2d(x, weight, bias, stride, padding, dilation, groups)
+    case 3: Operator.conv3d(x, weight, bias, stride, padding, dilation, groups)
+    default: fatalError("convolutions have 1 to 3 axes, not \(stride.count)")
+    }
+}
+
+/// `[B, C, H, W]` to its greatest values in windows.
+public func maximumPooling(
+    _ x: Tensor, size: [Int], stride: [Int], padding: [Int] = [0, 0]
+) -> Tensor {
+    Operator.maxPool2d(x, size, stride, padding)
+}
+
+// MARK: Normalisation
+
+/// Over the last axes, as many as `weight` has.
+public func layerNormalization(
+    _ x: Tensor, _ weight: Tensor?, _ bias: Tensor?, over shape: [Int], epsilon: Double
+) -> Tensor {
+    Operator.layerNorm(x, shape, weight, bias, epsilon)
+}
+
+/// Over groups of channels of `[B, C, …]`.
+public func groupNormalization(
+    _ x: Tensor, groups: Int, _ weight: Tensor?, _ bias: Tensor?, epsilon: Double
+) -> Tensor {
+    Operator.groupNorm(x, groups, weight, bias, epsilon)
+}
+
+// MARK: Activations
+
+extension Tensor {
+    /// Exact, by the error function.
+    public func gelu() -> Tensor { Operator.gelu(self) }
+    /// Exact, overwriting its own elements: for values that nothing else refers to.
+    public func geluInPlace() -> Tensor { Operator.geluInPlace(self) }
+    public func silu() -> Tensor { Operator.silu(self) }
+    public func relu() -> Tensor { Operator.relu(self) }
+    public func sigmoid() -> Tensor { Operator.sigmoid(self) }
+    public func tanh() -> Tensor { Operator.tanh(self) }
+    public func softmax(_ axis: Int) -> Tensor { Operator.softmax(self, axis) }
+}
+
+// MARK: Attention
+
+/// `softmax(Q K^T / sqrt(C)) V` for each head, by libtorch's fused kernels.
+///
+/// - Parameters:
+///   - query: `[B, heads, N, C]`.
+///   - key, value: `[B, heads, M, C]`.
+///   - mask: broadcast to `[B, heads, N, M]`; truth values (true: may attend) or numbers to add.
+public func scaledDotProductAttention(
+    _ query: Tensor, _ key: Tensor, _ value: Tensor, mask: Tensor? = nil
+) -> Tensor {
+    Operator.attention(query, key, value, mask)
+}
+
+// MARK: Sampling and padding
+
+/// How values between the given ones are found.
+public enum Interpolation: Sendable {
+    case nearest, linear, bilinear
+}
+
+/// Resizes the axes behind `[B, C]` to `size`.
+///
+/// - Parameter alignCorners: whether first and last values stay where they are (linear kinds).
+public func interpolate(
+    _ x: Tensor, size: [Int], _ kind: Interpolation, alignCorners: Bool = false
+) -> Tensor {
+    switch kind {
+    case .linear: Operator.linear1d(x, size, alignCorners)
+    case .bilinear: Operator.bilinear2d(x, size, alignCorners)
+    case .nearest where size.count == 1: Operator.nearest1d(x, size)
+    case .nearest: Operator.nearest2d(x, size)
+    }
+}
+
+public enum Padding {
+    case constant(Double), reflect, replicate
+}
+
+/// - Parameter amounts: before and after the last axis, then the one before it, and so on.
+public func pad(_ x: Tensor, _ amounts: [Int], _ kind: Padding = .constant(0)) -> Tensor {
+    switch kind {
+    case .constant(let value): Operator.pad(x, amounts, "constant" as StaticString, value)
+    case .reflect: Operator.pad(x, amounts, "reflect" as StaticString)
+    case .replicate: Operator.pad(x, amounts, "replicate" as StaticString)
+    }
+}
+
+/// Rows of a table.
+///
+/// - Parameters:
+///   - table: `[entries, C]`.
+///   - indices: int64, any shape.
+/// - Returns: the shape of `indices`, and `C`.
+public func embedding(_ table: Tensor, _ indices: Tensor) -> Tensor {
+    Operator.embedding(table, indices)
+}
+
+// MARK: Fourier transform
+
+/// `|FFT|²` of real signals along the last axis: `[…, N]`, zero-padded or cut to `length`, gives
+/// `[…, length / 2 + 1]`.
+public func powerSpectrum(_ x: Tensor, length: Int) -> Tensor {
+    let parts = Operator.viewAsReal(Operator.fft(x, length))
+    return parts.square().sum([-1])
+}
+
+// MARK: Losses
+
+/// Mean of the squared differences.
+public func meanSquaredError(_ x: Tensor, _ target: Tensor) -> Tensor {
+    Operator.meanSquaredError(x, target)
+}
+
+extension Operator {
+    fileprivate static let linear = Operator("aten::linear")
+    fileprivate static let conv1d = Operator("aten::conv1d")
+    fileprivate static let conv2d = Operator("aten::conv2d")
+    fileprivate static let conv3d = Operator("aten::conv3d")
+    fileprivate static let maxPool2d = Operator("aten::max_pool2d")
+    fileprivate static let layerNorm = Operator("aten::layer_norm")
+    fileprivate static let groupNorm = Operator("aten::group_norm")
+    fileprivate static let gelu = Operator("aten::gelu")
+    fileprivate static let geluInPlace = Operator("aten::gelu_")
+    fileprivate static let silu = Operator("aten::silu")
+    fileprivate static let relu = Operator("aten::relu")
+    fileprivate static let sigmoid = Operator("aten::sigmoid")
+    fileprivate static let tanh = Operator("aten::tanh")
+    fileprivate static let softmax = Operator("aten::softmax", "int")
+    fileprivate static let attention = Operator("aten::scaled_dot_product_attention")
+    fileprivate static let linear1d = Operator("aten::upsample_linear1d")
+    fileprivate static let bilinear2d = Operator("aten::upsample_bilinear2d")
+    fileprivate static let nearest1d = Operator("aten::upsample_nearest1d")
+    fileprivate static let nearest2d = Operator("aten::upsample_nearest2d")
+    fileprivate static let pad = Operator("aten::pad")
+    fileprivate static let embedding = Operator("aten::embedding")
+    fileprivate static let fft = Operator("aten::fft_rfft")
+    fileprivate static let viewAsReal = Operator("aten::view_as_real")
+    fileprivate static let meanSquaredError = Operator("aten::mse_loss")
+}

@@ -1,0 +1,144 @@
+import CTorch
+import Weights
+
+// From Swift's memory and back.
+extension Tensor {
+    /// A copy of an array's values.
+    ///
+    /// - Parameter shape: one axis when left out.
+    public init<Scalar: TensorScalar>(
+        _ values: [Scalar], shape: [Int]? = nil, device: Device = .cpu
+    ) {
+        let shape = shape ?? [values.count]
+        precondition(
+            shape.reduce(1, *) == values.count, "\(values.count) values do not fill \(shape)")
+        let filled = Tensor.empty(shape, type: Scalar.elementType)
+        values.withUnsafeBytes { source in
+            if source.count > 0 { filled.elements.copyMemory(from: source) }
+        }
+        self = filled.to(device)
+    }
+
+    /// A tensor on memory that somebody else owns, without copying it.
+    ///
+    /// - Parameters:
+    ///   - memory: elements in the order of the axes.
+    ///   - owner: kept alive as long as a tensor refers to the memory.
+    public init(
+        sharing memory: UnsafeMutableRawPointer, shape: [Int], strides: [Int]? = nil,
+        type: ElementType, owner: AnyObject
+    ) {
+        var step = 1
+        let dense = shape.reversed().map { length -> Int in
+            defer { step *= length }
+            return step
+        }
+        let kept = Unmanaged.passRetained(owner)
+        var pointer: LoopyTensor?
+        let message = loopy_torch_wrap(
+            memory, shape.map(Int64.init), (strides ?? dense.reversed()).map(Int64.init),
+            Int64(shape.count), type.code, kept.toOpaque(),
+            { Unmanaged<AnyObject>.fromOpaque($0!).release() },  // the pointer retained above
+            &pointer)
+        trapping("sharing memory as \(type)\(shape)", message)
+        self.init(owning: pointer!)  // set when there is no message
+    }
+
+    /// A tensor of a checkpoint: mapped, not copied, where its place in the file allows it.
+    /// Changing it changes memory and never the file.
+    public init(_ stored: StoredTensor) {
+        guard let base = stored.bytes.baseAddress, stored.shape.allSatisfy({ $0 > 0 }) else {
+            self = .empty(stored.shape, type: stored.type)
+            return
+        }
+        let memory = UnsafeMutableRawPointer(mutating: base)  // mapped privately, for writing too
+        if Int(bitPattern: base) % stored.type.byteCount == 0 {
+            self.init(
+                sharing: memory, shape: stored.shape, strides: stored.strides, type: stored.type,
+                owner: stored.owner)
+        } else {
+            let aligned = Tensor.empty([stored.bytes.count], type: .uint8)
+            aligned.elements.copyMemory(from: stored.bytes)
+            let whole = stored.bytes.count / stored.type.byteCount
+            self = Operator.viewType(aligned[0..<(whole * stored.type.byteCount)], stored.type)
+                .strided(stored.shape, strides: stored.strides)
+        }
+    }
+
+    /// The elements, in the order of the axes.
+    public func array<Scalar: TensorScalar>(of scalar: Scalar.Type = Scalar.self) -> [Scalar] {
+        let dense = detached().to(.cpu).to(Scalar.elementType).contiguous()
+        return [Scalar](unsafeUninitializedCapacity: dense.count) { buffer, filled in
+            UnsafeMutableRawBufferPointer(buffer).copyMemory(from: UnsafeRawBufferPointer(dense.elements))
+            filled = buffer.count
+        }
+    }
+
+    /// The only element.
+    public var scalar: Double {
+        precondition(count == 1, "\(self) is not one number")
+        return Operator.item.number(self)
+    }
+
+    /// Lends the elements' bytes, in the order of the axes; copied first where they lie otherwise.
+    public func withBytes<Result>(
+        _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) rethrows -> Result {
+        let dense = detached().to(.cpu).contiguous()
+        return try withExtendedLifetime(dense) {
+            try body(UnsafeRawBufferPointer(dense.elements))
+        }
+    }
+
+    /// Lends the elements for writing.
+    ///
+    /// - Precondition: contiguous, on the CPU, of that type.
+    public func withMutableElements<Scalar: TensorScalar, Result>(
+        of scalar: Scalar.Type, _ body: (UnsafeMutableBufferPointer<Scalar>) throws -> Result
+    ) rethrows -> Result {
+        precondition(
+            isContiguous && device == .cpu && type == Scalar.elementType,
+            "\(self) cannot be written as \(Scalar.self)")
+        return try withExtendedLifetime(handle) {
+            try body(elements.bindMemory(to: Scalar.self))
+        }
+    }
+
+    /// Of a contiguous tensor on the CPU.
+    private var elements: UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(
+            start: loopy_torch_data(handle.pointer), count: count * type.byteCount)
+    }
+
+    public func to(_ type: ElementType) -> Tensor {
+        self.type == type ? self : Operator.toType(self, type)
+    }
+
+    public func to(_ device: Device) -> Tensor {
+        self.device == device ? self : Operator.toDevice(self, device, type)
+    }
+
+    /// The same elements in the order of the axes; copied only where they lie otherwise.
+    public func contiguous() -> Tensor { isContiguous ? self : Operator.contiguous(self) }
+
+    /// The same values in the order in which convolutions are fastest: channels last.
+    ///
+    /// - Precondition: `[B, C, H, W]`.
+    public func channelsLast() -> Tensor { Operator.contiguous(self, 2) }
+
+    /// Elements of its own.
+    public func copy() -> Tensor { Operator.clone(self) }
+
+    /// Overwrites the elements with those of another tensor, of any type and device.
+    public func assign(_ other: Tensor) { Operator.copy(self, other) }
+}
+
+extension Operator {
+    fileprivate static let viewType = Operator("aten::view", "dtype")
+    fileprivate static let toType = Operator("aten::to", "dtype")
+    fileprivate static let toDevice = Operator("aten::to", "device")
+    fileprivate static let contiguous = Operator("aten::contiguous")
+    fileprivate static let clone = Operator("aten::clone")
+    fileprivate static let copy = Operator("aten::copy_")
+    fileprivate static let item = Operator("aten::item")
+}
