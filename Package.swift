@@ -68,6 +68,7 @@ let package = Package(
 
         module("Weights"),
         module("Torch", ["CTorch", "Weights"]),
+        module("Speech", ["Torch", "Weights"]),
         module("Media", ["CFFmpeg"]),
         module("Dataset", ["Media", "Yams", crypto]),
         module(

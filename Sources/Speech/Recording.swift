@@ -1,0 +1,78 @@
+/// A recording: 16 kHz, mono, read front to back as often as somebody needs it.
+///
+/// An hour of it need not be in memory: encoders hold what they work on.
+public struct Recording {
+    /// Samples a second.
+    public static let sampleRate = 16_000
+    /// Samples that one video frame lasts, at 25 frames a second.
+    public static let samplesPerFrame = 640
+
+    /// Gives the next samples, at most as many as asked for; none at the end.
+    public typealias Reader = (Int) throws -> [Float]
+
+    private let open: () throws -> Reader
+
+    /// - Parameter open: begins at the first sample; each reading gives the same samples.
+    public init(open: @escaping () throws -> Reader) { self.open = open }
+
+    /// A recording that is in memory.
+    public init(_ samples: [Float]) {
+        self.init {
+            var position = 0
+            return { count in
+                let end = min(samples.count, position + count)
+                defer { position = end }
+                return Array(samples[position..<end])
+            }
+        }
+    }
+
+    /// Video frames that so many samples last: 31 frames of speech, and the beginning of another,
+    /// are 32.
+    public static func frames(samples: Int) -> Int {
+        (samples + samplesPerFrame - 1) / samplesPerFrame
+    }
+
+    func pieces() throws -> Pieces { Pieces(read: try open()) }
+
+    /// The samples in pieces of ten seconds.
+    struct Pieces {
+        fileprivate let read: Reader
+
+        mutating func next() throws -> [Float]? {
+            let piece = try read(10 * Recording.sampleRate)
+            return piece.isEmpty ? nil : piece
+        }
+    }
+
+    func window() throws -> Window { Window(read: try open()) }
+
+    /// Ranges of the samples, each beginning no earlier than the one before it.
+    struct Window {
+        fileprivate let read: Reader
+        private var start = 0
+        private var samples: [Float] = []
+
+        fileprivate init(read: @escaping Reader) { self.read = read }
+
+        /// - Throws: `SpeechError` `.recording` when there are fewer than when they were counted.
+        mutating func samples(_ range: Range<Int>) throws -> ArraySlice<Float> {
+            precondition(range.lowerBound >= start, "a recording is read from front to back")
+            while start + samples.count < range.upperBound {
+                // What lies before the range is not needed again.
+                let stale = min(samples.count, range.lowerBound - start)
+                samples.removeFirst(stale)
+                start += stale
+                let piece = try read(
+                    max(Recording.sampleRate, range.upperBound - start - samples.count))
+                guard !piece.isEmpty else {
+                    throw SpeechError(
+                        .recording,
+                        "ends after \(start + samples.count) samples, sooner than at first")
+                }
+                samples += piece
+            }
+            return samples[(range.lowerBound - start)..<(range.upperBound - start)]
+        }
+    }
+}

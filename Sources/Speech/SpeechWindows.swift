@@ -1,0 +1,23 @@
+import Torch
+
+/// The audio embedding of a frame: the features of the frames around it (Loopy, section 3.3: five,
+/// f-2 to f+2). Features are stored once a frame; this is how they are read.
+public enum SpeechWindows {
+    /// Frames on either side.
+    public static let radius = 2
+
+    /// - Parameters:
+    ///   - features: `[T, L, C]`.
+    ///   - frames: whose windows are wanted; all when nil. At the ends the first and the last frame
+    ///     stand for those that are not there.
+    /// - Returns: `[t, 5, L, C]`.
+    public static func windows(_ features: Tensor, frames: Range<Int>? = nil) -> Tensor {
+        let last = features.length(0) - 1
+        let frames = frames ?? 0..<(last + 1)
+        let indices = (frames.lowerBound - radius..<frames.upperBound + radius).map {
+            min(max($0, 0), last)
+        }
+        let padded = features.gathered(Tensor(indices, device: features.device), along: 0)
+        return padded.windows(along: 0, size: 2 * radius + 1, step: 1).permuted(0, 3, 1, 2)
+    }
+}
