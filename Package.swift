@@ -87,6 +87,8 @@ let package = Package(
         executable("loopy-pack"),
 
         tests("TorchTests", ["Torch", "Weights"], exclude: ["Fixtures"]),
+        tests(
+            "SpeechTests", ["Speech", "Torch", "Dataset"], exclude: ["Fixtures"]),
         tests("MediaTests", ["Media"]),
         tests("DatasetTests", ["Dataset", "Media"], exclude: ["Fixtures"]),
         tests("PerceptionTests", ["Perception", "Media"], exclude: ["Fixtures"]),

@@ -117,13 +117,12 @@ struct Transformer {
     }
 
     /// - Parameter x: `[T, C]`.
-    /// - Returns: the blocks' input and the output of each, `[T, C]`. Where blocks normalise first,
-    ///   the norm that ends the encoder is part of the last one, as `transformers` has it.
+    /// - Returns: the blocks' input and the output of each, `[T, C]`, as `hidden_states` of
+    ///   `transformers` 5. (Version 4 put the norm that ends a large encoder on the last of them.)
     func callAsFunction(_ x: Tensor) -> [Tensor] {
         let placed = x + position(x)
         var states = [normalisesFirst ? placed : layerNorm(placed)]
         for block in blocks { states.append(block(states[states.count - 1])) }
-        if normalisesFirst { states.append(layerNorm(states.removeLast())) }
         return states
     }
 }

@@ -98,21 +98,21 @@ def save(network, folder, old):
 
 
 def hidden_states(network, features):
-    """Hidden states [L, N, C] of convolutional features [1, N, F].
-
-    They are what transformers 4 gives, and what networks trained on them have seen: the input of every
-    layer, then the encoder's output. With the norm before each block that output is behind the final
-    norm; transformers 5 gives the last layer's, before it.
+    """Hidden states [L, N, C] of convolutional features [1, N, F]: the input of the first layer, and the
+    output of every layer. That is what transformers 5 gives; transformers 4 put the final norm on the
+    last one where the norm stands before each block.
     """
     states = []
-    hooks = [
-        layer.register_forward_pre_hook(lambda _, inputs: states.append(inputs[0][0]))
-        for layer in network.encoder.layers
-    ]
-    output = network.encoder(network.feature_projection(features)[0])
+    layers = network.encoder.layers
+    hooks = [layers[0].register_forward_pre_hook(lambda _, inputs: states.append(inputs[0][0]))]
+    for layer in layers:
+        hook = layer.register_forward_hook(
+            lambda _, __, output: states.append(output[0] if output.dim() == 3 else output))
+        hooks.append(hook)
+    network.encoder(network.feature_projection(features)[0])
     for hook in hooks:
         hook.remove()
-    return torch.stack(states + [output.last_hidden_state[0]])
+    return torch.stack(states)
 
 
 def at_video_rate(values, frames):
@@ -132,7 +132,8 @@ def write_expected(network, speech, folder):
 
     features = network.feature_extractor(normal[None]).transpose(1, 2)
     states = hidden_states(network, features)
-    assert torch.allclose(states[-1], network(normal[None]).last_hidden_state[0])
+    published = network(normal[None], output_hidden_states=True).hidden_states
+    assert torch.allclose(states, torch.cat(published))
     results = {
         "features": features[0],
         "before_encoder": hidden_states(network, at_video_rate(features, frames)).transpose(0, 1),
