@@ -41,3 +41,13 @@ extension Int32: TensorScalar { public static var elementType: ElementType { .in
 extension Int16: TensorScalar { public static var elementType: ElementType { .int16 } }
 extension UInt8: TensorScalar { public static var elementType: ElementType { .uint8 } }
 extension Bool: TensorScalar { public static var elementType: ElementType { .bool } }
+
+extension ElementType {
+    /// Whether it holds real numbers, of whatever precision.
+    public var isReal: Bool {
+        switch self {
+        case .float64, .float32, .float16, .bfloat16: true
+        case .int64, .int32, .int16, .int8, .uint8, .bool: false
+        }
+    }
+}

@@ -82,7 +82,7 @@ public final class ParameterStore {
                 return .zeros(shape, device: device)
             }
             let tensor = Tensor(stored).to(device)
-            return stored.type.isFloatingPoint ? tensor.to(.float32) : tensor
+            return stored.type.isReal ? tensor.to(.float32) : tensor
         }
     }
 

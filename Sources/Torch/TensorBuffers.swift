@@ -52,15 +52,15 @@ extension Tensor {
             return
         }
         let memory = UnsafeMutableRawPointer(mutating: base)  // mapped privately, for writing too
-        if Int(bitPattern: base) % stored.type.byteCount == 0 {
+        if Int(bitPattern: base) % stored.type.size == 0 {
             self.init(
                 sharing: memory, shape: stored.shape, strides: stored.strides, type: stored.type,
                 owner: stored.owner)
         } else {
             let aligned = Tensor.empty([stored.bytes.count], type: .uint8)
             aligned.elements.copyMemory(from: stored.bytes)
-            let whole = stored.bytes.count / stored.type.byteCount
-            self = Operator.viewType(aligned[0..<(whole * stored.type.byteCount)], stored.type)
+            let whole = stored.bytes.count / stored.type.size
+            self = Operator.viewType(aligned[0..<(whole * stored.type.size)], stored.type)
                 .strided(stored.shape, strides: stored.strides)
         }
     }
@@ -107,7 +107,7 @@ extension Tensor {
     /// Of a contiguous tensor on the CPU.
     private var elements: UnsafeMutableRawBufferPointer {
         UnsafeMutableRawBufferPointer(
-            start: loopy_torch_data(handle.pointer), count: count * type.byteCount)
+            start: loopy_torch_data(handle.pointer), count: count * type.size)
     }
 
     public func to(_ type: ElementType) -> Tensor {
