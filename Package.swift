@@ -57,6 +57,7 @@ let package = Package(
         module("Curation", ["Media", "Perception", "Dataset"]),
         module("Features", ["Media", "Perception", "Dataset"]),
         module("Pipeline", ["Dataset", subprocess]),
+        module("Weights"),
 
         module("StageCommand", ["Dataset", arguments]),
         executable("loopy", ["Pipeline", "Curation", "Features"]),
@@ -72,6 +73,7 @@ let package = Package(
         tests("PerceptionTests", ["Perception", "Media"], exclude: ["Fixtures"]),
         tests("CurationTests", ["Curation", "Perception", "Dataset", "Media"]),
         tests("FeaturesTests", ["Features", "Perception", "Dataset", "Media"]),
+        tests("WeightsTests", ["Weights"], exclude: ["Fixtures"]),
         tests("EndToEndTests", ["Dataset", "Media"]),
     ],
     swiftLanguageModes: [.v6]
