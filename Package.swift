@@ -76,6 +76,7 @@ let package = Package(
         module("Curation", ["Media", "Perception", "Dataset"]),
         module("Features", ["Media", "Perception", "Dataset"]),
         module("Pipeline", ["Dataset", subprocess]),
+        module("Weights"),
 
         module("StageCommand", ["Dataset", arguments]),
         executable("loopy", ["Pipeline", "Curation", "Features"]),
@@ -94,6 +95,7 @@ let package = Package(
         tests("PerceptionTests", ["Perception", "Media"], exclude: ["Fixtures"]),
         tests("CurationTests", ["Curation", "Perception", "Dataset", "Media"]),
         tests("FeaturesTests", ["Features", "Perception", "Dataset", "Media"]),
+        tests("WeightsTests", ["Weights"], exclude: ["Fixtures"]),
         tests("EndToEndTests", ["Dataset", "Media"]),
     ],
     swiftLanguageModes: [.v6],
