@@ -1,14 +1,27 @@
 import Foundation
 
 /// One member of a column, as its extractor makes it.
-public struct ColumnMember: Sendable {
-    public var bytes: [UInt8]
+public struct ColumnMember {
     /// Frames that it covers.
     public var frames: Int
+    let byteCount: Int
+    let produce: (_ write: ([UInt8]) throws -> Void) throws -> Void
 
     public init(bytes: [UInt8], frames: Int) {
-        self.bytes = bytes
+        self.init(byteCount: bytes.count, frames: frames) { write in try write(bytes) }
+    }
+
+    /// A member that is too large to be held in memory: features of an hour are gigabytes.
+    ///
+    /// - Parameter produce: called once, when the member is written; hands its bytes over in pieces,
+    ///   `byteCount` of them altogether. When it throws, the clip is a failure.
+    public init(
+        byteCount: Int, frames: Int,
+        produce: @escaping (_ write: ([UInt8]) throws -> Void) throws -> Void
+    ) {
+        self.byteCount = byteCount
         self.frames = frames
+        self.produce = produce
     }
 }
 
@@ -78,10 +91,8 @@ public final class ColumnWriter {
                 continue
             }
             do {
-                // A former archive that is damaged is as good as none.
-                let member = try (try? former(key)) ?? make(key)
-                try archive.add(key + suffix, member.bytes)
-                frames.append(member.frames)
+                frames.append(
+                    try copyFormer(key, to: archive) ?? add(key, make(key), to: archive))
                 finished.append(key)
             } catch let error as DatasetError where error.code == .output {
                 throw error
@@ -110,18 +121,24 @@ public final class ColumnWriter {
         }
     }
 
-    /// The member of a clip that a unit outside the plan holds.
-    private func former(_ key: String) throws -> ColumnMember? {
+    private func add(_ key: String, _ member: ColumnMember, to archive: TarWriter) throws -> Int {
+        try archive.add(key + suffix, size: member.byteCount, member.produce)
+        return member.frames
+    }
+
+    /// Copies the member of a clip that a unit outside the plan holds.
+    ///
+    /// - Returns: its frames; nil when there is none. An archive that is damaged is as good as none.
+    private func copyFormer(_ key: String, to archive: TarWriter) throws -> Int? {
         if formerMembers == nil { formerMembers = findFormerMembers() }
         guard let (path, frames) = formerMembers?[key] else { return nil }
-        let archive: TarReader
-        if let open = formerArchive, open.path == path {
-            archive = open
-        } else {
-            archive = try TarReader(path)
-            formerArchive = archive
+        do {
+            if formerArchive?.path != path { formerArchive = try TarReader(path) }
+            try formerArchive?.copy(key + suffix, to: archive, as: key + suffix)
+            return frames
+        } catch let error as DatasetError where error.code != .output {
+            return nil
         }
-        return ColumnMember(bytes: try archive.read(key + suffix), frames: frames)
     }
 
     /// Archives of units outside the plan, by clip.

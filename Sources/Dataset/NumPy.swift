@@ -1,6 +1,44 @@
-import Foundation
+/// How a .npy file holds numbers, of those that Loopy reads and writes: little-endian.
+public enum NumPyElement: String, Sendable, CaseIterable {
+    case float32 = "<f4"
+    case float16 = "<f2"
+    case int16 = "<i2"
 
-/// A float32 array and its shape: a .npy file, read by `numpy.load` unchanged.
+    /// The bytes of values, rounded to the nearest of this type. What is beyond the range of float16
+    /// becomes infinite, as in NumPy; what is beyond that of int16 becomes its end, and no number 0.
+    public func encode(_ values: [Float]) -> [UInt8] {
+        switch self {
+        case .float32: Self.bytes(values)
+        case .float16: Self.bytes(values.map { Float16($0) })
+        case .int16:
+            Self.bytes(
+                values.map { $0.isNaN ? 0 : Int16(max(-32768, min(32767, $0.rounded()))) })
+        }
+    }
+
+    /// The values of bytes of this type, whose count must be a multiple of its size.
+    func decode(_ bytes: ArraySlice<UInt8>) -> [Float] {
+        switch self {
+        case .float32: Self.values(bytes)
+        case .float16: Self.values(bytes).map { (value: Float16) in Float(value) }
+        case .int16: Self.values(bytes).map { (value: Int16) in Float(value) }
+        }
+    }
+
+    private static func bytes(_ values: [some BitwiseCopyable]) -> [UInt8] {
+        values.withUnsafeBytes { Array($0) }
+    }
+
+    private static func values<Value: BitwiseCopyable>(_ bytes: ArraySlice<UInt8>) -> [Value] {
+        let count = bytes.count / MemoryLayout<Value>.size
+        return [Value](unsafeUninitializedCapacity: count) { buffer, filled in
+            bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(buffer).copyMemory(from: $0) }
+            filled = count
+        }
+    }
+}
+
+/// An array of numbers and its shape: a .npy file, read by `numpy.load` unchanged.
 public struct NumPyArray: Sendable, Equatable {
     public var shape: [Int]
     /// In C order: the last axis varies fastest.
@@ -12,74 +50,26 @@ public struct NumPyArray: Sendable, Equatable {
         self.values = values
     }
 
-    /// The whole file, format version 1.0, little-endian.
-    public func encoded() -> [UInt8] {
-        let axes = shape.map(String.init).joined(separator: ", ")
-        let tuple = shape.count == 1 ? "(\(axes),)" : "(\(axes))"
-        var header = "{'descr': '<f4', 'fortran_order': False, 'shape': \(tuple), }"
-        // The values start at a multiple of 64 bytes.
-        let unpadded = 10 + header.utf8.count + 1
-        header += String(repeating: " ", count: (64 - unpadded % 64) % 64) + "\n"
-        var bytes: [UInt8] = [0x93] + Array("NUMPY".utf8) + [1, 0]
-        bytes += [UInt8(header.utf8.count & 0xff), UInt8(header.utf8.count >> 8)]
-        bytes += Array(header.utf8)
-        values.withUnsafeBytes { bytes.append(contentsOf: $0) }
-        return bytes
+    /// The whole file.
+    public func encoded(as element: NumPyElement = .float32) -> [UInt8] {
+        NumPyHeader(type: element.rawValue, shape: shape).encoded() + element.encode(values)
     }
 
     /// - Throws: `DatasetError` `.malformed`; `name` says which member or file it was.
     public init(decoding bytes: [UInt8], name: String) throws {
-        let (descriptor, shape, start) = try NumPyArray.header(of: bytes, name: name)
-        let count = (bytes.count - start) / 4
-        guard descriptor == "<f4", bytes.count == start + count * 4,
-            NumPyArray.product(shape) == count
+        let (header, start) = try NumPyHeader.decode(bytes, name: name)
+        guard let element = NumPyElement(rawValue: header.type) else {
+            let known = NumPyElement.allCases.map { "\($0)" }.joined(separator: ", ")
+            throw DatasetError(.malformed, "\(name): values of '\(header.type)', not \(known)")
+        }
+        guard let size = header.fileSize, size - header.encoded().count == bytes.count - start
         else {
             throw DatasetError(
-                .malformed, "\(name): not a float32 array of \(shape) (found '\(descriptor)')")
+                .malformed,
+                "\(name): \(bytes.count - start) bytes are not \(element) values of \(header.shape)"
+            )
         }
-        self.shape = shape
-        values = [Float](unsafeUninitializedCapacity: count) { buffer, filled in
-            bytes.withUnsafeBytes { source in
-                UnsafeMutableRawBufferPointer(buffer).copyMemory(
-                    from: UnsafeRawBufferPointer(rebasing: source[start...]))
-            }
-            filled = count
-        }
-    }
-
-    /// Element type, shape, and where the values start.
-    public static func header(
-        of bytes: [UInt8], name: String
-    ) throws -> (type: String, shape: [Int], start: Int) {
-        func malformed(_ what: String) -> DatasetError {
-            DatasetError(.malformed, "\(name): not a .npy file (\(what))")
-        }
-        guard bytes.count >= 10, bytes[0] == 0x93, Array(bytes[1..<6]) == Array("NUMPY".utf8)
-        else { throw malformed("no magic number") }
-        let length = Int(bytes[8]) | Int(bytes[9]) << 8
-        guard bytes[6] == 1 else { throw malformed("format version \(bytes[6]), not 1") }
-        guard bytes.count >= 10 + length else { throw malformed("header cut short") }
-        let text = String(decoding: bytes[10..<(10 + length)], as: UTF8.self)
-        guard
-            let type = text.firstMatch(of: /'descr': '([^']+)'/)?.1,
-            let axes = text.firstMatch(of: /'shape': \(([^)]*)\)/)?.1,
-            text.contains("'fortran_order': False")
-        else { throw malformed("header not understood") }
-        // One axis is written "(3,)", none "()".
-        let texts = axes.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
-        let shape = texts.compactMap { Int($0) }
-        guard shape.count == texts.count, shape.allSatisfy({ $0 >= 0 }) else {
-            throw malformed("shape not understood")
-        }
-        return (String(type), shape, 10 + length)
-    }
-
-    /// Nil where it is beyond what a number holds: no file is that large.
-    private static func product(_ shape: [Int]) -> Int? {
-        shape.reduce(Optional(1)) { product, length in
-            guard let product else { return nil }
-            let (result, overflow) = product.multipliedReportingOverflow(by: length)
-            return overflow ? nil : result
-        }
+        shape = header.shape
+        values = element.decode(bytes[start...])
     }
 }

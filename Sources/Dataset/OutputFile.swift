@@ -71,6 +71,27 @@ public final class OutputFile {
         buffer.removeAll(keepingCapacity: true)
     }
 
+    /// A place to go back to.
+    public struct Mark {
+        fileprivate let byteCount: Int
+        fileprivate let hash: SHA256
+    }
+
+    public func mark() throws -> Mark {
+        try flush()
+        return Mark(byteCount: byteCount, hash: hash)
+    }
+
+    /// Takes back all that was written since the mark was made.
+    public func rewind(to mark: Mark) throws {
+        buffer.removeAll(keepingCapacity: true)
+        guard ftruncate(descriptor, off_t(mark.byteCount)) == 0,
+            lseek(descriptor, off_t(mark.byteCount), SEEK_SET) >= 0
+        else { throw DatasetError.system(.output, "cutting it back", path) }
+        byteCount = mark.byteCount
+        hash = mark.hash
+    }
+
     /// Syncs, gives the file its name, and returns the SHA-256 of its bytes in hex.
     @discardableResult
     public func commit() throws -> String {

@@ -77,8 +77,8 @@ public final class Packer: UnitStage {
                 continue
             }
             for (index, reader) in readers.enumerated() {
-                let bytes = try archives[index].read(reader.memberName(key))
-                try shard.add("\(key)\(suffix(settings.columns[index], reader))", bytes)
+                let name = key + suffix(settings.columns[index], reader)
+                try archives[index].copy(reader.memberName(key), to: shard, as: name)
             }
             let facts = ClipFacts(
                 key: key, frames: counts[0], framesPerSecond: Grid.framesPerSecond,

@@ -9,8 +9,47 @@ public struct TarWriter {
 
     /// - Parameter name: at most 100 bytes; Loopy's names are keys and short suffixes.
     public func add(_ name: String, _ bytes: some Collection<UInt8>) throws {
+        try file.write(header(name, size: bytes.count))
+        try file.write(bytes)
+        try pad(bytes.count)
+    }
+
+    /// Adds a member that is too large to be held in memory.
+    ///
+    /// - Parameters:
+    ///   - size: bytes of the member.
+    ///   - produce: hands the bytes over in pieces. When it throws, or gives more or fewer than
+    ///     `size`, the archive is as if the member had never been begun, and others can follow.
+    public func add(
+        _ name: String, size: Int, _ produce: (_ write: ([UInt8]) throws -> Void) throws -> Void
+    ) throws {
+        let mark = try file.mark()
+        do {
+            try file.write(header(name, size: size))
+            let start = file.byteCount
+            try produce { try file.write($0) }
+            guard file.byteCount - start == size else {
+                throw DatasetError(
+                    .malformed, "\(name): \(file.byteCount - start) bytes instead of \(size)")
+            }
+            try pad(size)
+        } catch {
+            try file.rewind(to: mark)
+            throw error
+        }
+    }
+
+    private func pad(_ size: Int) throws {
+        try file.write([UInt8](repeating: 0, count: (512 - size % 512) % 512))
+    }
+
+    private func header(_ name: String, size: Int) throws -> [UInt8] {
         let nameBytes = Array(name.utf8)
         precondition(nameBytes.count <= 100, "a tar member's name is longer than 100 bytes")
+        guard size < 1 << 33 else {
+            throw DatasetError(
+                .malformed, "\(name): \(size) bytes; a tar member holds less than 8 GiB")
+        }
         var header = [UInt8](repeating: 0, count: 512)
         func put(_ text: String, at offset: Int) {
             header.replaceSubrange(offset..<(offset + text.utf8.count), with: text.utf8)
@@ -19,7 +58,7 @@ public struct TarWriter {
         put("0000644", at: 100)
         put("0000000", at: 108)
         put("0000000", at: 116)
-        put(octal(bytes.count, digits: 11), at: 124)
+        put(octal(size, digits: 11), at: 124)
         put(octal(0, digits: 11), at: 136)
         put("        ", at: 148)
         put("0", at: 156)
@@ -28,9 +67,7 @@ public struct TarWriter {
         let sum = header.reduce(0) { $0 + Int($1) }
         put(octal(sum, digits: 6), at: 148)
         header[154] = 0
-        try file.write(header)
-        try file.write(bytes)
-        try file.write([UInt8](repeating: 0, count: (512 - bytes.count % 512) % 512))
+        return header
     }
 
     /// The two empty blocks that end an archive. Call once, before committing the file.
@@ -38,7 +75,6 @@ public struct TarWriter {
 
     private func octal(_ value: Int, digits: Int) -> String {
         let text = String(value, radix: 8)
-        precondition(text.count <= digits, "a tar member is too large")
         return String(repeating: "0", count: digits - text.count) + text
     }
 }
@@ -108,21 +144,36 @@ public final class TarReader {
         return members[place]
     }
 
-    /// The bytes of one member.
+    /// The bytes of one member, or some of them.
     ///
+    /// - Parameter range: from the member's beginning; what is beyond its end is left out.
     /// - Throws: `DatasetError` `.missing` when the archive has no such member.
-    public func read(_ name: String) throws -> [UInt8] {
+    public func read(_ name: String, _ range: Range<Int> = 0..<Int.max) throws -> [UInt8] {
         let member = try member(name)
-        return try [UInt8](unsafeUninitializedCapacity: member.size) { buffer, filled in
-            while filled < member.size {
+        let range = range.clamped(to: 0..<member.size)
+        return try [UInt8](unsafeUninitializedCapacity: range.count) { buffer, filled in
+            while filled < range.count {
                 let count = pread(
-                    descriptor, buffer.baseAddress! + filled, member.size - filled,
-                    off_t(member.offset + filled))
+                    descriptor, buffer.baseAddress! + filled, range.count - filled,
+                    off_t(member.offset + range.lowerBound + filled))
                 if count < 0 && errno == EINTR { continue }
                 guard count > 0 else {
                     throw DatasetError(.malformed, "\(path): ends inside \(name)")
                 }
                 filled += count
+            }
+        }
+    }
+
+    /// Copies one member into another archive, piece by piece.
+    ///
+    /// - Parameter newName: its name there.
+    public func copy(_ name: String, to archive: TarWriter, as newName: String) throws {
+        let size = try member(name).size
+        let pieceSize = 1 << 20
+        try archive.add(newName, size: size) { write in
+            for start in stride(from: 0, to: size, by: pieceSize) {
+                try write(read(name, start..<(start + pieceSize)))
             }
         }
     }

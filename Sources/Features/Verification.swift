@@ -126,9 +126,8 @@ public struct Verification {
                 }
                 lengths["flac"] = samples / Grid.samplesPerFrame
             case _ where suffix.hasSuffix("npy"):
-                let shape = try NumPyArray.header(
-                    of: try archive.read(member.name), name: member.name
-                ).shape
+                let head = try archive.read(member.name, 0..<NumPyHeader.longest)
+                let shape = try NumPyHeader.decode(head, name: member.name).header.shape
                 let window = suffix == "motion.npy" ? MotionVariance.window - 1 : 0
                 lengths[String(suffix)] = (shape.first ?? 0) + window
             case "json":

@@ -11,8 +11,10 @@ import Testing
             dataset: DatasetDirectory(folder), units: units)
     }
 
+    private func bytes(_ key: String) -> [UInt8] { Array("bytes of \(key)".utf8) }
+
     private func member(_ key: String) -> ColumnMember {
-        ColumnMember(bytes: Array("bytes of \(key)".utf8), frames: 25 + key.utf8.count)
+        ColumnMember(bytes: bytes(key), frames: 25 + key.utf8.count)
     }
 
     /// Builds every unit and lists the clips that had to be made.
@@ -105,7 +107,7 @@ import Testing
             #expect(try reader.record(units[0]).frames == [26, 26, 26])
             let archive = try reader.archive(units[0])
             #expect(archive.members.map(\.name) == ["d.mp4", "a.mp4", "e.mp4"])
-            #expect(try archive.read("a.mp4") == member("a").bytes)
+            #expect(try archive.read("a.mp4") == bytes("a"))
             // Units of the former selection are gone, now that nothing needs them.
             #expect(try names(in: folder(second, in: path)).count == 2)
         }
@@ -180,6 +182,55 @@ import Testing
             #expect(failures.map(\.reason) == ["failed", "crashed"])
             #expect(failures.map(\.stage) == ["video", "video"])
             #expect(failures[1].error == "signal 11")
+        }
+    }
+
+    /// Ten mebibytes, which the archive's digest must follow.
+    private func large(
+        _ key: String, announced: Int = 10 << 20, failingAfter: Int = .max
+    ) -> ColumnMember {
+        ColumnMember(byteCount: announced, frames: 9) { write in
+            for piece in 0..<10 {
+                if piece == failingAfter { throw Broken() }
+                try write([UInt8](repeating: UInt8(piece), count: 1 << 20))
+            }
+        }
+    }
+
+    @Test func membersMadeInPiecesAreWholeOrAbsent() throws {
+        try withFolder { path in
+            let units = [WorkUnit(name: "train-00000", items: ["a", "b", "c", "d", "e", "f"])]
+            let writer = try writer(path, units: units)
+            try writer.build(units[0]) { key in
+                switch key {
+                case "b": large(key, failingAfter: 7)
+                case "d": large(key, announced: 10 << 20 + 1)
+                case "f": large(key, announced: 1000)
+                case "c": large(key)
+                default: member(key)
+                }
+            }
+            try writer.finish()
+            let dataset = DatasetDirectory(path)
+            let reader = try ColumnReader("video", in: dataset, catalogue: .read(dataset))
+            let record = try reader.record(units[0])
+            #expect(record.items == ["a", "c", "e"])
+            #expect(record.frames == [26, 9, 26])
+            #expect(record.failures.map(\.key) == ["b", "d", "f"])
+            #expect(record.failures[1].error.contains("10485760 bytes instead of 10485761"))
+            let archive = try reader.archive(units[0])
+            #expect(archive.members.map(\.name) == ["a.mp4", "c.mp4", "e.mp4"])
+            #expect(try archive.read("c.mp4", 3 << 20 - 1..<(3 << 20 + 1)) == [2, 3])
+            #expect(try archive.read("e.mp4") == bytes("e"))
+            #expect(try Digest.ofFile(archive.path) == record.files[0].sha256)
+
+            // The same bytes as when nothing had failed.
+            let plain = [WorkUnit(name: "plain", items: ["a", "c", "e"])]
+            let other = try self.writer(path, units: plain)
+            #expect(try build(other, plain) == [])
+            let copied = try DatasetTests.bytes(
+                of: folder(other, in: path) + "/plain-\(plain[0].recipe.prefix(8)).tar")
+            #expect(Digest.of(copied) == record.files[0].sha256)
         }
     }
 

@@ -57,6 +57,24 @@ import Testing
         }
     }
 
+    @Test func goesBackToAMark() throws {
+        try withFolder { folder in
+            let content = (0..<600_001).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+            let file = try OutputFile(folder + "/file")
+            try file.write(content[..<300_000])
+            let mark = try file.mark()
+            for end in [300_000, 300_010, 590_000] {
+                try file.write(content[300_000..<end].reversed())
+                try file.rewind(to: mark)
+                #expect(file.byteCount == 300_000)
+            }
+            try file.write(content[300_000...])
+            let digest = try file.commit()
+            #expect(try bytes(of: folder + "/file") == content)
+            #expect(digest == Digest.of(content))
+        }
+    }
+
     /// Writing through a link to /dev/full is what writing to a full disk is.
     @Test(.enabled(if: FileManager.default.fileExists(atPath: "/dev/full"), "no /dev/full here"))
     func saysThatTheDiskIsFullAndLeavesNothing() throws {

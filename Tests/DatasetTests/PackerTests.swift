@@ -202,6 +202,27 @@ import Testing
         #expect(shards[0] == shards[1])
     }
 
+    /// Features of an hour are gigabytes.
+    @Test func aLargeMemberIsNeverWholeInMemory() throws {
+        try withFolder { folder in
+            let pieces = 128
+            _ = highestResidentBytes()
+            let before = highestResidentBytes()
+            let dataset = try makeDataset(folder) { column, key in
+                guard column == "keypoints", key == "c" else { return Self.member(column, key) }
+                return ColumnMember(byteCount: pieces << 20, frames: 50) { write in
+                    for piece in 0..<pieces {
+                        try write([UInt8](repeating: UInt8(piece), count: 1 << 20))
+                    }
+                }
+            }
+            #expect(try pack(dataset) == [])
+            #expect(highestResidentBytes() - before < pieces << 18)
+            let shard = try TarReader(dataset.shardsFolder + "/val-00000.tar")
+            #expect(try shard.member("c.keypoints.npy").size == pieces << 20)
+        }
+    }
+
     @Test func packingAgainDoesNothingUntilAColumnChanges() throws {
         try withFolder { folder in
             let dataset = try makeDataset(folder)

@@ -35,6 +35,17 @@ func run(_ arguments: String...) throws -> (output: String, status: Int32) {
     return (String(decoding: data, as: UTF8.self), process.terminationStatus)
 }
 
+/// The most memory that this process has had in use since this was asked last.
+func highestResidentBytes() -> Int {
+    let text = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+    let line = text.split(separator: "\n").first { $0.hasPrefix("VmHWM:") } ?? ""
+    // Linux forgets the maximum when it is told so.
+    if let file = FileHandle(forWritingAtPath: "/proc/self/clear_refs") {
+        try? file.write(contentsOf: Data("5".utf8))
+    }
+    return (line.split(whereSeparator: \.isWhitespace).compactMap { Int($0) }.first ?? 0) << 10
+}
+
 /// Numbers that look random and are the same every time.
 struct FixedNumbers: RandomNumberGenerator {
     private var state: UInt64

@@ -91,6 +91,37 @@ import Testing
         }
     }
 
+    @Test func membersAreReadInPartsAndCopied() throws {
+        try withFolder { folder in
+            let members = Self.sizes.map(Self.member) + [Self.member(3 << 20 + 5)]
+            try archive(folder + "/a.tar", members)
+            let reader = try TarReader(folder + "/a.tar")
+            for range in [0..<0, 0..<10, 500..<5000, 4999..<5001, 5000..<5010, 6000..<7000] {
+                let wanted = range.clamped(to: 0..<5000).map { members[6].bytes[$0] }
+                #expect(try reader.read("member-5000.bin", range) == wanted)
+            }
+            let file = try OutputFile(folder + "/b.tar")
+            let writer = TarWriter(file)
+            for member in members { try reader.copy(member.name, to: writer, as: member.name) }
+            try writer.finish()
+            try file.commit()
+            #expect(try bytes(of: folder + "/a.tar") == bytes(of: folder + "/b.tar"))
+        }
+    }
+
+    @Test func whatNoArchiveCanHoldIsRefused() throws {
+        try withFolder { folder in
+            let file = try OutputFile(folder + "/a.tar")
+            let writer = TarWriter(file)
+            let error = #expect(throws: DatasetError.self) {
+                try writer.add("x", size: 1 << 33) { _ in }
+            }
+            #expect(error?.code == .malformed)
+            #expect(error?.message.contains("8 GiB") == true)
+            #expect(file.byteCount == 0)
+        }
+    }
+
     @Test func aNameMayHave100Bytes() throws {
         try withFolder { folder in
             let name = String(repeating: "n", count: 100)

@@ -164,3 +164,10 @@ func errorCode(_ body: () throws -> Void) -> MediaError.Code? {
         return (error as? MediaError)?.code
     }
 }
+
+/// Memory that this process has in use.
+func residentBytes() -> Int {
+    let text = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
+    let fields = text.split(separator: " ").compactMap { Int($0) }
+    return fields.count > 1 ? fields[1] * Int(sysconf(Int32(_SC_PAGESIZE))) : 0
+}

@@ -82,10 +82,4 @@ import Testing
             return target?.hasPrefix(folder.path) == true
         }.count
     }
-
-    private func residentBytes() -> Int {
-        let text = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
-        let fields = text.split(separator: " ").compactMap { Int($0) }
-        return fields.count > 1 ? fields[1] * Int(sysconf(Int32(_SC_PAGESIZE))) : 0
-    }
 }

@@ -1,0 +1,116 @@
+/// The speech of a whole media file, as `AudioReader` gives it, from front to back in pieces: an hour
+/// takes no more memory than a minute. Belongs to one task.
+///
+/// Everything is decoded twice. The first pass learns what the whole recording must say: how long it
+/// is, its mean and variance (speech encoders want it normalised), and whether its channels cancel
+/// each other.
+public final class AudioStream {
+    /// Samples that `next` gives altogether.
+    public let sampleCount: Int
+    /// Over the whole recording; 0 where there is no sound.
+    public let mean: Double
+    public let variance: Double
+
+    private let mixing: ChannelStatistics.Mixing
+    private var window: SpeechWindow
+    /// Samples that `next` has given.
+    private var given = 0
+
+    /// - Parameters:
+    ///   - bytes: the part of the file that is the media file: a member of an archive.
+    ///   - start: seconds on the container's time line at which the stream begins
+    ///     (`clock.startSeconds` for the sound that belongs to a video's pictures); nil for the
+    ///     first sample's time, which is where files of sound alone begin.
+    /// - Throws: `MediaError` `.noAudio` when there is no audio stream that can be decoded,
+    ///   `.tooLarge` when the file's time line reaches beyond the limit.
+    public init(
+        path: String, bytes: Range<Int>? = nil, start: Double? = nil,
+        limits: MediaLimits = MediaLimits()
+    ) throws {
+        var statistics = ChannelStatistics()
+        var survey = try SpeechWindow(path: path, bytes: bytes, start: start, limits: limits)
+        while true {
+            let range = try survey.load(Grid.sampleRate)
+            if range.isEmpty { break }
+            statistics += survey.buffer.statistics(range)
+            survey.drop(range.count)
+        }
+        sampleCount = statistics.count
+        mean = statistics.mean
+        variance = statistics.variance
+        mixing = statistics.mixing
+        window = try SpeechWindow(path: path, bytes: bytes, start: start, limits: limits)
+    }
+
+    /// The next `count` samples; fewer at the end, and none behind it.
+    public func next(_ count: Int) throws -> [Float] {
+        let range = try window.load(min(count, sampleCount - given))
+        given += range.count
+        let samples = window.buffer.mixed(range, by: mixing)
+        window.drop(range.count)
+        return samples
+    }
+}
+
+/// The part of a recording that is being put together, moving along it.
+///
+/// Where time stamps go back, later sound replaces earlier sound, as in `AudioReader`, for as long as
+/// that is still in the window.
+private struct SpeechWindow {
+    /// How far time stamps may go back: recordings that overlap by more are not known.
+    private static let overlapSamples = 10 * Grid.sampleRate
+
+    private(set) var buffer = SpeechBuffer(count: 0)
+    private let timeline: SpeechTimeline
+    private let longest: Int
+    private let path: String
+    /// Place on the time line of the buffer's first sample.
+    private var origin = 0
+    /// Samples at the buffer's beginning that are not wanted any more.
+    private var dropped = 0
+    /// Decoded, but beyond what has been asked for: a gap may be as long as it likes.
+    private var waiting: SpeechTimeline.Piece?
+
+    init(path: String, bytes: Range<Int>?, start: Double?, limits: MediaLimits) throws {
+        timeline = try SpeechTimeline(path: path, bytes: bytes, limits: limits, start: start)
+        longest = Int(min(1e12, limits.maximumDuration * Double(Grid.sampleRate)))
+        self.path = path
+    }
+
+    /// Where in the buffer the next `count` samples are; fewer at the recording's end.
+    mutating func load(_ count: Int) throws -> Range<Int> {
+        let end = dropped + count
+        let wanted = end + Self.overlapSamples
+        while buffer.count < wanted {
+            if waiting == nil { waiting = try nextPiece() }
+            guard let piece = waiting else { break }
+            let place = piece.position - origin
+            buffer.extend(to: min(place, wanted))
+            guard place < wanted else { break }
+            buffer.extend(to: place + piece.count)
+            buffer.place(piece, at: place)
+            waiting = nil
+        }
+        return dropped..<min(end, buffer.count)
+    }
+
+    mutating func drop(_ count: Int) {
+        dropped += count
+        // Moving the rest to the front costs time: not for every small piece.
+        guard dropped >= Self.overlapSamples else { return }
+        buffer.removeFirst(dropped)
+        origin += dropped
+        dropped = 0
+    }
+
+    private func nextPiece() throws -> SpeechTimeline.Piece? {
+        guard let piece = try timeline.next() else { return nil }
+        guard piece.position + piece.count <= longest else {
+            throw MediaError(
+                .tooLarge,
+                "its sound reaches beyond \(longest / Grid.sampleRate) s (limits.maximum_duration)",
+                path: path)
+        }
+        return piece
+    }
+}
