@@ -104,9 +104,9 @@ struct PickleMachine {
             try push(.global(try TorchGlobal(module: module, name: try line(), path: path)))
         case 0x93:
             let names = try pop(2)
-            guard case .text(let module) = names[0], case .text(let name) = names[1] else {
-                throw malformed("names a global by something else than text")
-            }
+            guard case .text(let module) = names[0], case .text(let name) = names[1],
+                max(module.utf8.count, name.utf8.count) <= PickleMachine.maximumGlobalName
+            else { throw malformed("names a global by something else than a short text") }
             try push(.global(try TorchGlobal(module: module, name: name, path: path)))
         case UInt8(ascii: "R"), 0x81:
             let call = try pop(2)
