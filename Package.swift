@@ -74,7 +74,7 @@ let package = Package(
         module(
             "Perception", ["Media", "Dataset", "COpenVINO"], resources: [.copy("Networks")]),
         module("Curation", ["Media", "Perception", "Dataset"]),
-        module("Features", ["Media", "Perception", "Dataset"]),
+        module("Features", ["Media", "Perception", "Speech", "Torch", "Weights", "Dataset"]),
         module("Pipeline", ["Dataset", subprocess]),
         module("Weights"),
 

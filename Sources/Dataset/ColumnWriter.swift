@@ -5,7 +5,7 @@ public struct ColumnMember {
     /// Frames that it covers.
     public var frames: Int
     let byteCount: Int
-    let produce: (_ write: ([UInt8]) throws -> Void) throws -> Void
+    public let produce: (_ write: ([UInt8]) throws -> Void) throws -> Void
 
     public init(bytes: [UInt8], frames: Int) {
         self.init(byteCount: bytes.count, frames: frames) { write in try write(bytes) }

@@ -18,7 +18,11 @@ public enum Configuration {
         var node = try Node(tree: defaults)
         if let file {
             let root = try document(file)
-            if let given = section.reduce(Optional(root), { $0?[$1] }), given.null == nil {
+            // A file that names no stage is the section itself.
+            let keys = root.mapping?.keys.compactMap(\.string) ?? []
+            let isPipeline = keys.isEmpty || keys.contains(where: sections.contains)
+            let given = isPipeline ? section.reduce(Optional(root), { $0?[$1] }) : root
+            if let given, given.null == nil {
                 node = try merge(given, onto: node, at: section.joined(separator: "."))
             }
         }

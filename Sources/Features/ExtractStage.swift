@@ -1,64 +1,73 @@
 import Dataset
 import Foundation
-import Media
 
-/// `loopy-extract COLUMN`: one feature of every clip.
+/// Settings of `loopy-extract`: a section for each column that has some.
+public struct ExtractSettings: Sendable {
+    public var keypoints = KeypointsSettings()
+    public var speech = SpeechSettings()
+
+    public init() {}
+}
+
+/// `loopy-extract COLUMN`: one feature of every clip, or of one file.
 public final class ExtractStage: UnitStage {
     /// The columns that can be extracted, in the order in which they depend on each other.
-    public static let columns = ["keypoints", "motion"]
+    public static let columns = ["keypoints", "motion", "speech"]
 
     private let plan: ClipPlan
     private let dataset: DatasetDirectory
     private let writer: ColumnWriter
     private let input: ColumnReader
-    /// Makes a member from the input's archive and the member's place in it.
-    private let makeMember: (TarReader, TarReader.Member) throws -> ColumnMember
+    private let recipe: ColumnRecipe
 
     public var units: [WorkUnit] { plan.units }
 
-    /// - Parameters:
-    ///   - settings: used by the columns that have some.
-    /// - Throws: `DatasetError` for an unknown column, or when the column it reads is missing.
+    /// - Parameter settings: the column's section is used.
+    /// - Throws: `DatasetError` for an unknown column, or when the column it reads is missing; what
+    ///   is wrong with settings and weights.
     public init(
-        _ column: String, _ dataset: DatasetDirectory, settings: KeypointsSettings, threads: Int
+        _ column: String, _ dataset: DatasetDirectory, settings: ExtractSettings, threads: Int
     ) throws {
         self.dataset = dataset
         let catalogue = try Catalogue.read(dataset)
         plan = ClipPlan(try dataset.selection())
+        recipe = try Self.recipe(column, catalogue, settings, threads)
+        input = try ColumnReader(recipe.input, in: dataset, catalogue: catalogue)
+        writer = try ColumnWriter(
+            column, suffix: ".npy", version: recipe.version, configuration: recipe.configuration,
+            inputs: [recipe.input: input.column.fingerprint.digest], networks: recipe.networks,
+            facts: recipe.facts, settings: recipe.settings, dataset: dataset, units: plan.units)
+    }
+
+    /// Extracts a column's feature of one file: what stands in the column it is computed from (a clip,
+    /// its sound, its key points), in whatever format.
+    ///
+    /// - Returns: its frames.
+    /// - Throws: as `init`; `MediaError` and others for a file that cannot be used.
+    public static func extract(
+        _ column: String, from path: String, to output: String, settings: ExtractSettings,
+        threads: Int
+    ) throws -> Int {
+        let recipe = try recipe(column, Catalogue(), settings, threads)
+        let member = try recipe.makeMember(FileSlice(path: path))
+        let file = try OutputFile(output)
+        try member.produce { try file.write($0) }
+        try file.commit()
+        return member.frames
+    }
+
+    private static func recipe(
+        _ column: String, _ catalogue: Catalogue, _ settings: ExtractSettings, _ threads: Int
+    ) throws -> ColumnRecipe {
         switch column {
         case "keypoints":
-            let reader = try ColumnReader("video", in: dataset, catalogue: catalogue)
-            input = reader
-            writer = try ColumnWriter(
-                "keypoints", suffix: ".npy", version: KeypointsExtractor.version,
-                configuration: [String: String](),
-                inputs: ["video": reader.column.fingerprint.digest],
-                networks: try KeypointsExtractor.networks(settings).mapValues(Digest.ofFile),
-                facts: reader.column.facts, dataset: dataset, units: plan.units)
-            var extractor: KeypointsExtractor?
-            makeMember = { archive, member in
-                let ready = try extractor ?? KeypointsExtractor(settings)
-                extractor = ready
-                let array = try ready.extract(
-                    VideoReader(path: archive.path, bytes: member.bytes, threads: threads))
-                return ColumnMember(bytes: array.encoded(), frames: array.shape[0])
-            }
+            try KeypointsExtractor.recipe(
+                settings.keypoints, facts: catalogue.columns["video"]?.facts ?? [:],
+                threads: threads)
         case "motion":
-            let reader = try ColumnReader("keypoints", in: dataset, catalogue: catalogue)
-            input = reader
-            let side = reader.column.facts["side"] ?? VideoEncoding().size
-            writer = try ColumnWriter(
-                "motion", suffix: ".npy", version: MotionVariance.version,
-                configuration: ["window": MotionVariance.window, "side": side],
-                inputs: ["keypoints": reader.column.fingerprint.digest],
-                facts: ["window": MotionVariance.window], dataset: dataset, units: plan.units)
-            makeMember = { archive, member in
-                let keypoints = try NumPyArray(
-                    decoding: archive.read(member.name), name: member.name)
-                let motion = try MotionVariance.column(keypoints, side: Double(side))
-                return ColumnMember(
-                    bytes: motion.encoded(), frames: motion.shape[0] + MotionVariance.window - 1)
-            }
+            MotionVariance.recipe(
+                side: catalogue.columns["keypoints"]?.facts["side"] ?? MotionVariance.usualSide)
+        case "speech": try SpeechColumn.recipe(settings.speech, threads: threads)
         default:
             throw DatasetError(
                 .configuration,
@@ -78,7 +87,8 @@ public final class ExtractStage: UnitStage {
         let present = WorkUnit(name: unit.name, items: record.items, recipe: unit.recipe)
         try writer.build(present, skipping: skipping) { key in
             onItem(key)
-            return try makeMember(archive, archive.member(input.memberName(key)))
+            let member = try archive.member(input.memberName(key))
+            return try recipe.makeMember(FileSlice(path: archive.path, bytes: member.bytes))
         }
     }
 

@@ -20,10 +20,25 @@ public struct KeypointsSettings: Codable, Sendable {
 package final class KeypointsExtractor {
     private let detector: BlazeFace
     private let network: FaceMesh
-    static let version = 1
+    private static let version = 1
     private static let minimumPresence = 0.5
 
-    static func networks(_ settings: KeypointsSettings) -> [String: String] {
+    /// - Parameter facts: of the column `video`, which hold of its key points too.
+    static func recipe(
+        _ settings: KeypointsSettings, facts: [String: Int], threads: Int
+    ) throws -> ColumnRecipe {
+        let extractor = Lazily { try KeypointsExtractor(settings) }
+        return ColumnRecipe(
+            input: "video", version: version, configuration: [String: String](),
+            networks: try networks(settings).mapValues(Digest.ofFile), facts: facts
+        ) { slice in
+            let array = try extractor.get().extract(
+                VideoReader(path: slice.path, bytes: slice.bytes, threads: threads))
+            return ColumnMember(bytes: array.encoded(), frames: array.shape[0])
+        }
+    }
+
+    private static func networks(_ settings: KeypointsSettings) -> [String: String] {
         [
             "detector": EmbeddedNetwork.blazeFaceShortRange.path(or: settings.detector),
             "landmarks": EmbeddedNetwork.faceMesh.path(or: settings.landmarks),

@@ -1,4 +1,5 @@
 import Dataset
+import Media
 import Perception
 
 /// The column `motion`: both facial-movement variances of every window of 12 frames.
@@ -8,8 +9,22 @@ import Perception
 /// expression variance. Coordinates are divided by the crop's side first; variances are over the
 /// window (population, 1/12), the two axes added, and for expression the points averaged.
 package enum MotionVariance {
-    static let version = 1
+    private static let version = 1
     package static let window = 12
+    /// The side of a crop whose column does not say it, in pixels.
+    static let usualSide = VideoEncoding().size
+
+    /// - Parameter side: of the crops on which the key points were measured, in pixels.
+    static func recipe(side: Int) -> ColumnRecipe {
+        ColumnRecipe(
+            input: "keypoints", version: version,
+            configuration: ["window": window, "side": side], facts: ["window": window]
+        ) { slice in
+            let keypoints = try NumPyArray(decoding: slice.read(), name: slice.path)
+            let motion = try column(keypoints, side: Double(side))
+            return ColumnMember(bytes: motion.encoded(), frames: motion.shape[0] + window - 1)
+        }
+    }
 
     /// The upper face: the 68 points less the mouth (20) and the lower jaw (11). The paper gives
     /// the count, 37; which points they are is inferred.

@@ -29,9 +29,7 @@ public final class LogMel: SpeechEncoder {
         filters = LogMel.filters()
     }
 
-    public func encode(
-        _ recording: Recording, begin: (Int) throws -> Void, _ body: (Tensor) throws -> Void
-    ) throws {
+    public func encode(_ recording: Recording, _ body: (Tensor) throws -> Void) throws {
         let (length, hop) = (LogMel.windowLength, LogMel.hop)
         let statistics = try WaveStatistics(
             of: recording, kernel: 1, stride: Recording.samplesPerFrame, normalises: true)
@@ -39,7 +37,6 @@ public final class LogMel: SpeechEncoder {
             throw SpeechError(.recording, "holds no sound")
         }
         let frames = Recording.frames(samples: statistics.count)
-        try begin(frames)
 
         var samples = try recording.window()
         // A spectrum is centred on its 10 ms: it begins before them and ends after them.

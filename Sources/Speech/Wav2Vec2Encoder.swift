@@ -57,9 +57,7 @@ public final class Wav2Vec2Encoder: SpeechEncoder {
         self.device = device
     }
 
-    public func encode(
-        _ recording: Recording, begin: (Int) throws -> Void, _ body: (Tensor) throws -> Void
-    ) throws {
+    public func encode(_ recording: Recording, _ body: (Tensor) throws -> Void) throws {
         let configuration = network.configuration
         let statistics = try WaveStatistics(
             of: recording, kernel: configuration.kernels[0], stride: configuration.strides[0],
@@ -72,7 +70,6 @@ public final class Wav2Vec2Encoder: SpeechEncoder {
                     + "\(configuration.receptiveField)")
         }
         let frames = Recording.frames(samples: statistics.count)
-        try begin(frames)
 
         let aligned = FrameAlignment(steps: steps, frames: frames)
         var latents = LatentWindow(

@@ -1,12 +1,12 @@
 import ArgumentParser
 import Dataset
 
-/// What every stage takes on its command line.
-public struct StageOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The dataset directory.", valueName: "dir"))
-    public var dataset: String
-
-    @Option(help: ArgumentHelp("A pipeline file; the stage takes its section.", valueName: "file"))
+/// Where a stage's settings come from.
+public struct SettingsOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "A pipeline file, of which the stage takes its section; or that section alone.",
+            valueName: "file"))
     public var config: String?
 
     @Option(
@@ -16,18 +16,36 @@ public struct StageOptions: ParsableArguments {
             valueName: "setting"))
     public var settings: [String] = []
 
-    @Option(help: "Decoding threads; 0 for one a processor.")
+    @Option(help: "Threads; 0 for one a processor.")
     public var threads = 0
 
     public init() {}
 
-    public var directory: DatasetDirectory { DatasetDirectory(dataset) }
-
     /// The stage's settings: defaults, then the pipeline file, then `--set`.
+    public func read<Settings: Codable>(
+        _ defaults: Settings, section: [String]
+    ) throws -> Settings {
+        try Configuration.read(defaults, section: section, file: config, overrides: settings)
+    }
+}
+
+/// What every stage takes on its command line.
+public struct StageOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The dataset directory.", valueName: "dir"))
+    public var dataset: String
+
+    @OptionGroup public var settings: SettingsOptions
+
+    public init() {}
+
+    public var directory: DatasetDirectory { DatasetDirectory(dataset) }
+    public var threads: Int { settings.threads }
+
+    /// As `SettingsOptions.read`.
     public func read<Settings: Codable>(
         _ defaults: Settings, section: String...
     ) throws -> Settings {
-        try Configuration.read(defaults, section: section, file: config, overrides: settings)
+        try settings.read(defaults, section: section)
     }
 }
 
