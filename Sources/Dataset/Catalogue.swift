@@ -32,6 +32,8 @@ public struct Catalogue: Codable, Sendable, Equatable {
         public var networks: [String: String]
         /// What readers must know of the members, such as the side of pictures.
         public var facts: [String: Int]
+        /// What made it, in words for people: ["encoder": "log-mel"].
+        public var settings: [String: String]
     }
 
     public struct Shard: Codable, Sendable, Equatable {
@@ -94,6 +96,20 @@ public struct Catalogue: Codable, Sendable, Equatable {
         if let column = columns[name] { return column }
         let stage = ["video", "audio"].contains(name) ? "loopy-crop" : "loopy-extract \(name)"
         throw DatasetError(.missing, "the dataset has no column '\(name)' yet: run \(stage) first")
+    }
+}
+
+extension Catalogue.Column {
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        fingerprint = try values.decode(Fingerprint.self, forKey: .fingerprint)
+        folder = try values.decode(String.self, forKey: .folder)
+        suffix = try values.decode(String.self, forKey: .suffix)
+        inputs = try values.decode([String: String].self, forKey: .inputs)
+        networks = try values.decode([String: String].self, forKey: .networks)
+        facts = try values.decode([String: Int].self, forKey: .facts)
+        // Datasets that were made before there were settings have none.
+        settings = try values.decodeIfPresent([String: String].self, forKey: .settings) ?? [:]
     }
 }
 

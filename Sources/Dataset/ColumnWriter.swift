@@ -37,6 +37,7 @@ public final class ColumnWriter {
     private let inputs: [String: String]
     private let networks: [String: String]
     private let facts: [String: Int]
+    private let settings: [String: String]
     private let units: [WorkUnit]
     private let store: UnitStore
     private var formerMembers: [String: (archive: String, frames: Int)]?
@@ -48,16 +49,19 @@ public final class ColumnWriter {
     ///   - inputs: fingerprints of the columns that this one is computed from, by name.
     ///   - networks: digests of the weight files in use, by role.
     ///   - facts: what readers must know of the members.
+    ///   - settings: what makes the column, in words for people; not part of the fingerprint.
     public init(
         _ name: String, suffix: String, version: Int, configuration: some Encodable,
         inputs: [String: String] = [:], networks: [String: String] = [:],
-        facts: [String: Int] = [:], dataset: DatasetDirectory, units: [WorkUnit]
+        facts: [String: Int] = [:], settings: [String: String] = [:], dataset: DatasetDirectory,
+        units: [WorkUnit]
     ) throws {
         self.name = name
         self.suffix = suffix
         self.inputs = inputs
         self.networks = networks
         self.facts = facts
+        self.settings = settings
         self.dataset = dataset
         self.units = units
         fingerprint = try Fingerprint(
@@ -117,7 +121,7 @@ public final class ColumnWriter {
         try Catalogue.update(dataset) { catalogue in
             catalogue.columns[name] = Catalogue.Column(
                 fingerprint: fingerprint, folder: folder, suffix: suffix, inputs: inputs,
-                networks: networks, facts: facts)
+                networks: networks, facts: facts, settings: settings)
         }
     }
 

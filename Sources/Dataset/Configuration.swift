@@ -53,14 +53,14 @@ public enum Configuration {
         }
     }
 
-    private static func document(_ file: String) throws -> Node {
+    static func document(_ file: String) throws -> Node {
         guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
             throw DatasetError(.configuration, "\(file): cannot be read")
         }
         do {
             guard let node = try Yams.compose(yaml: text) else { return .mapping([:]) }
             guard node.mapping != nil else {
-                throw DatasetError(.configuration, "\(file): is not a mapping of stages")
+                throw DatasetError(.configuration, "\(file): is not a mapping")
             }
             return node
         } catch let error as YamlError {

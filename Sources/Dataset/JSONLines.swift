@@ -70,9 +70,13 @@ public enum JSONLines {
 
     /// A file that holds one pretty-printed value.
     public static func writeDocument(_ value: some Encodable, to path: String) throws {
+        try OutputFile.write(try document(value), to: path)
+    }
+
+    public static func document(_ value: some Encodable) throws -> [UInt8] {
         let pretty = JSONEncoder()
         pretty.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
-        try OutputFile.write(Array(try pretty.encode(value)) + [0x0a], to: path)
+        return Array(try pretty.encode(value)) + [0x0a]
     }
 
     public static func readDocument<Value: Decodable>(

@@ -2,8 +2,8 @@ import ArgumentParser
 import Foundation
 import StageCommand
 
-/// `loopy run`, `status`, `sheet`, `verify`; and `loopy STAGE`, which runs `loopy-STAGE` from beside
-/// this executable, as git does.
+/// `loopy run`, `status`, `sheet`, `verify`, `models`; and `loopy STAGE`, which runs `loopy-STAGE`
+/// from beside this executable, as git does.
 @main
 struct Loopy: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -13,7 +13,7 @@ struct Loopy: AsyncParsableCommand {
             Stages: ingest, measure, select, crop, extract, pack. 'loopy STAGE --help' tells what \
             one does; 'loopy run' runs all those of a pipeline file.
             """,
-        subcommands: [Run.self, Status.self, Sheet.self, Verify.self])
+        subcommands: [Run.self, Status.self, Sheet.self, Verify.self, Models.self])
 
     static func main() async {
         handOverToStage()

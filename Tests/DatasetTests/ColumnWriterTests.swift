@@ -275,6 +275,33 @@ import Testing
         }
     }
 
+    @Test func theCatalogueSaysWhatMadeAColumn() throws {
+        try withFolder { folder in
+            let dataset = DatasetDirectory(folder)
+            let writer = try ColumnWriter(
+                "speech", suffix: ".npy", version: 1, configuration: [String: Int](),
+                settings: ["encoder": "log-mel"], dataset: dataset, units: [])
+            try writer.finish()
+            #expect(try Catalogue.read(dataset).column("speech").settings == ["encoder": "log-mel"])
+            // Words change nothing that is computed.
+            let silent = try ColumnWriter(
+                "speech", suffix: ".npy", version: 1, configuration: [String: Int](),
+                dataset: dataset, units: [])
+            #expect(silent.fingerprint == writer.fingerprint)
+
+            // As it was written before there were settings.
+            let text = try Data(DatasetTests.bytes(of: dataset.catalogueFile))
+            var document = try #require(
+                JSONSerialization.jsonObject(with: text) as? [String: Any])
+            var columns = try #require(document["columns"] as? [String: [String: Any]])
+            columns["speech"]?["settings"] = nil
+            document["columns"] = columns
+            try JSONSerialization.data(withJSONObject: document)
+                .write(to: URL(fileURLWithPath: dataset.catalogueFile))
+            #expect(try Catalogue.read(dataset).column("speech").settings == [:])
+        }
+    }
+
     @Test func namesTheStageOfAMissingColumn() throws {
         try withFolder { folder in
             let dataset = DatasetDirectory(folder)
