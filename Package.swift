@@ -76,7 +76,6 @@ let package = Package(
         module("Curation", ["Media", "Perception", "Dataset"]),
         module("Features", ["Media", "Perception", "Speech", "Torch", "Weights", "Dataset"]),
         module("Pipeline", ["Dataset", subprocess]),
-        module("Weights"),
 
         module("StageCommand", ["Dataset", arguments]),
         executable("loopy", ["Pipeline", "Curation", "Features"]),
