@@ -51,7 +51,7 @@ public final class ColumnWriter {
     ///   - facts: what readers must know of the members.
     ///   - settings: what makes the column, in words for people; not part of the fingerprint.
     public init(
-        _ name: String, suffix: String, version: Int, configuration: some Encodable,
+        _ name: String, suffix: String, version: Int, configuration: any Encodable,
         inputs: [String: String] = [:], networks: [String: String] = [:],
         facts: [String: Int] = [:], settings: [String: String] = [:], dataset: DatasetDirectory,
         units: [WorkUnit]

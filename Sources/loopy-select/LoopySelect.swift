@@ -16,7 +16,7 @@ struct LoopySelect: ParsableCommand {
     func run() throws {
         try reporting {
             var options = options
-            options.config = rules ?? options.config
+            options.settings.config = rules ?? options.settings.config
             let settings = try options.read(SelectSettings(), section: "select")
             let report = try Selector(options.directory, settings: settings).run()
             print(
