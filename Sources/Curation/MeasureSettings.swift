@@ -1,3 +1,5 @@
+import Dataset
+import Foundation
 import Media
 import Perception
 
@@ -12,17 +14,33 @@ public struct MeasureSettings: Codable, Sendable {
     public var landmarks = "embedded"
     /// Silero VAD.
     public var voiceActivity = "embedded"
+    /// SyncNet: a file, the name of a network in Manifests/models.yaml, or "none". Where the name's
+    /// file is not there, lip-sync is not measured.
+    public var lipSync = Self.publishedSyncNet
     public var limits = MediaLimits()
 
     public init() {}
 
-    /// Files of the networks in use, by role.
-    var networks: [String: String] {
-        [
+    private static let publishedSyncNet = "syncnet"
+
+    /// Files of the networks in use, by role. What is measured without a network is not among them.
+    ///
+    /// - Throws: `DatasetError` for a setting that is neither a file nor a known name.
+    func networks() throws -> [String: String] {
+        var files = [
             "near_detector": EmbeddedNetwork.blazeFaceShortRange.path(or: nearDetector),
             "far_detector": EmbeddedNetwork.blazeFaceFullRange.path(or: farDetector),
             "landmarks": EmbeddedNetwork.faceMesh.path(or: landmarks),
             "voice_activity": EmbeddedNetwork.sileroVAD.path(or: voiceActivity),
         ]
+        files["lip_sync"] = try lipSyncFile()
+        return files
+    }
+
+    private func lipSyncFile() throws -> String? {
+        if lipSync == "none" { return nil }
+        // Without a manifest there is nothing under the usual name, and nothing is wrong.
+        if lipSync == Self.publishedSyncNet, (try? ModelManifest.locate()) == nil { return nil }
+        return try ModelManifest.resolve(lipSync)
     }
 }

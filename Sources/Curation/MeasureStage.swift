@@ -13,6 +13,7 @@ public final class MeasureStage: UnitStage {
     private let plan: MeasurePlan
     private let store: UnitStore
     private let fingerprint: Fingerprint
+    private let networks: [String: String]
     private let networkDigests: [String: String]
     private var measurer: Measurer?
 
@@ -23,7 +24,8 @@ public final class MeasureStage: UnitStage {
         self.settings = settings
         self.threads = threads
         plan = MeasurePlan(try dataset.sources(), unitSeconds: settings.unitSeconds)
-        networkDigests = try settings.networks.mapValues(Digest.ofFile)
+        networks = try settings.networks()
+        networkDigests = try networks.mapValues(Digest.ofFile)
         fingerprint = try Fingerprint(
             name: "measure", version: Self.version, configuration: settings.limits,
             files: networkDigests)
@@ -80,7 +82,7 @@ public final class MeasureStage: UnitStage {
     }
 
     private func measure(_ stretch: Stretch) throws -> StretchMeasurement {
-        let measurer = try self.measurer ?? Measurer(settings, threads: threads)
+        let measurer = try self.measurer ?? Measurer(settings, networks: networks, threads: threads)
         self.measurer = measurer
         return try measurer.measure(stretch)
     }

@@ -2,6 +2,7 @@ import Dataset
 import Foundation
 import Media
 import Perception
+import Torch
 
 /// What was measured of one stretch: its candidates, each with its track.
 struct StretchMeasurement {
@@ -20,20 +21,25 @@ final class Measurer {
     private let threads: Int
     private let tracker: FaceTracker
     private let voiceActivity: VoiceActivity
+    private let lipSync: LipSync?
     /// Pictures that a source may show one picture for: longer, and it is a hole, not a slow source.
     private static let longestRepeat = 25
     /// RMS of a frame's samples that counts as sound: -60 dB.
     private static let audibleLevel: Float = 0.001
 
-    init(_ settings: MeasureSettings, threads: Int) throws {
+    /// - Parameter files: of the networks, by role.
+    init(_ settings: MeasureSettings, networks files: [String: String], threads: Int) throws {
         self.settings = settings
         self.threads = threads
-        let files = settings.networks
         tracker = FaceTracker(
             near: try BlazeFace(.short, path: files["near_detector"]),
             far: try BlazeFace(.full, path: files["far_detector"]),
             network: try FaceMesh(path: files["landmarks"]))
         voiceActivity = try VoiceActivity(path: files["voice_activity"])
+        lipSync = try files["lip_sync"].map(LipSync.init)
+        if lipSync != nil {
+            Torch.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
+        }
     }
 
     func measure(_ stretch: Stretch) throws -> StretchMeasurement {
@@ -42,7 +48,9 @@ final class Measurer {
         let listening = Background { try self.listen(stretch, probe: probe) }
         let tracks = Result { try followFaces(stretch, probe: probe) }
         let heard = listening.result()
-        return try measurement(of: stretch, tracks.get(), heard.get())
+        var result = try measurement(of: stretch, tracks.get(), heard.get())
+        try measureLipSync(&result, of: stretch, probe: probe)
+        return result
     }
 
     private func measurement(
@@ -75,6 +83,38 @@ final class Measurer {
             ($0.candidate.start, $0.candidate.face) < ($1.candidate.start, $1.candidate.face)
         }
         return result
+    }
+
+    /// Lip-sync of every candidate, in a second pass over its pictures: what SyncNet sees of a picture
+    /// depends on where the face is in the six that follow. Embedding takes far longer than decoding.
+    private func measureLipSync(
+        _ measurement: inout StretchMeasurement, of stretch: Stretch, probe: MediaProbe
+    ) throws {
+        guard let lipSync, probe.audio != nil else { return }
+        for index in measurement.candidates.indices {
+            let track = measurement.candidates[index].track
+            let crops = LipSync.faceCrops(track.boxes)
+            let samples: [Float]
+            do {
+                samples = try AudioReader.read(
+                    path: stretch.source.path,
+                    start: probe.video.clock.startSeconds
+                        + Double(track.start) / Double(Grid.framesPerSecond),
+                    count: track.count * Grid.samplesPerFrame, limits: settings.limits)
+            } catch is MediaError {
+                return  // no sound that can be decoded: nothing to compare the lips with
+            }
+            let reader = try VideoReader(
+                path: stretch.source.path, clock: probe.video.clock,
+                range: track.start..<track.end, threads: threads, limits: settings.limits)
+            let score = try lipSync.score(reader, samples: samples) { picture, _, _ in
+                crops[min(picture, crops.count - 1)]
+            }
+            guard let all = score?.all else { continue }
+            measurement.candidates[index].candidate.metrics[.syncConfidence] = all.confidence
+            measurement.candidates[index].candidate.metrics[.syncOffset] = Double(all.offset)
+            measurement.candidates[index].candidate.metrics[.syncDistance] = all.distance
+        }
     }
 
     // MARK: Picture

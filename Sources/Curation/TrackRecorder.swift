@@ -74,6 +74,15 @@ package struct TrackRecorder {
         unseen = 0
     }
 
+    /// The face's box in every picture.
+    var boxes: [Box] {
+        (0..<count).map { frame in
+            Box(
+                left: self[frame, .faceLeft], top: self[frame, .faceTop],
+                right: self[frame, .faceRight], bottom: self[frame, .faceBottom])
+        }
+    }
+
     func box(at frame: Int) -> [Double] {
         let start = frame * TrackColumn.allCases.count
         return rows[start..<(start + 4)].map { (Double($0) * 100).rounded() / 100 }

@@ -4,7 +4,7 @@ import Media
 /// Settings of `loopy-pack`.
 public struct PackSettings: Codable, Sendable {
     /// The columns to pack, in the order in which a clip's members stand in the shard.
-    public var columns = ["video", "audio", "keypoints", "motion"]
+    public var columns = ["video", "audio", "keypoints", "motion", "speech"]
 
     public init() {}
 }

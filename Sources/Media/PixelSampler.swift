@@ -1,10 +1,13 @@
 import CFFmpeg
 
 /// What a sampler reads where a region leaves the picture.
-public enum Border: Sendable {
-    case black
+public enum Border: Sendable, Equatable {
+    /// 0 for black to 255 for white.
+    case gray(Float)
     /// The nearest pixel of the picture.
     case replicate
+
+    public static let black = Border.gray(0)
 }
 
 extension VideoFrame {
@@ -77,8 +80,21 @@ private struct PlaneSampler {
     let map: Affine
     let width: Int
     let height: Int
-    let border: Border
+    /// Luma of what is outside the picture; nil for that of the nearest pixel.
+    let gray: Float?
     let colour: ColourMatrix
+
+    init(
+        planes: [ComponentPlane], map: Affine, width: Int, height: Int, border: Border,
+        colour: ColourMatrix
+    ) {
+        (self.planes, self.map, self.width, self.height) = (planes, map, width, height)
+        self.colour = colour
+        switch border {
+        case .gray(let value): gray = value / colour.luma + colour.lumaOffset
+        case .replicate: gray = nil
+        }
+    }
 
     func fill<Sample: FixedWidthInteger & UnsignedInteger>(
         _ rgb: UnsafeMutableBufferPointer<Float>, as type: Sample.Type
@@ -139,8 +155,8 @@ private struct PlaneSampler {
             var left = x >> 16, top = y >> 16
             var right = left &+ 1, bottom = top &+ 1
             if !isInside {
-                if border == .black && (left < -1 || top < -1 || left > lastX || top > lastY) {
-                    colour.write(colour.lumaOffset, 128, 128, to: out)
+                if let gray, left < -1 || top < -1 || left > lastX || top > lastY {
+                    colour.write(gray, 128, 128, to: out)
                     (x, y, out) = (x &+ dx, y &+ dy, out + 3)
                     continue
                 }
@@ -194,8 +210,8 @@ private struct PlaneSampler {
                 }
                 (lineX, lineY) = (lineX &+ stepY.0, lineY &+ stepY.1)
             }
-            if border == .black && outside * 2 > taps * taps {
-                colour.write(colour.lumaOffset, 128, 128, to: out)
+            if let gray, outside * 2 > taps * taps {
+                colour.write(gray, 128, 128, to: out)
             } else if hasChroma {
                 // Chroma has no fine detail to alias: one tap in the middle.
                 let px = min(max(middleX >> 16, 0), lastX), py = min(max(middleY >> 16, 0), lastY)

@@ -101,7 +101,7 @@ public final class ParameterStore {
         let more = found.count > shown ? "; and \(found.count - shown) more" : ""
         throw TorchError(
             .weights,
-            "\(checkpoint.path): the weights are of another network: "
+            "\(checkpoint.files.joined(separator: ", ")): the weights are of another network: "
                 + found.prefix(shown).joined(separator: "; ") + more)
     }
 }

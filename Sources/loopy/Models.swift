@@ -2,6 +2,7 @@ import ArgumentParser
 import Dataset
 import Foundation
 import StageCommand
+import Weights
 
 struct Models: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -93,18 +94,20 @@ struct ModelTable {
     }
 }
 
-/// What a file is instead of weights, as far as its first bytes tell.
+/// What is wrong with a file of weights, by what it holds.
 enum WeightFile {
     static func problem(_ path: String) -> String? {
-        guard let file = FileHandle(forReadingAtPath: path) else { return "cannot be read" }
-        let head = (try? file.read(upToCount: 64)) ?? Data()
-        let text = String(decoding: head, as: UTF8.self)
-            .trimmingCharacters(in: .whitespacesAndNewlines).lowercased()
-        if head.isEmpty { return "is empty" }
-        if text.hasPrefix("<") { return "is a web page: get the file itself" }
-        if text.hasPrefix("version https://git-lfs") {
-            return "is a Git LFS pointer: run git lfs pull"
+        // Configurations and ONNX graphs are for those who read them to judge.
+        guard ![".json", ".onnx", ".yaml"].contains(where: path.hasSuffix) else { return nil }
+        do {
+            _ = try Checkpoint(path)
+            return nil
+        } catch let error as WeightsError {
+            let prefix = path + ": "
+            return error.message.hasPrefix(prefix)
+                ? String(error.message.dropFirst(prefix.count)) : error.message
+        } catch {
+            return "\(error)"
         }
-        return nil
     }
 }

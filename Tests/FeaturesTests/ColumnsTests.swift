@@ -46,7 +46,7 @@ import Testing
     }
 
     private func extract(_ column: String, _ dataset: DatasetDirectory) throws -> [Failure] {
-        let stage = try ExtractStage(column, dataset, settings: KeypointsSettings(), threads: 1)
+        let stage = try ExtractStage(column, dataset, settings: ExtractSettings(), threads: 1)
         for unit in stage.pending() { try stage.build(unit, skipping: [:], onItem: { _ in }) }
         #expect(stage.pending() == [])
         return try stage.finish()

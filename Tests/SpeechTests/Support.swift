@@ -18,10 +18,7 @@ func tensor(_ name: String) throws -> Tensor {
 /// The committed piece of speech, -1 to 1.
 func speechSamples() throws -> [Float] {
     let data = try Data(contentsOf: URL(fileURLWithPath: fixture("speech.npy")))
-    let header = try NumPyArray.header(of: [UInt8](data), name: "speech.npy")
-    return data[header.start...].withUnsafeBytes { bytes in
-        bytes.bindMemory(to: Int16.self).map { Float($0) / 32768 }
-    }
+    return try NumPyArray(decoding: [UInt8](data), name: "speech.npy").values.map { $0 / 32768 }
 }
 
 func speech() throws -> Recording { Recording(try speechSamples()) }

@@ -7,6 +7,8 @@ Beside this script, committed:
 
     speech.npy              int16 [S], 16 kHz: seconds of .deps/samples/obama_speech.mp4 (a public-domain
                             weekly address). It is cut by the ffmpeg command where it is missing.
+    log_mel.npy             float32 [T, 1, 320]: four log-mel spectra a video frame, with the filters of
+                            transformers' audio_utils
     base/, large/           a network each, of the published architecture but narrow and shallow, with
                             random weights: config.json and the weights, and what it makes of speech.npy
         features.npy        float32 [N, F]: the convolutional features, 50 a second
@@ -36,6 +38,7 @@ import numpy
 import torch
 from torch.nn import functional
 from transformers import Wav2Vec2Config, Wav2Vec2ForPreTraining
+from transformers.audio_utils import mel_filter_bank
 
 here = pathlib.Path(__file__).parent
 sample = here.parents[2] / ".deps/samples/obama_speech.mp4"
@@ -144,6 +147,19 @@ def write_expected(network, speech, folder):
         print(folder.name, name, list(values.shape), f"deviation {values.std():.3f}")
 
 
+def write_log_mel(speech):
+    samples = speech / 32768
+    samples = (samples - samples.mean()) / numpy.sqrt(samples.var() + 1e-7)
+    frames = math.ceil(len(speech) / SAMPLES_PER_FRAME)
+    # A spectrum's 400 samples are centred on its 160.
+    padded = numpy.pad(samples, (120, frames * SAMPLES_PER_FRAME - len(samples) + 120))
+    windows = numpy.lib.stride_tricks.sliding_window_view(padded, 400)[::160]
+    power = numpy.abs(numpy.fft.rfft(windows * numpy.hanning(401)[:400])) ** 2
+    filters = mel_filter_bank(201, 80, 0, 8000, 16000, norm="slaney", mel_scale="slaney")
+    mel = numpy.log(numpy.maximum(power @ filters, 1e-5)).reshape(frames, 1, 320)
+    numpy.save(here / "log_mel.npy", mel.astype(numpy.float32))
+
+
 def cut_sample():
     command = ["ffmpeg", "-v", "error", "-ss", "1.9", "-i", str(sample), "-vn"]
     command += ["-ac", "1", "-ar", "16000", "-f", "s16le", "-"]
@@ -172,6 +188,7 @@ def main():
         if not path.exists():
             numpy.save(path, cut_sample())
         speech, target, networks = numpy.load(path), here, SMALL
+        write_log_mel(speech)
 
     for seed, (name, settings) in enumerate(networks.items()):
         folder = target / name

@@ -1,0 +1,142 @@
+import Dataset
+import Foundation
+import Media
+import Perception
+
+/// What `loopy-evaluate sync` says of a video.
+public struct SyncReport: Encodable, Sendable {
+    public let video: String
+    public let protocolName: LipSyncProtocol
+    /// Digest of SyncNet's weights.
+    public let weights: String
+    /// First frame that was scored, and how many were, at 25 a second.
+    public let start: Int
+    public let frames: Int
+    public let score: LipSyncScore
+    /// Over the windows alone whose sound is there at every offset.
+    public let interior: LipSyncScore?
+
+    private enum CodingKeys: String, CodingKey {
+        case video, weights, start, frames, windows, offset, confidence, distance, interior
+        case protocolName = "protocol"
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(video, forKey: .video)
+        try container.encode(protocolName, forKey: .protocolName)
+        try container.encode(weights, forKey: .weights)
+        try container.encode(start, forKey: .start)
+        try container.encode(frames, forKey: .frames)
+        try container.encode(score.windows, forKey: .windows)
+        try container.encode(score.offset, forKey: .offset)
+        try container.encode(score.confidence, forKey: .confidence)
+        try container.encode(score.distance, forKey: .distance)
+        try container.encode(interior, forKey: .interior)
+    }
+}
+
+/// Scores the lip-sync of videos.
+public final class SyncEvaluation {
+    private let lipSync: LipSync
+    private let digest: String
+    private let threads: Int
+    private var tracker: FaceTracker?
+
+    /// - Throws: when the weights are not SyncNet's.
+    public init(weights: String, threads: Int) throws {
+        lipSync = try LipSync(path: weights)
+        digest = try Digest.ofFile(weights)
+        self.threads = threads
+    }
+
+    /// - Throws: `MediaError` when the video cannot be decoded or has no sound; `EvaluationError` when
+    ///   there is no face in it, or too little of it.
+    public func report(_ path: String, _ protocolName: LipSyncProtocol) throws -> SyncReport {
+        let probe = try MediaProbe(path: path)
+        guard probe.audio != nil else {
+            throw MediaError(.noAudio, "has no sound that the lips could fit", path: path)
+        }
+        let crops: [Affine]
+        var range = 0..<probe.video.gridFrames
+        switch protocolName {
+        case .wholeFrame: crops = []
+        case .faceCrop:
+            let face = try longestFace(path, probe)
+            range = face.start..<(face.start + face.boxes.count)
+            crops = LipSync.faceCrops(face.boxes)
+        }
+        let samples = try AudioReader.read(
+            path: path,
+            start: probe.video.clock.startSeconds
+                + Double(range.lowerBound) / Double(Grid.framesPerSecond),
+            count: range.count * Grid.samplesPerFrame)
+        let reader = try VideoReader(
+            path: path, clock: probe.video.clock, range: range, threads: threads)
+        let found = try lipSync.score(reader, samples: samples) { index, width, height in
+            crops.isEmpty
+                ? LipSync.wholeFrame(width: width, height: height)
+                : crops[min(index, crops.count - 1)]
+        }
+        guard let found else {
+            throw EvaluationError("\(path): is too short: lip-sync needs six frames and their sound")
+        }
+        return SyncReport(
+            video: path, protocolName: protocolName, weights: digest, start: range.lowerBound,
+            frames: found.frames, score: found.all, interior: found.interior)
+    }
+
+    fileprivate struct FollowedFace {
+        var start: Int
+        var boxes: [Box] = []
+    }
+
+    /// The face that fills most of the video: the greatest sum of its boxes' areas in one shot.
+    private func longestFace(_ path: String, _ probe: MediaProbe) throws -> FollowedFace {
+        let tracker = try self.tracker ?? FaceTracker(
+            near: BlazeFace(.short), far: BlazeFace(.full), network: FaceMesh())
+        self.tracker = tracker
+        let pictures = FramePrefetcher(
+            try VideoReader(path: path, clock: probe.video.clock, threads: threads))
+        defer { pictures.cancel() }
+        var shots = ShotDetector()
+        var faces: [Int: FollowedFace] = [:]
+        tracker.startVideo()
+        while let picture = try pictures.next() {
+            if picture.isRepeat {
+                for face in faces.keys {
+                    guard let last = faces[face], last.start + last.boxes.count == picture.index,
+                        let box = last.boxes.last
+                    else { continue }
+                    faces[face]?.boxes.append(box)
+                }
+                continue
+            }
+            if shots.isCut(picture.frame) { tracker.startShot() }
+            for seen in try tracker.update(picture.frame) {
+                faces[seen.face, default: FollowedFace(start: picture.index)].boxes.append(
+                    seen.landmarks.box)
+            }
+        }
+        // Of equals the first: the same file gives the same answer.
+        let best = faces.sorted { $0.key < $1.key }.max { $0.value.area < $1.value.area }
+        guard let best else {
+            throw EvaluationError(
+                "\(path): no face is seen in it; --whole-frame scores the whole picture")
+        }
+        return best.value
+    }
+}
+
+extension SyncEvaluation.FollowedFace {
+    fileprivate var area: Double { boxes.reduce(0) { $0 + $1.area } }
+}
+
+/// Why a video cannot be evaluated, and what to do.
+public struct EvaluationError: Error, CustomStringConvertible, Sendable {
+    public let message: String
+
+    public init(_ message: String) { self.message = message }
+
+    public var description: String { message }
+}

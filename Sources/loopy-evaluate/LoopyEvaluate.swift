@@ -1,0 +1,65 @@
+import ArgumentParser
+import Dataset
+import Evaluation
+import Foundation
+import Perception
+import StageCommand
+import Torch
+
+@main
+struct LoopyEvaluate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "loopy-evaluate", abstract: "Measure videos.", subcommands: [Sync.self])
+}
+
+struct Sync: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Lip-sync by SyncNet: offset, confidence and distance, a line of JSON a video.",
+        discussion: """
+            The face that fills most of the video is cut out as SyncNet's published pipeline cuts it; \
+            with --whole-frame SyncNet sees the whole picture. Values of the two are not comparable. \
+            A positive offset says that the sound leads: delay it by so many frames of 1/25 s.
+            """)
+
+    @Argument(help: ArgumentHelp("The videos.", valueName: "video"))
+    var videos: [String]
+
+    @Option(
+        help: ArgumentHelp(
+            "syncnet_v2.model, or the name of a network in Manifests/models.yaml.",
+            valueName: "file"))
+    var weights = "syncnet"
+
+    @Flag(help: "Score the whole picture instead of the face.")
+    var wholeFrame = false
+
+    @Option(help: "Threads; 0 for one a processor.")
+    var threads = 0
+
+    func run() throws {
+        try reporting {
+            guard let file = try ModelManifest.resolve(weights) else {
+                throw DatasetError(
+                    .configuration,
+                    "SyncNet's weights are not here: `loopy models` says where they are published "
+                        + "and where to put them; or give --weights FILE")
+            }
+            Torch.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
+            let evaluation = try SyncEvaluation(weights: file, threads: threads)
+            var failed = 0
+            for video in videos {
+                do {
+                    let report = try evaluation.report(
+                        video, wholeFrame ? .wholeFrame : .faceCrop)
+                    print(
+                        String(decoding: try JSONLines.line(report), as: UTF8.self),
+                        terminator: "")
+                } catch {
+                    say("failed: \(error)")
+                    failed += 1
+                }
+            }
+            if failed > 0 { throw StageExit.someFailed }
+        }
+    }
+}
