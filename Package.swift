@@ -94,7 +94,7 @@ let package = Package(
         tests("MediaTests", ["Media"]),
         tests("DatasetTests", ["Dataset", "Media"], exclude: ["Fixtures"]),
         tests("PerceptionTests", ["Perception", "Media", "Torch", "Dataset"], exclude: ["Fixtures"]),
-        tests("CurationTests", ["Curation", "Perception", "Dataset", "Media"]),
+        tests("CurationTests", ["Curation", "Perception", "Weights", "Dataset", "Media"]),
         tests("FeaturesTests", ["Features", "Perception", "Dataset", "Media"]),
         tests("WeightsTests", ["Weights"], exclude: ["Fixtures"]),
         tests("EndToEndTests", ["Dataset", "Media"]),

@@ -158,6 +158,61 @@ def bench_memory(video, dataset):
     row("peak memory, 30 sources against 1", many_peak, one_peak, "MiB")
 
 
+def bench_speech():
+    """wav2vec2-base with random weights against transformers. Of Loopy, the time for a minute less the
+    time for a second: starting, and loading weights, is not what is compared."""
+    weights = MEDIA / "wav2vec2-base"
+    minute = make("minute.wav", "-stream_loop", -1, "-i", ROOT / ".deps/samples/obama_speech.mp4",
+                  "-t", 60, "-vn", "-ac", 1, "-ar", 16000)
+    second = make("second.wav", "-i", minute, "-t", 1)
+    other = pathlib.Path(__file__).parent / "wav2vec2.py"
+    for alignment in ("beforeEncoder", "afterEncoder"):
+        ours, theirs = [], []
+        for _ in range(RUNS):
+            _, _, output = run([sys.executable, other, weights, minute, alignment])
+            theirs.append(60 / json.loads(output)["seconds"])
+            spent = []
+            for recording in (minute, second):
+                seconds, _, _ = run([
+                    BIN / "loopy-extract", "speech", "--input", recording, "--output",
+                    MEDIA / "speech.npy", "--set", "extract.speech.encoder=wav2vec2", "--set",
+                    f"extract.speech.weights={weights}", "--set",
+                    f"extract.speech.alignment={alignment}"])
+                spent.append(seconds)
+            ours.append(59 / (spent[0] - spent[1]))
+        row(f"wav2vec2-base {alignment}", statistics.median(ours), statistics.median(theirs),
+            "s of speech/s", "against transformers")
+    memory = []
+    twenty = make("twenty.flac", "-stream_loop", -1, "-i", minute, "-t", 1200)
+    for recording in (twenty, minute):
+        _, peak, _ = run([
+            BIN / "loopy-extract", "speech", "--input", recording, "--output", MEDIA / "speech.npy",
+            "--set", "extract.speech.encoder=wav2vec2", "--set",
+            f"extract.speech.weights={weights}"])
+        memory.append(peak)
+    row("  peak memory, 20 minutes against 1", memory[0], memory[1], "MiB")
+
+
+def bench_sync():
+    """SyncNet with random weights against the published Python procedure: the whole of loopy-evaluate
+    against Python's time after imports and loading."""
+    clip = make("sync.mp4", "-i", ROOT / ".deps/samples/obama_speech.mp4", "-vf",
+                "crop=224:224:in_w/2:20,fps=25", "-c:v", "libx264", "-crf", 18, "-c:a", "aac")
+    other = pathlib.Path(__file__).parent / "syncnet.py"
+    weights = MEDIA / "syncnet_v2.model"
+    if not weights.exists():
+        run([sys.executable, other, "--random", weights])
+    ours, theirs = [], []
+    for _ in range(RUNS):
+        _, _, output = run([sys.executable, other, weights, clip])
+        theirs.append(json.loads(output)["frames"] / json.loads(output)["seconds"])
+        seconds, _, output = run([BIN / "loopy-evaluate", "sync", clip, "--weights", weights,
+                                  "--whole-frame"])
+        ours.append(json.loads(output)["frames"] / seconds)
+    row("SyncNet", statistics.median(ours), statistics.median(theirs), "frames/s",
+        "against the published procedure")
+
+
 def bench_select(dataset, sources=20_000, candidates_a_source=50):
     """Deciding about a million candidates: one real line, copied into many sources and units."""
     ingest(SAMPLE, dataset)
@@ -203,6 +258,8 @@ def main():
         for video in videos:
             bench_measure(video, dataset)
             bench_crop(video, dataset)
+        bench_speech()
+        bench_sync()
         bench_memory(videos[-1], dataset)
         bench_select(dataset)
 

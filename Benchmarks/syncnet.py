@@ -1,6 +1,7 @@
 """SyncNet as it is published: what users run to score lip-sync, and what Loopy's scores are held to.
 
     python Benchmarks/syncnet.py syncnet_v2.model VIDEO [--threads N]
+    python Benchmarks/syncnet.py --random FILE        writes random weights of full size
 
 The network and the procedure of github.com/joonson/syncnet_python (SyncNetModel.py,
 SyncNetInstance.py): ffmpeg writes every frame as a JPEG and the sound as a WAV; OpenCV reads the
@@ -121,10 +122,15 @@ def load(path):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("weights")
-    parser.add_argument("video")
+    parser.add_argument("weights", nargs="?")
+    parser.add_argument("video", nargs="?")
+    parser.add_argument("--random")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
+    if arguments.random:
+        torch.manual_seed(0)
+        torch.save(SyncNet().state_dict(), arguments.random)
+        return
     torch.set_num_threads(arguments.threads)
     network = load(arguments.weights)
     assert sum(parameter.numel() for parameter in network.parameters()) == 13_631_616

@@ -84,8 +84,6 @@ enum MetricMerge {
     case variance
     /// Mean weighted by the time with, or without, speech.
     case meanInSpeech, meanInSilence
-    /// That of the longer stretch: a value of which there can be no mean.
-    case ofTheLonger
 }
 
 extension Metric {
@@ -99,7 +97,6 @@ extension Metric {
         case .mouthInSpeech: .meanInSpeech
         case .mouthInSilence: .meanInSilence
         case .movementVariance: .variance
-        case .syncOffset: .ofTheLonger
         default: .mean
         }
     }
@@ -151,9 +148,6 @@ public struct Metrics: Codable, Sendable, Equatable {
             case .sum: result[metric] = a + b
             case .least: result[metric] = min(a, b)
             case .greatest: result[metric] = max(a, b)
-            case .ofTheLonger:
-                let isLonger = weight(metric.merge) >= other.weight(metric.merge)
-                result[metric] = isLonger ? a : b
             case .mean, .meanInSpeech, .meanInSilence:
                 let weights = (weight(metric.merge), other.weight(metric.merge))
                 let total = weights.0 + weights.1

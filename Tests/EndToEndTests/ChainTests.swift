@@ -52,6 +52,8 @@ struct ChainTests {
                     sample["json"], sample["keypoints.npy"], sample["motion.npy"])
                 assert keypoints.shape == (facts["frames"], 68, 3) and keypoints.dtype == "float32"
                 assert motion.shape == (facts["frames"] - 11, 2)
+                speech = sample["speech.npy"]
+                assert speech.shape == (facts["frames"], 1, 320) and speech.dtype == "float16"
                 assert sample["mp4"][4:8] == b"ftyp" and sample["flac"][:4] == b"fLaC"
                 print(sample["__key__"], facts["frames"], float(keypoints[:, 30, :2].mean()))
             """, to: "read.py")

@@ -49,7 +49,7 @@ struct Workbench {
               clips: { maximum_seconds: 3, per_shard: 2 }
               split: { val: 0.3, test: 0 }
             crop: { video: { size: 128, preset: ultrafast } }
-            extract: { keypoints: , motion: }
+            extract: { keypoints: , motion: , speech: }
             pack:
             """
         try write(change(text), to: "pipeline.yaml")
@@ -99,6 +99,10 @@ struct Workbench {
     static func ffmpeg(_ arguments: String...) throws {
         let result = try run("/usr/bin/ffmpeg", ["-v", "error", "-y"] + arguments)
         precondition(result.status == 0, "ffmpeg \(arguments): \(result.errors)")
+    }
+
+    static func bytes(_ path: String) throws -> [UInt8] {
+        [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
     }
 
     /// Digest of every file below a folder, by relative path.
