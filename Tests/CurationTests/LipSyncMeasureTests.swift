@@ -85,6 +85,7 @@ import Weights
                 for (metric, _) in rules.applied { rules[metric] = Limits() }
                 change(&rules)
                 settings.rules = rules
+                settings.clips.outside = .pad
                 _ = try Selector(dataset, settings: settings).run()
                 return try dataset.selection()
             }

@@ -34,8 +34,8 @@ struct SpeechEndToEndTests {
                 after.filter { before[$0.key] != $0.value }.keys.map {
                     $0.prefix { $0 != "-" && $0 != "." }
                 })
-            // The plan and the records of the run as a whole are written anew each time.
-            #expect(changed.isSuperset(of: ["columns/speech", "shards/train"]))
+            #expect(changed.contains("columns/speech"))
+            #expect(changed.contains { $0.hasPrefix("shards/") })
             #expect(
                 !changed.contains { name in
                     ["video", "audio", "keypoints", "motion"].contains { name == "columns/" + $0 }
