@@ -1,10 +1,11 @@
 #include "CTorch.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <string>
-#include <vector>
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
@@ -14,6 +15,7 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/from_blob.h>
+#include <c10/util/SmallVector.h>
 #include <torch/csrc/api/include/torch/version.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -39,8 +41,15 @@ template <typename Body> LoopyMessage guarded(Body body) noexcept {
     }
 }
 
+/// Sparse and nested tensors have no strides, and the functions here would have to fail on them.
+void check_is_dense(const at::Tensor &tensor) {
+    TORCH_CHECK(
+        !tensor.defined() || (tensor.layout() == at::kStrided && !tensor.is_nested()),
+        "gives a sparse or nested tensor, which Loopy does not hold");
+}
+
 /// The caller owns what it gets.
-LoopyTensor wrap(at::Tensor tensor) {
+LoopyTensor wrap(at::Tensor tensor) noexcept {
     if (!tensor.defined()) return nullptr;
     return reinterpret_cast<LoopyTensor>(tensor.unsafeReleaseTensorImpl());
 }
@@ -153,10 +162,15 @@ bool loopy_torch_is_contiguous(LoopyTensor tensor) {
     return implementation(tensor)->is_contiguous();
 }
 
-void *loopy_torch_data(LoopyTensor tensor) {
-    auto *found = implementation(tensor);
-    if (found->device().type() != c10::DeviceType::CPU) return nullptr;
-    return found->mutable_data();
+LoopyMessage loopy_torch_data(LoopyTensor tensor, void **data) {
+    return guarded([&] {
+        auto *found = implementation(tensor);
+        TORCH_CHECK(found->device().type() == c10::DeviceType::CPU, "is not in memory");
+        TORCH_CHECK(
+            !found->is_conj() && !found->is_neg(),
+            "lies in memory with the other sign: copy() it first");
+        *data = found->mutable_data();
+    });
 }
 
 LoopyMessage loopy_torch_wrap(
@@ -201,18 +215,21 @@ LoopyMessage loopy_torch_call(
         }
         handle.callBoxed(stack);
 
-        std::vector<at::Tensor> tensors;
+        c10::SmallVector<at::Tensor, 4> tensors;
         for (auto &value : stack) {
             if (value.isTensor()) {
                 tensors.push_back(std::move(value).toTensor());
             } else if (value.isTensorList()) {
-                for (const at::Tensor &tensor : value.toTensorVector()) tensors.push_back(tensor);
+                for (at::Tensor &tensor : value.toTensorVector()) tensors.push_back(tensor);
             } else if (value.isScalar()) {
                 *number = value.toScalar().toDouble();
             }
         }
+        for (const at::Tensor &tensor : tensors) check_is_dense(tensor);
         auto *array = static_cast<LoopyTensor *>(
             malloc(std::max<size_t>(1, tensors.size()) * sizeof(LoopyTensor)));
+        if (!array) throw std::bad_alloc();
+        // Nothing throws from here on: what is wrapped has an owner.
         for (size_t i = 0; i < tensors.size(); i++) array[i] = wrap(std::move(tensors[i]));
         *results = array;
         *result_count = static_cast<int32_t>(tensors.size());

@@ -8,12 +8,13 @@ public enum Device: Sendable, Hashable, CustomStringConvertible {
     /// - Parameter name: "cpu", "cuda" (the first device) or "cuda:N".
     /// - Throws: `TorchError` `.device` for another name, or a device that is not here.
     public init(_ name: String) throws(TorchError) {
-        let parts = name.split(separator: ":", maxSplits: 1)
+        let parts = name.split(separator: ":", omittingEmptySubsequences: false)
         if name == "cpu" {
             self = .cpu
             return
         }
-        guard parts.first == "cuda", let index = parts.count == 1 ? 0 : Int(parts[1]), index >= 0
+        guard parts[0] == "cuda", parts.count <= 2,
+            let index = parts.count == 1 ? 0 : Int(parts[1]), index >= 0
         else {
             throw TorchError(.device, "'\(name)' is no device: devices are cpu, cuda, cuda:N")
         }
@@ -64,7 +65,8 @@ public enum Torch {
     /// As libtorch says it: "2.13.0".
     public static let version = String(cString: loopy_torch_version())
 
-    /// Threads that one operator may use, in the whole process.
+    /// Threads that one operator may use, when called from this thread or from one that has not
+    /// called any yet: set it at the start of a program.
     public static var threads: Int {
         get { Int(loopy_torch_threads()) }
         set { loopy_torch_set_threads(Int32(max(1, newValue))) }

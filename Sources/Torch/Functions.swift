@@ -11,20 +11,21 @@ public func linear(_ x: Tensor, _ weight: Tensor, _ bias: Tensor? = nil) -> Tens
     Operator.linear(x, weight, bias)
 }
 
-/// Convolution over 1 to 3 axes of space or time, as many as `stride` has places.
+/// Convolution over 1 to 3 axes of space or time, as many as the weight has.
 ///
 /// - Parameters:
 ///   - x: `[B, C, …]`.
 ///   - weight: `[out, C / groups, …]`.
+///   - stride, padding, dilation: one for each axis, or one for all.
 public func convolution(
-    _ x: Tensor, _ weight: Tensor, _ bias: Tensor? = nil, stride: [Int], padding: [Int],
-    dilation: [Int], groups: Int = 1
+    _ x: Tensor, _ weight: Tensor, _ bias: Tensor? = nil, stride: [Int] = [1],
+    padding: [Int] = [0], dilation: [Int] = [1], groups: Int = 1
 ) -> Tensor {
-    switch stride.count {
-    case 1: Operator.conv1d(x, weight, bias, stride, padding, dilation, groups)
-    case 2: Operator.conv2d(x, weight, bias, stride, padding, dilation, groups)
-    case 3: Operator.conv3d(x, weight, bias, stride, padding, dilation, groups)
-    default: fatalError("convolutions have 1 to 3 axes, not \(stride.count)")
+    switch weight.rank {
+    case 3: Operator.conv1d(x, weight, bias, stride, padding, dilation, groups)
+    case 4: Operator.conv2d(x, weight, bias, stride, padding, dilation, groups)
+    case 5: Operator.conv3d(x, weight, bias, stride, padding, dilation, groups)
+    default: fatalError("a convolution has 1 to 3 axes; \(weight) is no weight of one")
     }
 }
 
@@ -83,27 +84,38 @@ public func scaledDotProductAttention(
 
 /// How values between the given ones are found.
 public enum Interpolation: Sendable {
-    case nearest, linear, bilinear
+    case nearest
+    /// Along 1 to 3 axes: PyTorch's "linear", "bilinear" and "trilinear".
+    case linear
+    /// Along 2 axes.
+    case bicubic
 }
 
-/// Resizes the axes behind `[B, C]` to `size`.
+/// Resizes the axes behind `[B, C]` to `size`, by as many values.
 ///
-/// - Parameter alignCorners: whether first and last values stay where they are (linear kinds).
+/// - Parameter alignCorners: whether first and last values stay where they are; not for `.nearest`.
 public func interpolate(
     _ x: Tensor, size: [Int], _ kind: Interpolation, alignCorners: Bool = false
 ) -> Tensor {
-    switch kind {
-    case .linear: Operator.linear1d(x, size, alignCorners)
-    case .bilinear: Operator.bilinear2d(x, size, alignCorners)
-    case .nearest where size.count == 1: Operator.nearest1d(x, size)
-    case .nearest: Operator.nearest2d(x, size)
+    switch (kind, size.count) {
+    case (.nearest, 1): Operator.nearest1d(x, size)
+    case (.nearest, 2): Operator.nearest2d(x, size)
+    case (.nearest, 3): Operator.nearest3d(x, size)
+    case (.linear, 1): Operator.linear1d(x, size, alignCorners)
+    case (.linear, 2): Operator.bilinear2d(x, size, alignCorners)
+    case (.linear, 3): Operator.trilinear3d(x, size, alignCorners)
+    case (.bicubic, 2): Operator.bicubic2d(x, size, alignCorners)
+    default: fatalError("\(x) cannot be resized to \(size) by \(kind)")
     }
 }
 
-public enum Padding {
+/// What stands outside: a number, the values within mirrored at the border, the border's value.
+public enum Padding: Sendable {
     case constant(Double), reflect, replicate
 }
 
+/// Makes the last axes longer.
+///
 /// - Parameter amounts: before and after the last axis, then the one before it, and so on.
 public func pad(_ x: Tensor, _ amounts: [Int], _ kind: Padding = .constant(0)) -> Tensor {
     switch kind {
@@ -125,11 +137,33 @@ public func embedding(_ table: Tensor, _ indices: Tensor) -> Tensor {
 
 // MARK: Fourier transform
 
+/// The Fourier transform of real signals along the last axis, as `torch.fft.rfft`.
+///
+/// - Parameters:
+///   - x: `[…, N]`, zero-padded or cut to `length`.
+///   - length: N when left out.
+/// - Returns: the real and the imaginary part, `[…, length / 2 + 1]`.
+public func fourierTransform(
+    _ x: Tensor, length: Int? = nil
+) -> (real: Tensor, imaginary: Tensor) {
+    let parts = Operator.viewAsReal(Operator.fft(x, length))
+    return (parts[.rest, 0], parts[.rest, 1])
+}
+
+/// The real signals of which that is the Fourier transform, as `torch.fft.irfft`.
+///
+/// - Parameters:
+///   - real, imaginary: `[…, length / 2 + 1]`.
+///   - length: of the signals. A transform alone does not say whether it was even.
+/// - Returns: `[…, length]`.
+public func inverseFourierTransform(real: Tensor, imaginary: Tensor, length: Int) -> Tensor {
+    Operator.inverseFFT(Operator.complex(real, imaginary), length)
+}
+
 /// `|FFT|²` of real signals along the last axis: `[…, N]`, zero-padded or cut to `length`, gives
 /// `[…, length / 2 + 1]`.
 public func powerSpectrum(_ x: Tensor, length: Int) -> Tensor {
-    let parts = Operator.viewAsReal(Operator.fft(x, length))
-    return parts.square().sum([-1])
+    Operator.viewAsReal(Operator.fft(x, length)).square().sum([-1])
 }
 
 // MARK: Losses
@@ -155,13 +189,18 @@ extension Operator {
     fileprivate static let tanh = Operator("aten::tanh")
     fileprivate static let softmax = Operator("aten::softmax", "int")
     fileprivate static let attention = Operator("aten::scaled_dot_product_attention")
-    fileprivate static let linear1d = Operator("aten::upsample_linear1d")
-    fileprivate static let bilinear2d = Operator("aten::upsample_bilinear2d")
     fileprivate static let nearest1d = Operator("aten::upsample_nearest1d")
     fileprivate static let nearest2d = Operator("aten::upsample_nearest2d")
+    fileprivate static let nearest3d = Operator("aten::upsample_nearest3d")
+    fileprivate static let linear1d = Operator("aten::upsample_linear1d")
+    fileprivate static let bilinear2d = Operator("aten::upsample_bilinear2d")
+    fileprivate static let trilinear3d = Operator("aten::upsample_trilinear3d")
+    fileprivate static let bicubic2d = Operator("aten::upsample_bicubic2d")
     fileprivate static let pad = Operator("aten::pad")
     fileprivate static let embedding = Operator("aten::embedding")
     fileprivate static let fft = Operator("aten::fft_rfft")
+    fileprivate static let inverseFFT = Operator("aten::fft_irfft")
+    fileprivate static let complex = Operator("aten::complex")
     fileprivate static let viewAsReal = Operator("aten::view_as_real")
     fileprivate static let meanSquaredError = Operator("aten::mse_loss")
 }

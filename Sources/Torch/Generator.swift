@@ -21,7 +21,8 @@ public final class Generator {
     public var state: Tensor {
         var state: LoopyTensor?
         trapping(
-            "reading a generator's state", loopy_torch_generator_state(pointer, &state))
+            "reading a generator's state",
+            withExtendedLifetime(self) { loopy_torch_generator_state(pointer, &state) })
         return Tensor(owning: state!)  // set when there is no message
     }
 
@@ -29,6 +30,8 @@ public final class Generator {
     public func restore(_ state: Tensor) throws(TorchError) {
         try throwing(
             .state, "restoring a random generator's state",
-            loopy_torch_set_generator_state(pointer, state.handle.pointer))
+            withExtendedLifetime((self, state)) {
+                loopy_torch_set_generator_state(pointer, state.handle.pointer)
+            })
     }
 }

@@ -3,21 +3,30 @@ import Weights
 
 extension Tensor {
     /// Whether operators on it are recorded for the backward pass.
-    public var requiresGradient: Bool { loopy_torch_requires_gradient(handle.pointer) }
+    public var requiresGradient: Bool { lend(loopy_torch_requires_gradient) }
 
     /// - Precondition: a tensor of real numbers that no operator made.
     @discardableResult
     public func requiringGradient(_ isRequired: Bool = true) -> Tensor {
         trapping(
             "requiring a gradient of \(self)",
-            loopy_torch_set_requires_gradient(handle.pointer, isRequired))
+            lend { loopy_torch_set_requires_gradient($0, isRequired) })
         return self
     }
 
-    /// What backward passes added up so far; nil before the first.
+    /// What backward passes added up so far; nil before the first. Setting it to nil starts anew.
     public var gradient: Tensor? {
-        get { loopy_torch_gradient(handle.pointer).map { Tensor(owning: $0) } }
-        nonmutating set { loopy_torch_set_gradient(handle.pointer, newValue?.handle.pointer) }
+        get { lend { loopy_torch_gradient($0) }.map { Tensor(owning: $0) } }
+        nonmutating set {
+            if let newValue {
+                precondition(
+                    newValue.shape == shape && newValue.type == type && newValue.device == device,
+                    "\(newValue) is no gradient of \(self)")
+                lend { tensor in newValue.lend { loopy_torch_set_gradient(tensor, $0) } }
+            } else {
+                lend { loopy_torch_set_gradient($0, nil) }
+            }
+        }
     }
 
     /// Adds the derivatives of this tensor to the gradients of all that it was computed from.
@@ -28,7 +37,9 @@ extension Tensor {
     public func backward(_ gradient: Tensor? = nil, keepingGraph: Bool = false) {
         trapping(
             "the backward pass of \(self)",
-            loopy_torch_backward(handle.pointer, gradient?.handle.pointer, keepingGraph))
+            withExtendedLifetime((self, gradient)) {
+                loopy_torch_backward(handle.pointer, gradient?.handle.pointer, keepingGraph)
+            })
     }
 
     /// The same elements, outside of what is recorded.
@@ -50,10 +61,14 @@ public func withGradient<Result>(_ body: () throws -> Result) rethrows -> Result
 }
 
 /// Runs a body in which convolutions, matrix products and attention compute in a shorter type, and
-/// what needs precision stays float32. Synchronous: the mode is the thread's.
+/// what needs precision stays float32. Synchronous: the mode is the thread's. Weights that require
+/// gradients are converted once, for the outermost such body: they must not change within it.
+///
+/// - Parameter type: bfloat16 or float16.
 public func withAutocast<Result>(
     _ device: Device, _ type: ElementType = .bfloat16, _ body: () throws -> Result
 ) rethrows -> Result {
+    precondition(type == .bfloat16 || type == .float16, "\(type) is not a shorter type")
     var wasEnabled = false
     var formerType: Int32 = 0
     trapping(

@@ -20,23 +20,23 @@ public struct Convolution {
     public let bias: Tensor?
     private let stride: [Int], padding: [Int], groups: Int
 
+    /// - Parameters:
+    ///   - stride, padding: one for each axis, or one for all.
     public init(
-        _ scope: Scope, _ inputs: Int, _ outputs: Int, size: [Int], stride: [Int]? = nil,
-        padding: [Int]? = nil, groups: Int = 1, bias: Bool = true
+        _ scope: Scope, _ inputs: Int, _ outputs: Int, size: [Int], stride: [Int] = [1],
+        padding: [Int] = [0], groups: Int = 1, bias: Bool = true
     ) {
         let fanIn = size.reduce(inputs / groups, *)
         weight = scope.parameter(
             "weight", [outputs, inputs / groups] + size, .uniform(fanIn: fanIn))
         self.bias = bias ? scope.parameter("bias", [outputs], .uniform(fanIn: fanIn)) : nil
-        self.stride = stride ?? size.map { _ in 1 }
-        self.padding = padding ?? size.map { _ in 0 }
+        self.stride = stride
+        self.padding = padding
         self.groups = groups
     }
 
     public func callAsFunction(_ x: Tensor) -> Tensor {
-        convolution(
-            x, weight, bias, stride: stride, padding: padding, dilation: stride.map { _ in 1 },
-            groups: groups)
+        convolution(x, weight, bias, stride: stride, padding: padding, groups: groups)
     }
 }
 
@@ -77,7 +77,7 @@ public struct GroupNorm {
 }
 
 /// `torch.nn.BatchNorm1d` to `3d` as a trained network uses it: a scale and a shift a channel, from
-/// the statistics of its training.
+/// the statistics of its training. Computed once, when it is made: it does not train.
 public struct BatchNorm {
     /// `[C]` each: `y = scale x + shift`.
     public let scale: Tensor

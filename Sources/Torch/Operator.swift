@@ -30,26 +30,33 @@ public struct Operator: @unchecked Sendable {
     /// The first tensor of the results.
     @discardableResult
     public func callAsFunction(_ arguments: any OperatorArgument...) -> Tensor {
-        let (tensors, _) = call(arguments)
-        guard let first = tensors.first ?? nil else {
-            fatalError("\(name) gave no tensor")
+        call(arguments) { results, _ in
+            guard let first = results.first, let first else {
+                fatalError("\(name) gave no tensor")
+            }
+            for case let other? in results.dropFirst() { loopy_torch_release(other) }
+            return Tensor(owning: first)
         }
-        return first
     }
 
-    /// All tensors of the results.
+    /// All tensors of the results, those of lists one by one.
     public func tensors(_ arguments: any OperatorArgument...) -> [Tensor] {
-        call(arguments).tensors.compactMap { $0 }
+        call(arguments) { results, _ in results.compactMap { $0.map(Tensor.init(owning:)) } }
     }
 
     /// A result that is a number or a truth value.
     public func number(_ arguments: any OperatorArgument...) -> Double {
-        call(arguments).number
+        call(arguments) { results, number in
+            for case let result? in results { loopy_torch_release(result) }
+            return number
+        }
     }
 
-    private func call(
-        _ arguments: [any OperatorArgument]
-    ) -> (tensors: [Tensor?], number: Double) {
+    /// - Parameter take: becomes the owner of the results, nil where they are undefined.
+    private func call<Result>(
+        _ arguments: [any OperatorArgument],
+        _ take: (UnsafeBufferPointer<LoopyTensor?>, Double) -> Result
+    ) -> Result {
         var pool = ArgumentPool(count: arguments.count)
         for argument in arguments { argument.append(to: &pool) }
         var results: UnsafeMutablePointer<LoopyTensor?>?
@@ -66,10 +73,7 @@ public struct Operator: @unchecked Sendable {
             fatalError("\(name)(\(shown)): \(takeMessage(message))")
         }
         defer { loopy_torch_free_results(results) }
-        let tensors = UnsafeBufferPointer(start: results, count: Int(count)).map { result in
-            result.map { Tensor(owning: $0) }
-        }
-        return (tensors, number)
+        return take(UnsafeBufferPointer(start: results, count: Int(count)), number)
     }
 }
 

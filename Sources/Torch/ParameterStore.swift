@@ -21,6 +21,9 @@ public final class ParameterStore {
 
     /// Builds a network with the weights of a checkpoint.
     ///
+    /// On the CPU they lie where the file is mapped, if it holds them as float32: networks that are
+    /// to be changed are each loaded from a `Checkpoint` of their own.
+    ///
     /// - Parameters:
     ///   - rename: the network's name of a tensor of the file; nil for one that is left out.
     ///   - build: makes the network from the outermost scope.
@@ -30,17 +33,22 @@ public final class ParameterStore {
         rename: (String) -> String? = { $0 }, _ build: (Scope) throws -> Network
     ) throws -> Network {
         var stored: [String: String] = [:]
+        var problems: [String] = []
         for name in checkpoint.names {
-            if let renamed = rename(name) { stored[renamed] = name }
+            guard let renamed = rename(name) else { continue }
+            if let other = stored.updateValue(name, forKey: renamed) {
+                problems.append("has \(other) and \(name), which are both \(renamed)")
+            }
         }
         let store = ParameterStore(.checkpoint(checkpoint, names: stored), device)
+        store.problems = problems
         let network = try build(Scope(store, ""))
         try store.verify(checkpoint, Array(stored.keys))
         return network
     }
 
-    /// A store that draws its weights as PyTorch does. Which numbers come out depends on the
-    /// order in which a network asks.
+    /// A store that draws its weights, from the distributions that PyTorch draws them from, on the
+    /// generator's device. Which numbers come out depends on the order in which a network asks.
     public convenience init(drawing generator: Generator) {
         self.init(.generator(generator), generator.device)
     }
@@ -81,7 +89,7 @@ public final class ParameterStore {
                 problems.append("\(storedName) is \(stored.shape), not \(shape)")
                 return .zeros(shape, device: device)
             }
-            let tensor = Tensor(stored).to(device)
+            let tensor = Tensor(stored).to(device).contiguous()
             return stored.type.isReal ? tensor.to(.float32) : tensor
         }
     }
@@ -120,7 +128,7 @@ public struct Scope {
 
     public subscript(_ index: Int) -> Scope { self[String(index)] }
 
-    /// One weight: float32, on the store's device.
+    /// One weight, on the store's device: float32, or the integers that the checkpoint has.
     ///
     /// - Parameter initial: what it is where no checkpoint gives it.
     public func parameter(

@@ -18,13 +18,19 @@ public struct Tensor {
 
     init(owning pointer: LoopyTensor) { handle = Handle(pointer) }
 
-    /// Number of axes.
-    public var rank: Int { Int(loopy_torch_rank(handle.pointer)) }
+    /// Lends the reference to a call of the C ABI. (A handle that is not used any more is released
+    /// at once, and the pointer alone does not count as a use.)
+    func lend<Result>(_ body: (LoopyTensor) -> Result) -> Result {
+        withExtendedLifetime(handle) { body(handle.pointer) }
+    }
 
-    public var shape: [Int] { layout { loopy_torch_layout(handle.pointer, $0, nil) } }
+    /// Number of axes.
+    public var rank: Int { lend { Int(loopy_torch_rank($0)) } }
+
+    public var shape: [Int] { layout { loopy_torch_layout($0, $1, nil) } }
 
     /// Distance of neighbours along each axis, in elements.
-    public var strides: [Int] { layout { loopy_torch_layout(handle.pointer, nil, $0) } }
+    public var strides: [Int] { layout { loopy_torch_layout($0, nil, $1) } }
 
     /// The length of one axis.
     public func length(_ axis: Int) -> Int {
@@ -35,24 +41,24 @@ public struct Tensor {
     /// Number of elements.
     public var count: Int { shape.reduce(1, *) }
 
-    public var type: ElementType {
-        ElementType(code: loopy_torch_element_type(handle.pointer))
-    }
+    public var type: ElementType { ElementType(code: lend(loopy_torch_element_type)) }
 
     public var device: Device {
         var type: Int32 = 0, index: Int32 = 0
-        loopy_torch_device(handle.pointer, &type, &index)
+        lend { loopy_torch_device($0, &type, &index) }
         return Device(type: type, index: index)
     }
 
     /// Whether elements lie in the order of the axes, without gaps.
-    public var isContiguous: Bool { loopy_torch_is_contiguous(handle.pointer) }
+    public var isContiguous: Bool { lend(loopy_torch_is_contiguous) }
 
-    private func layout(_ fill: (UnsafeMutablePointer<Int64>?) -> Void) -> [Int] {
+    private func layout(_ fill: (LoopyTensor, UnsafeMutablePointer<Int64>?) -> Void) -> [Int] {
         [Int](unsafeUninitializedCapacity: rank) { buffer, filled in
             filled = buffer.count
             // Int and Int64 are one on the platforms that libtorch runs on.
-            buffer.withMemoryRebound(to: Int64.self) { fill($0.baseAddress) }
+            buffer.withMemoryRebound(to: Int64.self) { sizes in
+                lend { fill($0, sizes.baseAddress) }
+            }
         }
     }
 }

@@ -15,11 +15,13 @@ extension Tensor {
     public static func * (a: Double, b: Tensor) -> Tensor { b * a }
     public static func / (a: Double, b: Tensor) -> Tensor { Operator.reciprocal(b) * a }
 
-    // Whole numbers keep a tensor of integers one.
+    // Whole numbers keep a tensor of integers one; a quotient is always real.
     public static func + (a: Tensor, b: Int) -> Tensor { Operator.addNumber(a, b) }
     public static func - (a: Tensor, b: Int) -> Tensor { Operator.subtractNumber(a, b) }
     public static func * (a: Tensor, b: Int) -> Tensor { Operator.multiplyNumber(a, b) }
-    public static func / (a: Tensor, b: Int) -> Tensor { Operator.divideNumber(a, b) }
+    public static func + (a: Int, b: Tensor) -> Tensor { b + a }
+    public static func - (a: Int, b: Tensor) -> Tensor { Operator.reverseSubtract(b, a) }
+    public static func * (a: Int, b: Tensor) -> Tensor { b * a }
 
     // In place: the elements change, for every tensor that refers to them.
     public static func += (a: Tensor, b: Tensor) { Operator.addInPlace(a, b) }

@@ -14,7 +14,7 @@ extension Tensor {
             shape.reduce(1, *) == values.count, "\(values.count) values do not fill \(shape)")
         let filled = Tensor.empty(shape, type: Scalar.elementType)
         values.withUnsafeBytes { source in
-            if source.count > 0 { filled.elements.copyMemory(from: source) }
+            filled.withElements { $0.copyMemory(from: source) }
         }
         self = filled.to(device)
     }
@@ -22,8 +22,10 @@ extension Tensor {
     /// A tensor on memory that somebody else owns, without copying it.
     ///
     /// - Parameters:
-    ///   - memory: elements in the order of the axes.
-    ///   - owner: kept alive as long as a tensor refers to the memory.
+    ///   - memory: aligned to the element's size.
+    ///   - strides: elements in the order of the axes, without gaps, when left out.
+    ///   - owner: kept alive as long as a tensor refers to the memory; released by whichever thread
+    ///     lets go last.
     public init(
         sharing memory: UnsafeMutableRawPointer, shape: [Int], strides: [Int]? = nil,
         type: ElementType, owner: AnyObject
@@ -45,23 +47,19 @@ extension Tensor {
     }
 
     /// A tensor of a checkpoint: mapped, not copied, where its place in the file allows it.
-    /// Changing it changes memory and never the file.
+    ///
+    /// Changing it changes memory and never the file; whoever else has this tensor of the same
+    /// `Checkpoint`, opened once, sees the change.
     public init(_ stored: StoredTensor) {
-        guard let base = stored.bytes.baseAddress, stored.shape.allSatisfy({ $0 > 0 }) else {
-            self = .empty(stored.shape, type: stored.type)
-            return
-        }
-        let memory = UnsafeMutableRawPointer(mutating: base)  // mapped privately, for writing too
-        if Int(bitPattern: base) % stored.type.size == 0 {
+        let isAligned = Int(bitPattern: stored.bytes.baseAddress) % stored.type.size == 0
+        if let base = stored.bytes.baseAddress, isAligned, stored.count > 0 {
             self.init(
-                sharing: memory, shape: stored.shape, strides: stored.strides, type: stored.type,
-                owner: stored.owner)
+                // Mapped privately, for writing too.
+                sharing: UnsafeMutableRawPointer(mutating: base), shape: stored.shape,
+                strides: stored.strides, type: stored.type, owner: stored.owner)
         } else {
-            let aligned = Tensor.empty([stored.bytes.count], type: .uint8)
-            aligned.elements.copyMemory(from: stored.bytes)
-            let whole = stored.bytes.count / stored.type.size
-            self = Operator.viewType(aligned[0..<(whole * stored.type.size)], stored.type)
-                .strided(stored.shape, strides: stored.strides)
+            self = .empty(stored.shape, type: stored.type)
+            withElements { stored.copy(to: $0) }
         }
     }
 
@@ -69,12 +67,15 @@ extension Tensor {
     public func array<Scalar: TensorScalar>(of scalar: Scalar.Type = Scalar.self) -> [Scalar] {
         let dense = detached().to(.cpu).to(Scalar.elementType).contiguous()
         return [Scalar](unsafeUninitializedCapacity: dense.count) { buffer, filled in
-            UnsafeMutableRawBufferPointer(buffer).copyMemory(from: UnsafeRawBufferPointer(dense.elements))
+            dense.withElements { elements in
+                UnsafeMutableRawBufferPointer(buffer).copyMemory(
+                    from: UnsafeRawBufferPointer(elements))
+            }
             filled = buffer.count
         }
     }
 
-    /// The only element.
+    /// The only element. (Integers beyond 2⁵³ are rounded.)
     public var scalar: Double {
         precondition(count == 1, "\(self) is not one number")
         return Operator.item.number(self)
@@ -85,9 +86,7 @@ extension Tensor {
         _ body: (UnsafeRawBufferPointer) throws -> Result
     ) rethrows -> Result {
         let dense = detached().to(.cpu).contiguous()
-        return try withExtendedLifetime(dense) {
-            try body(UnsafeRawBufferPointer(dense.elements))
-        }
+        return try dense.withElements { try body(UnsafeRawBufferPointer($0)) }
     }
 
     /// Lends the elements for writing.
@@ -99,15 +98,19 @@ extension Tensor {
         precondition(
             isContiguous && device == .cpu && type == Scalar.elementType,
             "\(self) cannot be written as \(Scalar.self)")
-        return try withExtendedLifetime(handle) {
-            try body(elements.bindMemory(to: Scalar.self))
-        }
+        return try withElements { try body($0.bindMemory(to: Scalar.self)) }
     }
 
     /// Of a contiguous tensor on the CPU.
-    private var elements: UnsafeMutableRawBufferPointer {
-        UnsafeMutableRawBufferPointer(
-            start: loopy_torch_data(handle.pointer), count: count * type.size)
+    private func withElements<Result>(
+        _ body: (UnsafeMutableRawBufferPointer) throws -> Result
+    ) rethrows -> Result {
+        try withExtendedLifetime(handle) {
+            var data: UnsafeMutableRawPointer?
+            trapping("the elements of \(self)", loopy_torch_data(handle.pointer, &data))
+            let bytes = data == nil ? 0 : count * type.size
+            return try body(UnsafeMutableRawBufferPointer(start: data, count: bytes))
+        }
     }
 
     public func to(_ type: ElementType) -> Tensor {
@@ -134,7 +137,6 @@ extension Tensor {
 }
 
 extension Operator {
-    fileprivate static let viewType = Operator("aten::view", "dtype")
     fileprivate static let toType = Operator("aten::to", "dtype")
     fileprivate static let toDevice = Operator("aten::to", "device")
     fileprivate static let contiguous = Operator("aten::contiguous")

@@ -13,7 +13,7 @@ extension Tensor {
     /// With a new axis of length 1.
     public func unsqueezed(_ axis: Int) -> Tensor { Operator.unsqueeze(self, axis) }
 
-    /// Without an axis of length 1.
+    /// Without an axis of length 1; one that is longer stays.
     public func squeezed(_ axis: Int) -> Tensor { Operator.squeeze(self, axis) }
 
     public func flattened(from first: Int = 0, through last: Int = -1) -> Tensor {
@@ -28,7 +28,7 @@ extension Tensor {
         Operator.repeatInterleave(self, times, axis)
     }
 
-    /// Equal parts along an axis; the last may be shorter.
+    /// Equal parts along an axis; the last may be shorter, and there may be fewer of them.
     public func chunks(_ count: Int, along axis: Int) -> [Tensor] {
         Operator.chunk.tensors(self, count, axis)
     }
@@ -45,6 +45,9 @@ extension Tensor {
     }
 
     /// A view by strides, in elements.
+    ///
+    /// - Parameter offset: from the beginning of the memory; from this tensor's first element when
+    ///   left out.
     public func strided(_ shape: [Int], strides: [Int], offset: Int? = nil) -> Tensor {
         Operator.strided(self, shape, strides, offset)
     }
@@ -82,24 +85,20 @@ extension Tensor {
     ///
     /// Setting overwrites the elements of the view.
     public subscript(_ indices: any TensorIndex...) -> Tensor {
-        get {
-            var view = self
-            var axis = 0
-            for (place, index) in indices.enumerated() {
-                let following = indices[(place + 1)...].reduce(0) { $0 + $1.axes }
-                axis = index.apply(to: &view, axis: axis, following: following)
-            }
-            return view
+        get { view(indices) }
+        nonmutating set { view(indices).assign(newValue) }
+    }
+
+    private func view(_ indices: [any TensorIndex]) -> Tensor {
+        var following = indices.reduce(0) { $0 + $1.axes }
+        precondition(following <= rank, "\(following) indices are too many for \(self)")
+        var view = self
+        var axis = 0
+        for index in indices {
+            following -= index.axes
+            axis = index.apply(to: &view, axis: axis, following: following)
         }
-        nonmutating set {
-            var view = self
-            var axis = 0
-            for (place, index) in indices.enumerated() {
-                let following = indices[(place + 1)...].reduce(0) { $0 + $1.axes }
-                axis = index.apply(to: &view, axis: axis, following: following)
-            }
-            view.assign(newValue)
-        }
+        return view
     }
 
     fileprivate func slice(_ axis: Int, _ range: Range<Int>) -> Tensor {

@@ -14,7 +14,7 @@ extern "C" {
 
 /// An owned reference to a tensor: released exactly once, with loopy_torch_release.
 typedef struct LoopyTensorImplementation *LoopyTensor;
-/// An operator of libtorch. Never freed: there is one for each name that is used.
+/// An operator of libtorch. Never freed: a program finds each that it uses once.
 typedef const struct LoopyOperatorImplementation *LoopyOperator;
 /// An owned random generator.
 typedef struct LoopyGeneratorImplementation *LoopyGenerator;
@@ -33,9 +33,11 @@ int32_t loopy_torch_element_type(LoopyTensor tensor);
 /// `type` is a c10::DeviceType, `index` -1 where the device has none.
 void loopy_torch_device(LoopyTensor tensor, int32_t *type, int32_t *index);
 bool loopy_torch_is_contiguous(LoopyTensor tensor);
-/// The first element. NULL when the tensor is empty, or is not in memory.
-void *loopy_torch_data(LoopyTensor tensor);
-/// A tensor on memory of the caller's. `release(owner)` is called when nothing refers to it.
+/// The first element, of a tensor in memory; may be NULL where there is none.
+LoopyMessage loopy_torch_data(LoopyTensor tensor, void **data);
+/// A tensor on memory of the caller's. `release(owner)` is called when nothing refers to it, by
+/// whichever thread lets go last. Sizes and strides that cannot be are all that makes it fail, a
+/// bug; whether `owner` was released is then not said.
 LoopyMessage loopy_torch_wrap(
     void *data, const int64_t *sizes, const int64_t *strides, int64_t rank, int32_t element_type,
     void *owner, void (*release)(void *owner), LoopyTensor *tensor);
@@ -75,8 +77,9 @@ typedef struct {
 LoopyMessage loopy_torch_find(const char *name, const char *overload, LoopyOperator *found);
 
 /// Calls an operator. Arguments not given take the schema's defaults. Tensors among the results,
-/// those of lists one by one, go to `results`, an array to be freed with loopy_torch_free_results;
-/// a number or a truth value goes to `number`. An undefined tensor is NULL.
+/// those of lists one by one, go to `results`, an array to be freed with loopy_torch_free_results,
+/// whose tensors are the caller's to release; an undefined tensor is NULL. A number or a truth value
+/// goes to `number`. Where there is a message there are no results.
 LoopyMessage loopy_torch_call(
     LoopyOperator called, const LoopyArgument *arguments, int32_t argument_count,
     const int64_t *pool, LoopyTensor **results, int32_t *result_count, double *number);
