@@ -72,7 +72,8 @@ let package = Package(
         module("Media", ["CFFmpeg"]),
         module("Dataset", ["Media", "Yams", crypto]),
         module(
-            "Perception", ["Media", "Dataset", "Torch", "Weights", "COpenVINO"], resources: [.copy("Networks")]),
+            "Perception", ["Media", "Dataset", "Torch", "Weights", "COpenVINO"],
+            resources: [.copy("Networks")]),
         module("Curation", ["Media", "Perception", "Torch", "Dataset"]),
         module("Features", ["Media", "Perception", "Speech", "Torch", "Weights", "Dataset"]),
         module("Evaluation", ["Media", "Perception", "Dataset"]),
@@ -93,7 +94,8 @@ let package = Package(
             "SpeechTests", ["Speech", "Torch", "Dataset"], exclude: ["Fixtures"]),
         tests("MediaTests", ["Media"]),
         tests("DatasetTests", ["Dataset", "Media"], exclude: ["Fixtures"]),
-        tests("PerceptionTests", ["Perception", "Media", "Torch", "Dataset"], exclude: ["Fixtures"]),
+        tests(
+            "PerceptionTests", ["Perception", "Media", "Torch", "Dataset"], exclude: ["Fixtures"]),
         tests("CurationTests", ["Curation", "Perception", "Weights", "Dataset", "Media"]),
         tests("FeaturesTests", ["Features", "Perception", "Dataset", "Media"]),
         tests("WeightsTests", ["Weights"], exclude: ["Fixtures"]),

@@ -79,7 +79,8 @@ public final class SyncEvaluation {
                 : crops[min(index, crops.count - 1)]
         }
         guard let found else {
-            throw EvaluationError("\(path): is too short: lip-sync needs six frames and their sound")
+            throw EvaluationError(
+                "\(path): is too short: lip-sync needs six frames and their sound")
         }
         return SyncReport(
             video: path, protocolName: protocolName, weights: digest, start: range.lowerBound,
@@ -93,8 +94,10 @@ public final class SyncEvaluation {
 
     /// The face that fills most of the video: the greatest sum of its boxes' areas in one shot.
     private func longestFace(_ path: String, _ probe: MediaProbe) throws -> FollowedFace {
-        let tracker = try self.tracker ?? FaceTracker(
-            near: BlazeFace(.short), far: BlazeFace(.full), network: FaceMesh())
+        let tracker =
+            try self.tracker
+            ?? FaceTracker(
+                near: BlazeFace(.short), far: BlazeFace(.full), network: FaceMesh())
         self.tracker = tracker
         let pictures = FramePrefetcher(
             try VideoReader(path: path, clock: probe.video.clock, threads: threads))

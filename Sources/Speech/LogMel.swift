@@ -25,7 +25,8 @@ public final class LogMel: SpeechEncoder {
     public init() {
         let length = LogMel.windowLength
         window = Tensor(
-            (0..<length).map { Float(0.5 - 0.5 * cos(2 * Double.pi * Double($0) / Double(length))) })
+            (0..<length).map { Float(0.5 - 0.5 * cos(2 * Double.pi * Double($0) / Double(length))) }
+        )
         filters = LogMel.filters()
     }
 
@@ -43,9 +44,8 @@ public final class LogMel: SpeechEncoder {
         let before = (length - hop) / 2
         for start in stride(from: 0, to: frames, by: LogMel.blockFrames) {
             let end = min(frames, start + LogMel.blockFrames)
-            let wanted =
-                (start * Recording.samplesPerFrame - before)
-                ..< (end * Recording.samplesPerFrame - before + length - hop)
+            let first = start * Recording.samplesPerFrame - before
+            let wanted = first..<(end * Recording.samplesPerFrame - before + length - hop)
             let present = max(0, wanted.lowerBound)..<min(statistics.count, wanted.upperBound)
             let wave = Tensor(statistics.normalised(try samples.samples(present)))
             let padded = pad(

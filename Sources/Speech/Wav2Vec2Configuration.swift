@@ -52,7 +52,8 @@ public struct Wav2Vec2Configuration: Sendable, Equatable {
     public init(contentsOf path: String) throws {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw SpeechError(
-                .weights, "\(path): is missing; a wav2vec2 folder holds config.json and the weights")
+                .weights, "\(path): is missing; a wav2vec2 folder holds config.json and the weights"
+            )
         }
         do {
             self = try JSONDecoder().decode(Wav2Vec2Configuration.self, from: data)

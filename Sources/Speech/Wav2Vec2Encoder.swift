@@ -120,8 +120,7 @@ public final class Wav2Vec2Encoder: SpeechEncoder {
         return (0..<pieces).map { piece in
             let start = frames * piece / pieces, end = frames * (piece + 1) / pieces
             return Chunk(
-                frames: max(0, start - (piece > 0 ? Self.fade : 0))
-                    ..< min(frames, end + Self.fade),
+                frames: max(0, start - (piece > 0 ? Self.fade : 0))..<min(frames, end + Self.fade),
                 seen: max(0, start - context)..<min(frames, end + context),
                 nextStart: end - Self.fade)
         }
@@ -174,8 +173,8 @@ public final class Wav2Vec2Encoder: SpeechEncoder {
                 let block = end..<min(steps.upperBound, end + blockSteps)
                 let hop = configuration.hop
                 let samples = try window.samples(
-                    (block.lowerBound * hop)
-                        ..< ((block.upperBound - 1) * hop + configuration.receptiveField))
+                    (block.lowerBound * hop)..<((block.upperBound - 1) * hop
+                        + configuration.receptiveField))
                 let wave = Tensor(
                     statistics.normalised(samples), shape: [samples.count, 1], device: device)
                 kept.append(encoder(wave, statistics))

@@ -103,7 +103,9 @@ public final class ParameterStore {
 
     private func verify(_ checkpoint: Checkpoint, _ stored: [String]) throws(TorchError) {
         var found = problems
-        found += stored.filter { !used.contains($0) }.sorted().map { "has \($0), which is not used" }
+        found += stored.filter { !used.contains($0) }.sorted().map {
+            "has \($0), which is not used"
+        }
         guard !found.isEmpty else { return }
         let shown = 8
         let more = found.count > shown ? "; and \(found.count - shown) more" : ""

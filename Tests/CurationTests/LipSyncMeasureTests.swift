@@ -77,7 +77,8 @@ import Weights
                     try stage.build(unit, skipping: [:], onItem: { _ in })
                 }
                 #expect(try stage.finish() == [])
-                return try Catalogue.read(dataset).measurements.map { Array($0.networks.keys) } ?? []
+                return try Catalogue.read(dataset).measurements.map { Array($0.networks.keys) }
+                    ?? []
             }
             func select(_ change: (inout Rules) -> Void) throws -> [Decision] {
                 var settings = SelectSettings()
