@@ -21,7 +21,8 @@ public enum Device: Sendable, Hashable, CustomStringConvertible {
         guard index < Device.cudaCount else {
             let found = Device.cudaCount == 0 ? "no CUDA device" : "\(Device.cudaCount) of them"
             throw TorchError(
-                .device, "there is no device '\(name)' here: libtorch \(Torch.version) sees \(found)")
+                .device,
+                "there is no device '\(name)' here: libtorch \(Torch.version) sees \(found)")
         }
         self = .cuda(index)
     }
