@@ -19,7 +19,7 @@ extension Tensor {
         get { lend { loopy_torch_gradient($0) }.map { Tensor(owning: $0) } }
         nonmutating set {
             if let newValue {
-                precondition(
+                require(
                     newValue.shape == shape && newValue.type == type && newValue.device == device,
                     "\(newValue) is no gradient of \(self)")
                 lend { tensor in newValue.lend { loopy_torch_set_gradient(tensor, $0) } }
@@ -68,7 +68,7 @@ public func withGradient<Result>(_ body: () throws -> Result) rethrows -> Result
 public func withAutocast<Result>(
     _ device: Device, _ type: ElementType = .bfloat16, _ body: () throws -> Result
 ) rethrows -> Result {
-    precondition(type == .bfloat16 || type == .float16, "\(type) is not a shorter type")
+    require(type == .bfloat16 || type == .float16, "\(type) is not a shorter type")
     var wasEnabled = false
     var formerType: Int32 = 0
     trapping(

@@ -66,7 +66,7 @@ public final class ParameterStore {
     fileprivate func parameter(
         _ name: String, _ shape: [Int], _ initial: InitialValues
     ) -> Tensor {
-        precondition(tensors[name] == nil, "the network asks for '\(name)' twice")
+        require(tensors[name] == nil, "the network asks for '\(name)' twice")
         let tensor = withoutGradient { make(name, shape, initial) }
         tensors[name] = tensor
         names.append(name)
@@ -103,9 +103,8 @@ public final class ParameterStore {
 
     private func verify(_ checkpoint: Checkpoint, _ stored: [String]) throws(TorchError) {
         var found = problems
-        found += stored.filter { !used.contains($0) }.sorted().map {
-            "has \($0), which is not used"
-        }
+        let unused = stored.filter { !used.contains($0) }.sorted()
+        found += unused.map { "has \($0), which is not used" }
         guard !found.isEmpty else { return }
         let shown = 8
         let more = found.count > shown ? "; and \(found.count - shown) more" : ""

@@ -10,7 +10,7 @@ extension Tensor {
         _ values: [Scalar], shape: [Int]? = nil, device: Device = .cpu
     ) {
         let shape = shape ?? [values.count]
-        precondition(
+        require(
             shape.reduce(1, *) == values.count, "\(values.count) values do not fill \(shape)")
         let filled = Tensor.empty(shape, type: Scalar.elementType)
         values.withUnsafeBytes { source in
@@ -77,7 +77,7 @@ extension Tensor {
 
     /// The only element. (Integers beyond 2⁵³ are rounded.)
     public var scalar: Double {
-        precondition(count == 1, "\(self) is not one number")
+        require(count == 1, "\(self) is not one number")
         return Operator.item.number(self)
     }
 
@@ -95,7 +95,7 @@ extension Tensor {
     public func withMutableElements<Scalar: TensorScalar, Result>(
         of scalar: Scalar.Type, _ body: (UnsafeMutableBufferPointer<Scalar>) throws -> Result
     ) rethrows -> Result {
-        precondition(
+        require(
             isContiguous && device == .cpu && type == Scalar.elementType,
             "\(self) cannot be written as \(Scalar.self)")
         return try withElements { try body($0.bindMemory(to: Scalar.self)) }

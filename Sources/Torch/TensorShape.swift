@@ -91,7 +91,7 @@ extension Tensor {
 
     private func view(_ indices: [any TensorIndex]) -> Tensor {
         var following = indices.reduce(0) { $0 + $1.axes }
-        precondition(following <= rank, "\(following) indices are too many for \(self)")
+        require(following <= rank, "\(following) indices are too many for \(self)")
         var view = self
         var axis = 0
         for index in indices {
@@ -102,7 +102,7 @@ extension Tensor {
     }
 
     fileprivate func slice(_ axis: Int, _ range: Range<Int>) -> Tensor {
-        precondition(
+        require(
             range.lowerBound >= 0 && range.upperBound <= length(axis),
             "\(range) is outside of axis \(axis) of \(self)")
         return Operator.slice(self, axis, range.lowerBound, range.upperBound)

@@ -30,6 +30,11 @@ func takeMessage(_ message: LoopyMessage?) -> String {
     return String(cString: message)
 }
 
+/// Traps where a caller's bug is found. (In release builds `precondition` does not say why.)
+func require(_ holds: Bool, _ message: @autoclosure () -> String) {
+    if !holds { fatalError(message()) }
+}
+
 /// For calls that can only fail by a bug.
 func trapping(_ doing: @autoclosure () -> String, _ message: LoopyMessage?) {
     if let message { fatalError("\(doing()): \(takeMessage(message))") }

@@ -1,0 +1,92 @@
+import Foundation
+import Testing
+import Torch
+
+@Suite struct DeviceTests {
+    @Test func theProcessorIsADevice() throws {
+        #expect(try Device("cpu") == .cpu)
+        #expect("\(try Device("cpu"))" == "cpu")
+        #expect("\(Device.cuda(1))" == "cuda:1")
+    }
+
+    @Test(arguments: [
+        "gpu", "", "CPU", "cpu:0", "cuda:", ":cuda", "cuda:x", "cuda:-1", "cuda:0:0", "cuda 0",
+        "cuda:99999999999999999999",
+    ])
+    func anUnknownNameIsSaid(name: String) {
+        let error = #expect(throws: TorchError.self) { try Device(name) }
+        #expect(error?.code == .device)
+        #expect(error?.message == "'\(name)' is no device: devices are cpu, cuda, cuda:N")
+    }
+
+    @Test(
+        .enabled(if: Device.cudaCount == 0, "there is a CUDA device"),
+        arguments: ["cuda", "cuda:0"])
+    func aDeviceThatIsNotHereIsSaid(name: String) {
+        let error = #expect(throws: TorchError.self) { try Device(name) }
+        #expect(error?.code == .device)
+        let expected = "there is no device '\(name)' here: libtorch \(Torch.version) sees no CUDA"
+        #expect(error?.message.hasPrefix(expected) == true)
+    }
+
+    @Test(.enabled(if: Device.cudaCount == 0, "there is a CUDA device"))
+    func aGeneratorThatIsNotHereIsSaid() {
+        let error = #expect(throws: TorchError.self) { try Generator(seed: 1, device: .cuda(0)) }
+        #expect(error?.code == .device)
+        #expect(error?.message.hasPrefix("making a random generator on cuda:0: ") == true)
+    }
+
+    @Test func aDeviceBeyondTheLastIsSaid() {
+        let error = #expect(throws: TorchError.self) { try Device("cuda:\(Device.cudaCount)") }
+        #expect(error?.code == .device)
+    }
+
+    @Test func theVersionIsKnown() {
+        #expect(Torch.version.split(separator: ".").count >= 2)
+        #expect(Torch.version.hasPrefix("2."))
+    }
+
+    @Test func threadsAreSetForThisThreadAndThoseThatFollow() throws {
+        let former = Torch.threads
+        defer { Torch.threads = former }
+        for count in [3, 1, 2] {
+            Torch.threads = count
+            #expect(Torch.threads == count)
+            #expect(onNewThread { Torch.threads } == count)
+        }
+        Torch.threads = 0
+        #expect(Torch.threads == 1)
+    }
+
+    @Test func modesBelongToTheirThread() {
+        withoutGradient {
+            let isRecorded = onNewThread {
+                (Tensor.ones([1]).requiringGradient() * 2).requiresGradient
+            }
+            #expect(isRecorded)
+        }
+        withAutocast(.cpu) {
+            let type = onNewThread { linear(.ones([1, 1]), .ones([1, 1])).type }
+            #expect(type == .float32)
+        }
+    }
+
+    private func onNewThread<Result: Sendable>(
+        _ body: @escaping @Sendable () -> Result
+    ) -> Result {
+        let results = Results<Result>()
+        let thread = Thread {
+            results.value = body()
+            results.isThere.signal()
+        }
+        thread.start()
+        results.isThere.wait()
+        return results.value!  // set before the signal
+    }
+
+    /// Unchecked: written before the signal, read after it.
+    private final class Results<Value>: @unchecked Sendable {
+        var value: Value?
+        let isThere = DispatchSemaphore(value: 0)
+    }
+}

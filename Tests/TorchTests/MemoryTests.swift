@@ -1,0 +1,104 @@
+import Foundation
+import Testing
+import Torch
+import Weights
+
+/// Nothing is lost on the way: what a process holds does not grow with what it does.
+@Suite struct MemoryTests {
+    /// Memory of this process that is not of files, in bytes.
+    private func resident() throws -> Int {
+        let text = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8)
+        let pages = text.split(separator: " ").compactMap { Int($0) }
+        return (pages[1] - pages[2]) * sysconf(Int32(_SC_PAGESIZE))
+    }
+
+    /// Checks that as many further calls grow memory by less than a leak would.
+    ///
+    /// - Parameter leak: bytes that each call would lose at least, if it lost something. The tensors
+    ///   that are used are large, and a quarter of that is allowed: the allocator's own ways are far
+    ///   below it.
+    private func expectSteady(
+        _ times: Int, leak: Int, _ body: () throws -> Void,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        for _ in 0..<(times / 10) { try body() }
+        let before = try resident()
+        for _ in 0..<times { try body() }
+        let grown = try resident() - before
+        #expect(grown < times * leak / 4, sourceLocation: sourceLocation)
+    }
+
+    @Test func operatorsFreeTheirResults() throws {
+        let x = counting(64, 64)
+        try expectSteady(10_000, leak: 16 << 10) { _ = x + 1 }
+    }
+
+    /// Small things count as well: a handle, a reference, a list of results.
+    @Test func operatorsLoseNothingSmall() throws {
+        let x = counting(4)
+        try expectSteady(200_000, leak: 64) {
+            _ = x.chunks(2, along: 0)
+            _ = x[1...].isEqual(to: x[..<3])
+        }
+    }
+
+    @Test func trainingStepsFreeTheirGraphs() throws {
+        let store = ParameterStore(drawing: try Generator(seed: 1))
+        let layer = Linear(store.root, 64, 64)
+        for name in store.names { store[name]?.requiringGradient() }
+        let x = counting(64, 64) / 4096
+        try expectSteady(10_000, leak: 16 << 10) {
+            layer(x).square().sum().backward()
+            for name in store.names { store[name]?.gradient = nil }
+        }
+    }
+
+    @Test func sharedMemoryIsGivenBack() throws {
+        final class Memory {
+            let bytes = UnsafeMutableRawPointer.allocate(byteCount: 16 << 10, alignment: 64)
+            deinit { bytes.deallocate() }
+        }
+        try expectSteady(10_000, leak: 16 << 10) {
+            let memory = Memory()
+            memory.bytes.initializeMemory(as: UInt8.self, repeating: 1, count: 16 << 10)
+            let x = Tensor(sharing: memory.bytes, shape: [4096], type: .float32, owner: memory)
+            _ = x[1...] + 1
+        }
+    }
+
+    @Test func checkpointsAreUnmapped() throws {
+        let network = try fixture("functions.safetensors")
+        try expectSteady(1000, leak: 100 << 10) {
+            let file = try Checkpoint(network.path)
+            // Every page is written to, so that it is memory.
+            for name in file.names { try file(name).assign(try file(name) * 2) }
+        }
+    }
+
+    @Test func loadingFreesWhatItMade() throws {
+        let path = try fixture("network.safetensors").path
+        try expectSteady(1000, leak: 4 << 10) {
+            let store = try Checkpoint(path)
+            #expect(throws: TorchError.self) {
+                try ParameterStore.load(store) { Linear($0["linear"], 64, 64) }
+            }
+        }
+    }
+
+    @Test func errorsFreeTheirMessagesAndStates() throws {
+        let generator = try Generator(seed: 1)
+        let wrong = Tensor.zeros([4096])
+        try expectSteady(10_000, leak: 5 << 10) {
+            #expect(throws: TorchError.self) { try generator.restore(wrong) }
+            try generator.restore(generator.state)
+            _ = try Generator(seed: 2)
+        }
+    }
+
+    @Test func autocastFreesWhatItConverted() throws {
+        let weight = counting(64, 64).requiringGradient()
+        try expectSteady(2000, leak: 8 << 10) {
+            withAutocast(.cpu) { _ = linear(weight.detached(), weight) }
+        }
+    }
+}
