@@ -51,8 +51,8 @@ import Weights
         check([true, false], .bool)
     }
 
-    @Test("types of elements hold what PyTorch's do", arguments: ElementType.allCases)
-    func typesHoldTheSameValues(type: ElementType) throws {
+    @Test("types of elements hold what PyTorch's do", arguments: Weights.ElementType.allCases)
+    func typesHoldTheSameValues(type: Weights.ElementType) throws {
         let stored = try fixture("types.safetensors")("\(type)")
         #expect(stored.type == type)
         let values: [Double] = type == .bool ? [0, 1, 1, 1, 1, 1] : [0, 1, 2, 3, 100, 1]
