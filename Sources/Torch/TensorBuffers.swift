@@ -132,8 +132,11 @@ extension Tensor {
     /// Elements of its own.
     public func copy() -> Tensor { Operator.clone(self) }
 
-    /// Overwrites the elements with those of another tensor, of any type and device.
-    public func assign(_ other: Tensor) { Operator.copy(self, other) }
+    /// Overwrites the elements with those of another tensor, of any type and device; its shape
+    /// broadcasts, and a single element fills any shape.
+    public func assign(_ other: Tensor) {
+        Operator.copy(self, other.count == 1 ? other.reshaped([]) : other)
+    }
 }
 
 extension Operator {

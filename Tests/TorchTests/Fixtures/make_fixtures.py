@@ -209,7 +209,7 @@ def training():
     for parameter in network.parameters():
         parameter.data = draw(*parameter.shape) * 0.5
     x, target = draw(2, 3, 6).requires_grad_(), draw(2, 6, 2)
-    tensors = {"weights." + name: value for name, value in network.state_dict().items()}
+    tensors = {"weights." + name: value.clone() for name, value in network.state_dict().items()}
     tensors |= {"x": x, "target": target}
 
     def step(name):
