@@ -159,7 +159,7 @@ class Every(nn.Module):
         self.convolution2 = nn.Conv2d(4, 6, (3, 2), padding=(1, 0), groups=2, bias=False)
         self.convolution3 = nn.Conv3d(4, 2, 2)
         self.layer = nn.LayerNorm(5, eps=1e-3)
-        self.groups = nn.GroupNorm(2, 4)
+        self.groups = nn.GroupNorm(2, 4, eps=1e-3)
         self.batch = nn.BatchNorm2d(4, eps=1e-3)
         self.embedding = nn.Embedding(7, 3)
 
@@ -209,7 +209,7 @@ def training():
     for parameter in network.parameters():
         parameter.data = draw(*parameter.shape) * 0.5
     x, target = draw(2, 3, 6).requires_grad_(), draw(2, 6, 2)
-    tensors = {"weights." + name: value for name, value in network.state_dict().items()}
+    tensors = {"weights." + name: value.clone() for name, value in network.state_dict().items()}
     tensors |= {"x": x, "target": target}
 
     def step(name):
