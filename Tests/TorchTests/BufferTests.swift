@@ -51,7 +51,7 @@ import Weights
         check([true, false], .bool)
     }
 
-    @Test("types of elements hold what PyTorch's do", arguments: Weights.ElementType.allCases)
+    @Test("types of elements hold what PyTorch's do", arguments: ElementType.allCases)
     func typesHoldTheSameValues(type: Weights.ElementType) throws {
         let stored = try fixture("types.safetensors")("\(type)")
         #expect(stored.type == type)
@@ -66,8 +66,8 @@ import Weights
 
     @Test func conversionToTheSameTypeIsTheSameTensor() {
         let x = counting(3)
-        x.to(.float32).to(.cpu).contiguous()[0] = Tensor([5] as [Float])
-        x.copy()[1] = Tensor([5] as [Float])
+        x.to(.float32).to(.cpu).contiguous()[0] = .full([], 5)
+        x.copy()[1] = .full([], 5)
         #expect(x.floats == [5, 1, 2])
     }
 

@@ -107,7 +107,7 @@ import Weights
         #expect(said(result).contains("float32[1, 1, 4] cannot be resized to [8] by bicubic"))
     }
 
-    @Test("padding agrees", arguments: [1: [2, 1], 2: [1, 2, 0, 3], 3: [1, 0, 2, 1, 1, 2]])
+    @Test("padding agrees", arguments: zip(1...3, [[2, 1], [1, 2, 0, 3], [1, 0, 2, 1, 1, 2]]))
     func paddingAgrees(axes: Int, amounts: [Int]) throws {
         let kinds: [(String, Padding)] = [
             ("constant", .constant(1.5)), ("reflect", .reflect), ("replicate", .replicate),

@@ -44,7 +44,7 @@ import Torch
     @Test func settingWritesThroughTheView() {
         let x = counting(2, 3)
         let other = x.reshaped(6)
-        x[1, 0] = Tensor([-1] as [Float])
+        x[1, 0] = .full([], -1)
         x[.all, 1..<3] = Tensor([10, 20] as [Float])
         #expect(other.floats == [0, 10, 20, -1, 10, 20])
         x[0].transposed(0, 0)[..<1] = Tensor([7.9])
@@ -57,7 +57,7 @@ import Torch
 
     @Test func settingConvertsTheType() {
         let x = Tensor([1, 2, 3])
-        x[0] = Tensor([2.7])
+        x[0] = .full([], 2.7)
         #expect(x.type == .int64)
         #expect(x.array(of: Int.self) == [2, 2, 3])
     }

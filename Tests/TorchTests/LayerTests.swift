@@ -17,7 +17,7 @@ import Weights
                 scope["convolution2"], 4, 6, size: [3, 2], padding: [1, 0], groups: 2, bias: false)
             let convolution3 = Convolution(scope["convolution3"], 4, 2, size: [2, 2, 2])
             let layer = LayerNorm(scope["layer"], 5, epsilon: 1e-3)
-            let groups = GroupNorm(scope["groups"], groups: 2, 4)
+            let groups = GroupNorm(scope["groups"], groups: 2, 4, epsilon: 1e-3)
             let batch = BatchNorm(scope["batch"], 4, epsilon: 1e-3)
             let embedding = Embedding(scope["embedding"], entries: 7, 3)
             layers = [

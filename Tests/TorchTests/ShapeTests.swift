@@ -43,7 +43,7 @@ import Torch
             x.flattened(), x.unsqueezed(1).squeezed(1), x.unsqueezed(0).expanded(5, -1, -1),
             x.strided([12], strides: [1]), x.windows(along: 1, size: 2, step: 2), x.detached(),
         ]
-        x[0, 0] = Tensor([42] as [Float])
+        x[0, 0] = .full([], 42)
         for view in views { #expect(view.contiguous().floats[0] == 42) }
     }
 

@@ -159,7 +159,7 @@ class Every(nn.Module):
         self.convolution2 = nn.Conv2d(4, 6, (3, 2), padding=(1, 0), groups=2, bias=False)
         self.convolution3 = nn.Conv3d(4, 2, 2)
         self.layer = nn.LayerNorm(5, eps=1e-3)
-        self.groups = nn.GroupNorm(2, 4)
+        self.groups = nn.GroupNorm(2, 4, eps=1e-3)
         self.batch = nn.BatchNorm2d(4, eps=1e-3)
         self.embedding = nn.Embedding(7, 3)
 
