@@ -19,6 +19,7 @@ extension Tensor {
     public static func + (a: Tensor, b: Int) -> Tensor { Operator.addNumber(a, b) }
     public static func - (a: Tensor, b: Int) -> Tensor { Operator.subtractNumber(a, b) }
     public static func * (a: Tensor, b: Int) -> Tensor { Operator.multiplyNumber(a, b) }
+    public static func / (a: Tensor, b: Int) -> Tensor { Operator.divideNumber(a, b) }
     public static func + (a: Int, b: Tensor) -> Tensor { b + a }
     public static func - (a: Int, b: Tensor) -> Tensor { Operator.reverseSubtract(b, a) }
     public static func * (a: Int, b: Tensor) -> Tensor { b * a }

@@ -31,7 +31,8 @@ import Torch
             #expect(result.type == .int64)
         }
         #expect((5 - n).array(of: Int.self) == [4, 3, 2])
-        #expect((n / 2).type == .float32)
+        #expect((n / 2).floats == [0.5, 1, 1.5])
+        #expect((6 / n).floats == [6, 3, 2])
         #expect((n * 0.5).floats == [0.5, 1, 1.5])
         // A weight in bfloat16 stays one, too.
         #expect((Tensor.ones([1], type: .bfloat16) * 3).type == .bfloat16)

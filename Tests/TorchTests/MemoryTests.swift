@@ -36,8 +36,11 @@ import Weights
     /// Small things count as well: a handle, a reference, a list of results.
     @Test func operatorsLoseNothingSmall() throws {
         let x = counting(4)
+        let sort = Operator("aten::sort")
         try expectSteady(200_000, leak: 64) {
             _ = x.chunks(2, along: 0)
+            _ = sort(x)
+            _ = sort.number(x)
             _ = x[1...].isEqual(to: x[..<3])
         }
     }

@@ -1,3 +1,5 @@
+import Dispatch
+import Synchronization
 import Testing
 import Torch
 
@@ -46,6 +48,18 @@ import Torch
         let flags = Operator("aten::histogramdd").tensors(
             counting(4, 1), [2], [0.0, 4.0] as [Double])
         #expect(flags[0].floats == [2, 2])
+    }
+
+    @Test func threadsCallTheSameOperators() {
+        let sums = Mutex([Int: Double]())
+        DispatchQueue.concurrentPerform(iterations: 8) { number in
+            var sum = 0.0
+            for _ in 0..<200 { sum += (Tensor.range(0..<100) * number).sum().scalar }
+            sums.withLock { $0[number] = sum }
+        }
+        for number in 0..<8 {
+            #expect(sums.withLock { $0[number] } == Double(200 * 4950 * number))
+        }
     }
 
     @Test func anUnknownOperatorTraps() async {
