@@ -1,4 +1,5 @@
 # The two commands: `make demo` and `make test`. Both set up what they need first.
+SHELL := bash
 .DEFAULT_GOAL := help
 SWIFT_BUILD := swift build -c release
 BIN := .build/release
@@ -33,7 +34,8 @@ demo:
 test:
 	Scripts/setup.sh samples python
 	$(SWIFT_BUILD) --build-tests
-	swift test -c release --skip-build --no-parallel
+	@set -o pipefail; swift test -c release --skip-build --no-parallel 2>&1 | tee .build/test.log \
+		|| { echo; echo "What failed:"; grep -a '✘' .build/test.log; exit 1; }
 
 bench:
 	Scripts/setup.sh samples bench

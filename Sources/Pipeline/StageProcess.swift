@@ -67,7 +67,7 @@ struct StageProcess: Sendable {
         ) { execution in
             let guardian = Task {
                 while !Task.isCancelled {
-                    try await Task.sleep(for: .milliseconds(250))
+                    try await Task.sleep(for: .seconds(min(0.25, timeLimit / 2)))
                     if watch.secondsOnItem()
                         > (watch.item == nil ? max(timeLimit, Self.startLimit) : timeLimit)
                     {

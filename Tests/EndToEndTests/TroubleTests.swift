@@ -74,12 +74,12 @@ struct TroubleTests {
         let pipeline = try bench.pipeline()
         let process = try bench.start(
             "run", pipeline, "--input", bench.videos, "--dataset", dataset)
-        Thread.sleep(forTimeInterval: 1.5)
+        // Once a worker is at its unit.
+        try Workbench.wait { try Workbench.isRunning("loopy-measure.*\(dataset).*--unit") }
         process.terminate()
         process.waitUntilExit()
         #expect(process.terminationStatus == 130)
-        let left = try Workbench.run("/usr/bin/pgrep", ["-f", dataset])
-        #expect(left.output == "")
+        try Workbench.wait { try !Workbench.isRunning(dataset) }
         let again = try bench.loopy(
             "run", pipeline, "--input", bench.videos, "--dataset", dataset)
         #expect(again.status == 0, "\(again.errors)")

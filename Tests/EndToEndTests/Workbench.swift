@@ -1,5 +1,6 @@
 import Dataset
 import Foundation
+import Testing
 
 /// The executables, a folder of videos and a place for datasets: what an end-to-end test works with.
 struct Workbench {
@@ -94,6 +95,25 @@ struct Workbench {
         return Result(
             status: process.terminationStatus, output: String(decoding: output, as: UTF8.self),
             errors: (try? String(contentsOfFile: log, encoding: .utf8)) ?? "")
+    }
+
+    /// Whether there is a process whose command line has such a part.
+    static func isRunning(_ pattern: String) throws -> Bool {
+        try run("/usr/bin/pgrep", ["-f", pattern]).status == 0
+    }
+
+    /// Waits until something holds, and records an issue when that takes more than half a minute.
+    static func wait(
+        until holds: () throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        let deadline = Date().addingTimeInterval(30)
+        while try !holds() {
+            guard Date() < deadline else {
+                Issue.record("waited for half a minute", sourceLocation: sourceLocation)
+                return
+            }
+            Thread.sleep(forTimeInterval: 0.05)
+        }
     }
 
     static func ffmpeg(_ arguments: String...) throws {
