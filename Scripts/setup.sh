@@ -6,7 +6,8 @@
 #   Scripts/setup.sh samples    also the demo's videos, into .deps/samples
 #   Scripts/setup.sh python     also a Python environment that reads shards, into .deps/python
 #   Scripts/setup.sh bench      also what the benchmarks compare with and the fixtures are made by
-#                               (MediaPipe for Python, PyAV, PyTorch, transformers), into .deps/bench
+#                               (MediaPipe for Python, PyAV, PyTorch, transformers, diffusers), into
+#                               .deps/bench
 #
 # LIBTORCH=FOLDER (the `torch` folder of a Python package) takes that libtorch; none is fetched then.
 set -euo pipefail
@@ -158,7 +159,7 @@ for extra in "$@"; do
         samples) install_samples ;;
         python) environment python webdataset==1.0.2 numpy ;;
         bench) environment bench mediapipe==0.10.14 av "torch==$torch_version" transformers==5.23.0 \
-            python_speech_features==0.6 scipy safetensors ;;
+            diffusers==0.42.1 python_speech_features==0.6 scipy safetensors ;;
         *) fail "unknown part '$extra' (samples, python, bench)" ;;
     esac
 done
