@@ -6,9 +6,14 @@ public struct Linear {
     public let weight: Tensor
     public let bias: Tensor?
 
-    public init(_ scope: Scope, _ inputs: Int, _ outputs: Int, bias: Bool = true) {
-        weight = scope.parameter("weight", [outputs, inputs], .uniform(fanIn: inputs))
-        self.bias = bias ? scope.parameter("bias", [outputs], .uniform(fanIn: inputs)) : nil
+    /// - Parameter initial: how weight and bias begin; as PyTorch's when left out.
+    public init(
+        _ scope: Scope, _ inputs: Int, _ outputs: Int, bias: Bool = true,
+        initial: InitialValues? = nil
+    ) {
+        let initial = initial ?? .uniform(fanIn: inputs)
+        weight = scope.parameter("weight", [outputs, inputs], initial)
+        self.bias = bias ? scope.parameter("bias", [outputs], initial) : nil
     }
 
     public func callAsFunction(_ x: Tensor) -> Tensor { linear(x, weight, bias) }

@@ -1,0 +1,157 @@
+import Torch
+
+// Shapes: B pictures, C channels, H W places, E width of the timestep embedding.
+
+/// The frame of Stable Diffusion's U-Net: what leads down, through the middle and up again, with the
+/// names of diffusers' `UNet2DConditionModel`. What a layer is, at each place, is its user's: the plain
+/// net's, the reference net's and the denoising net's layers all begin with a residual block.
+public struct UNet<Layer> {
+    /// Where a layer stands.
+    public struct Place {
+        /// Of its block: `down_blocks.1`.
+        public let scope: Scope
+        /// In its block: `resnets.0`, `attentions.0`.
+        public let index: Int
+        /// Channels that come in, and that go out.
+        public let inputs: Int
+        public let outputs: Int
+        /// Whether a spatial transformer stands behind the residual block.
+        public let hasAttention: Bool
+    }
+
+    private struct DownBlock {
+        var layers: [Layer]
+        var downsampling: Downsampling?
+    }
+
+    private struct UpBlock {
+        var layers: [Layer]
+        var upsampling: Upsampling?
+    }
+
+    private let timeEmbedding: TimestepEmbedding
+    private let convIn: Convolution
+    private let downBlocks: [DownBlock]
+    private let middle: Layer
+    private let middleEnd: ResidualBlock
+    private let upBlocks: [UpBlock]
+    private let output: (norm: GroupNorm, conv: Convolution)?
+
+    /// - Parameters:
+    ///   - hasOutput: whether there is a last convolution; a net that is asked for its features alone
+    ///     has none.
+    public init(
+        _ scope: Scope, _ configuration: UNetConfiguration, hasOutput: Bool = true,
+        makeLayer: (Place) -> Layer
+    ) {
+        let channels = configuration.channels, depth = channels.count
+        let layers = configuration.layersPerBlock
+        timeEmbedding = TimestepEmbedding(
+            scope["time_embedding"], channels: channels[0], width: configuration.embeddingWidth)
+        convIn = Convolution(
+            scope["conv_in"], configuration.inputChannels, channels[0], size: [3, 3],
+            padding: [1, 1])
+
+        // Down; every result is kept for the way up.
+        var kept = [channels[0]]
+        downBlocks = (0..<depth).map { level in
+            let block = scope["down_blocks"][level]
+            let made = (0..<layers).map { index in
+                defer { kept.append(channels[level]) }
+                return makeLayer(
+                    Place(
+                        scope: block, index: index,
+                        inputs: index == 0 ? channels[max(0, level - 1)] : channels[level],
+                        outputs: channels[level], hasAttention: configuration.attention[level]))
+            }
+            guard level < depth - 1 else { return DownBlock(layers: made) }
+            kept.append(channels[level])
+            return DownBlock(
+                layers: made,
+                downsampling: Downsampling(block["downsamplers"][0], channels[level]))
+        }
+
+        // Through the middle.
+        let deepest = channels[depth - 1]
+        middle = makeLayer(
+            Place(
+                scope: scope["mid_block"], index: 0, inputs: deepest, outputs: deepest,
+                hasAttention: true))
+        middleEnd = ResidualBlock(
+            scope["mid_block"]["resnets"][1], deepest, deepest,
+            embedding: configuration.embeddingWidth, groups: configuration.groups, epsilon: 1e-5)
+
+        // Up, each layer with what was kept last.
+        var incoming = deepest
+        upBlocks = (0..<depth).reversed().enumerated().map { position, level in
+            let block = scope["up_blocks"][position]
+            let made = (0...layers).map { index in
+                defer { incoming = channels[level] }
+                return makeLayer(
+                    Place(
+                        scope: block, index: index, inputs: incoming + kept.removeLast(),
+                        outputs: channels[level], hasAttention: configuration.attention[level]))
+            }
+            let upsampling =
+                level == 0 ? nil : Upsampling(block["upsamplers"][0], channels[level])
+            return UpBlock(layers: made, upsampling: upsampling)
+        }
+
+        output =
+            hasOutput
+            ? (
+                GroupNorm(
+                    scope["conv_norm_out"], groups: configuration.groups, channels[0],
+                    epsilon: 1e-5),
+                Convolution(
+                    scope["conv_out"], channels[0], configuration.outputChannels, size: [3, 3],
+                    padding: [1, 1])
+            ) : nil
+    }
+
+    /// - Parameter timesteps: `[B]`.
+    /// - Returns: their embedding `[B, E]`, to which more may be added.
+    public func embed(_ timesteps: Tensor) -> Tensor { timeEmbedding(timesteps) }
+
+    /// - Parameters:
+    ///   - x: `[B, C, H, W]`.
+    ///   - embedding: `[B, E]`.
+    ///   - run: runs one layer, in the order in which they stand. It is given the tensors that the
+    ///     layer sees, to be joined along channels: one on the way down, two on the way up.
+    ///     The embedding that it is given has been activated.
+    /// - Returns: `[B, C of the output, H, W]`; the last layer's result where there is no output.
+    public func callAsFunction(
+        _ x: Tensor, embedding: Tensor,
+        _ run: (Layer, _ inputs: [Tensor], _ embedding: Tensor) -> Tensor
+    ) -> Tensor {
+        let embedding = embedding.silu()
+        var x = convIn(x.channelsLast())
+        var kept = [x]
+        for block in downBlocks {
+            for layer in block.layers {
+                x = run(layer, [x], embedding)
+                kept.append(x)
+            }
+            if let downsampling = block.downsampling {
+                x = downsampling(x)
+                kept.append(x)
+            }
+        }
+
+        x = run(middle, [x], embedding)
+        x = middleEnd(x, embedding)
+
+        for block in upBlocks {
+            for layer in block.layers {
+                x = run(layer, [x, kept.removeLast()], embedding)
+            }
+            if let upsampling = block.upsampling, let next = kept.last {
+                // An odd number of rows was rounded up on the way down.
+                x = upsampling(x, size: Array(next.shape[2...]))
+            }
+        }
+
+        guard let output else { return x }
+        return output.conv(output.norm(x).silu())
+    }
+}

@@ -1,0 +1,117 @@
+import Foundation
+
+/// The shape of a U-Net. The defaults are Stable Diffusion 1.5's.
+public struct UNetConfiguration: Sendable, Equatable {
+    public var inputChannels = 4
+    public var outputChannels = 4
+    /// By resolution, from the finest.
+    public var channels = [320, 640, 1280, 1280]
+    /// At which resolutions spatial transformers stand. The middle always has one.
+    public var attention = [true, true, true, false]
+    /// On the way down; there is one more on the way up.
+    public var layersPerBlock = 2
+    public var heads = 8
+    /// Of group normalisation.
+    public var groups = 32
+    /// Channels of the text encoder; nil for no text attention.
+    public var textChannels: Int? = 768
+
+    /// E.
+    public var embeddingWidth: Int { 4 * channels[0] }
+
+    /// By how much each side of the latents must be divisible.
+    public var factor: Int { 1 << (channels.count - 1) }
+
+    public init() {}
+
+    /// Reads the `config.json` of a published `unet` folder.
+    ///
+    /// - Throws: `DiffusionError` `.configuration` when it is missing or asks for what this
+    ///   implementation does not have.
+    public init(contentsOf path: String) throws(DiffusionError) {
+        let file: Published = try readConfiguration(path)
+        try file.requireSupported(path)
+        self.init()
+        inputChannels = file.inChannels
+        outputChannels = file.outChannels
+        channels = file.blockOutChannels
+        attention = file.downBlockTypes.map { $0 == "CrossAttnDownBlock2D" }
+        layersPerBlock = file.layersPerBlock
+        heads = file.attentionHeadDim
+        groups = file.normNumGroups
+        textChannels = file.crossAttentionDim
+    }
+
+    /// What diffusers writes; keys that change nothing here are not read.
+    private struct Published: Decodable {
+        var inChannels: Int
+        var outChannels: Int
+        var blockOutChannels: [Int]
+        var downBlockTypes: [String]
+        var upBlockTypes: [String]
+        var layersPerBlock: Int
+        /// By an old mistake, the number of heads.
+        var attentionHeadDim: Int
+        var crossAttentionDim: Int
+        var normNumGroups: Int
+        var normEps: Double?
+        var actFn: String?
+        var useLinearProjection: Bool?
+        var flipSinToCos: Bool?
+        var freqShift: Double?
+        var downsamplePadding: Int?
+        var classEmbedType: String?
+        var additionEmbedType: String?
+        var resnetTimeScaleShift: String?
+
+        func requireSupported(_ path: String) throws(DiffusionError) {
+            let mirrored = downBlockTypes.reversed().map {
+                $0.replacingOccurrences(of: "Down", with: "Up")
+            }
+            let known = ["CrossAttnDownBlock2D", "DownBlock2D"]
+            let wrong: [(String, Bool)] = [
+                ("down_block_types", !downBlockTypes.allSatisfy(known.contains)),
+                ("up_block_types", upBlockTypes != mirrored),
+                ("block_out_channels", blockOutChannels.count != downBlockTypes.count),
+                (
+                    "attention_head_dim or norm_num_groups, which do not divide the channels",
+                    attentionHeadDim < 1 || normNumGroups < 1
+                        || blockOutChannels.contains {
+                            $0 % normNumGroups != 0 || $0 % attentionHeadDim != 0
+                        }
+                ),
+                ("norm_eps", (normEps ?? 1e-5) != 1e-5),
+                ("act_fn", (actFn ?? "silu") != "silu"),
+                ("use_linear_projection", useLinearProjection == true),
+                ("flip_sin_to_cos", flipSinToCos == false),
+                ("freq_shift", (freqShift ?? 0) != 0),
+                ("downsample_padding", (downsamplePadding ?? 1) != 1),
+                ("class_embed_type", classEmbedType != nil),
+                ("addition_embed_type", additionEmbedType != nil),
+                ("resnet_time_scale_shift", (resnetTimeScaleShift ?? "default") != "default"),
+            ]
+            guard let (key, _) = wrong.first(where: \.1) else { return }
+            throw DiffusionError(
+                .configuration,
+                "\(path): is not of Stable Diffusion 1.5's architecture: \(key)")
+        }
+    }
+}
+
+/// A published `config.json`.
+func readConfiguration<Published: Decodable>(_ path: String) throws(DiffusionError) -> Published {
+    guard let data = FileManager.default.contents(atPath: path) else {
+        throw DiffusionError(
+            .configuration,
+            "\(path): is missing; a folder in the diffusers layout holds config.json and the weights"
+        )
+    }
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    do {
+        return try decoder.decode(Published.self, from: data)
+    } catch {
+        throw DiffusionError(
+            .configuration, "\(path): is no configuration of such a network (\(error))")
+    }
+}

@@ -1,0 +1,175 @@
+import Diffusion
+import Torch
+
+// Shapes: B samples, F frames of a clip, M motion frames, C channels, H W places, N = H W tokens,
+// W audio width, E width of the timestep embedding.
+
+/// The denoising net (section 3.1): the U-Net of Stable Diffusion on the frames of a clip. Each layer is
+/// a residual block, spatial attention with the reference and with audio, then the inter-clip and the
+/// intra-clip temporal layer.
+struct DenoisingNet {
+    fileprivate struct Layer {
+        let residual: ResidualBlock
+        let transformer: SpatialTransformer<DenoisingBlock>?
+        /// Nil in the first stage of training.
+        let interClip: TemporalLayer?, intraClip: TemporalLayer?
+    }
+
+    /// What the frames of a clip are denoised with.
+    struct Context {
+        /// B.
+        var samples: Int
+        /// Audio tokens, `[B F, 5, W]`.
+        var audio: Tensor?
+        /// What the motion latents add to the timestep embedding, `[B F, E]`.
+        var motionLatents: Tensor?
+        /// Nil where every sample's reference is dropped.
+        var reference: ReferenceFeatures?
+        /// Whether each sample's reference is there: `[B]`; nil where all are.
+        var hasReference: Tensor?
+        /// Which motion frames each sample sees, `[B, M]`; nil for all.
+        var seesMotionFrame: Tensor?
+    }
+
+    private let frame: UNet<Layer>
+
+    init(_ scope: Scope, _ configuration: LoopyConfiguration) {
+        let unet = configuration.unet
+        frame = UNet(scope, unet) { place in
+            let isVideo = configuration.stage == .video
+            return Layer(
+                residual: ResidualBlock(place, unet),
+                transformer: SpatialTransformer(place, unet) {
+                    DenoisingBlock($0, place.outputs, configuration)
+                },
+                interClip: isVideo
+                    ? TemporalLayer(
+                        place.scope["inter_clip"][place.index], place.outputs,
+                        motionFrames: configuration.motionFrames, configuration) : nil,
+                intraClip: isVideo
+                    ? TemporalLayer(
+                        place.scope["intra_clip"][place.index], place.outputs, motionFrames: 0,
+                        configuration) : nil)
+        }
+    }
+
+    /// - Parameters:
+    ///   - latents: `[B F, C, h, w]`.
+    ///   - timesteps: `[B F]`.
+    ///   - recomputing: whether the backward pass computes layers again instead of keeping what they
+    ///     computed.
+    /// - Returns: the prediction, `[B F, C, h, w]`.
+    func callAsFunction(
+        _ latents: Tensor, _ timesteps: Tensor, _ context: Context, recomputing: Bool
+    ) -> Tensor {
+        var embedding = frame.embed(timesteps)
+        if let motionLatents = context.motionLatents { embedding = embedding + motionLatents }
+
+        var place = 0
+        return frame(latents, embedding: embedding) { layer, inputs, embedding in
+            let reference = context.reference?.layers[place]
+            place += 1
+            let tensors: [Tensor?] =
+                [embedding, context.audio, reference?.spatial, reference?.motion] + inputs
+            // Recomputation takes tensors that are there.
+            let given = tensors.map { $0 != nil }
+            return running(tensors.compactMap { $0 }, recomputing: recomputing) { present in
+                var rest = present[...]
+                let tensors = given.map { $0 ? rest.removeFirst() : nil }
+                return [
+                    layer(
+                        tensors[4...].compactMap { $0 }, embedding: tensors[0]!,  // always given
+                        audio: tensors[1], spatial: tensors[2], motion: tensors[3], context)
+                ]
+            }[0]
+        }
+    }
+}
+
+extension DenoisingNet.Layer {
+    func callAsFunction(
+        _ inputs: [Tensor], embedding: Tensor, audio: Tensor?, spatial: Tensor?, motion: Tensor?,
+        _ context: DenoisingNet.Context
+    ) -> Tensor {
+        var x = residual(inputs, embedding)
+        if let transformer {
+            x = transformer(x) { block, tokens in
+                block(
+                    tokens, reference: spatial, hasReference: context.hasReference, audio: audio)
+            }
+        }
+        if let interClip {
+            x = interClip(
+                x, samples: context.samples, motion: motion, isVisible: context.seesMotionFrame)
+        }
+        if let intraClip { x = intraClip(x, samples: context.samples) }
+        return x
+    }
+}
+
+/// The denoising net's transformer block: spatial self-attention that sees the reference too, audio
+/// attention where Stable Diffusion's text attention stood, and the feed-forward layer.
+struct DenoisingBlock {
+    private let norm1: LayerNorm, selfAttention: Attention
+    /// Nil in the first stage of training.
+    private let audio: (norm: LayerNorm, attention: Attention)?
+    private let norm3: LayerNorm, feedForward: FeedForward
+
+    init(_ scope: Scope, _ channels: Int, _ configuration: LoopyConfiguration) {
+        let heads = configuration.heads
+        norm1 = LayerNorm(scope["norm1"], channels)
+        selfAttention = Attention(scope["attn1"], channels, heads: heads)
+        audio =
+            configuration.stage == .image
+            ? nil
+            : (
+                LayerNorm(scope["audio_norm"], channels),
+                Attention(
+                    scope["audio_attn"], channels, context: configuration.audioWidth, heads: heads,
+                    startsAtZero: true)
+            )
+        norm3 = LayerNorm(scope["norm3"], channels)
+        feedForward = FeedForward(scope["ff"], channels)
+    }
+
+    /// - Parameters:
+    ///   - tokens: `[B F, N, C]`.
+    ///   - reference: the reference's tokens at this place, `[B, N, C]`.
+    ///   - hasReference: `[B]`; nil where all samples have theirs.
+    ///   - audio: `[B F, 5, W]`.
+    func callAsFunction(
+        _ tokens: Tensor, reference: Tensor?, hasReference: Tensor?, audio tokensOfAudio: Tensor?
+    ) -> Tensor {
+        let normed = norm1(tokens)
+        var context = selfAttention.keysAndValues(normed)
+        if let reference {
+            // The same for all frames of a clip, so projected once.
+            let other = selfAttention.keysAndValues(reference)
+            context.keys = joined(context.keys, other.keys, hasReference)
+            context.values = joined(context.values, other.values, hasReference)
+        }
+        var x = tokens + selfAttention.attend(normed, context)
+        if let audio, let tokensOfAudio {
+            x = x + audio.attention(audio.norm(x), tokensOfAudio)
+        }
+        return x + feedForward(norm3(x))
+    }
+
+    /// Keys or values of the frames, with those of the reference behind them, along tokens.
+    ///
+    /// A sample whose reference is dropped sees its own tokens twice. That is attention to them alone:
+    /// every weight is halved, and counted twice.
+    ///
+    /// - Parameters:
+    ///   - own: `[B F, heads, N, C]`.
+    ///   - reference: `[B, heads, N, C]`.
+    private func joined(_ own: Tensor, _ reference: Tensor, _ hasReference: Tensor?) -> Tensor {
+        let samples = reference.length(0)
+        let own = own.perSample(samples)
+        var other = reference.unsqueezed(1).expanded(-1, own.length(1), -1, -1, -1)
+        if let hasReference {
+            other = hasReference.reshaped(-1, 1, 1, 1, 1).choose(other, else: own)
+        }
+        return concatenated([own, other], along: 3).flattened(from: 0, through: 1)
+    }
+}

@@ -1,0 +1,112 @@
+import Diffusion
+
+/// The shape of a Loopy model. The defaults are the paper's, on Stable Diffusion 1.5.
+public struct LoopyConfiguration: Codable, Sendable, Equatable {
+    /// The two stages of training (section 3.4, "Multistage Training").
+    public enum Stage: String, Codable, Sendable, CaseIterable {
+        /// Single frames: neither temporal layers nor audio.
+        case image
+        /// Everything.
+        case video
+    }
+
+    public var stage = Stage.video
+
+    // Both U-Nets.
+    public var latentChannels = 4
+    /// By resolution, from the finest.
+    public var channels = [320, 640, 1280, 1280]
+    /// At which resolutions spatial attention stands. The middle always has it.
+    public var attention = [true, true, true, false]
+    /// On the way down; there is one more on the way up.
+    public var layersPerBlock = 2
+    /// Of every attention in the U-Nets.
+    public var heads = 8
+    /// Of group normalisation.
+    public var normGroups = 32
+
+    /// F: frames of a clip.
+    public var frames = 12
+    /// How the frames before the clip become motion frames.
+    public var segments = TemporalSegments()
+
+    /// L and S: layers and channels of the speech features of a frame.
+    public var speechLayers = 13
+    public var speechChannels = 768
+    /// W: channels of an audio token.
+    public var audioWidth = 768
+    public var motionLatents = AudioToLatents.Configuration()
+
+    public init() {}
+
+    /// The paper's model.
+    public static var sd15: LoopyConfiguration { LoopyConfiguration() }
+
+    /// The same structure for two CPU cores: latents of a patch codec, log-mel spectra for speech.
+    public static var tiny: LoopyConfiguration {
+        var tiny = LoopyConfiguration()
+        tiny.latentChannels = 16
+        tiny.channels = [32, 64, 96]
+        tiny.attention = [true, true, true]
+        tiny.layersPerBlock = 1
+        tiny.heads = 4
+        tiny.normGroups = 8
+        tiny.speechLayers = 1
+        tiny.speechChannels = 320
+        tiny.audioWidth = 64
+        tiny.motionLatents = AudioToLatents.Configuration(embeddings: 16, width: 64, heads: 4)
+        return tiny
+    }
+
+    public static let presets: [String: LoopyConfiguration] = ["sd15": .sd15, "tiny": .tiny]
+
+    /// M: motion frames after the temporal segment module.
+    public var motionFrames: Int { segments.count }
+
+    /// Of either net, as a plain U-Net without text.
+    public var unet: UNetConfiguration {
+        var unet = UNetConfiguration()
+        unet.inputChannels = latentChannels
+        unet.outputChannels = latentChannels
+        unet.channels = channels
+        unet.attention = attention
+        unet.layersPerBlock = layersPerBlock
+        unet.heads = heads
+        unet.groups = normGroups
+        unet.textChannels = nil
+        return unet
+    }
+
+    /// - Throws: `DiffusionError` `.configuration` that names what makes no model.
+    public func validate() throws(DiffusionError) {
+        let widths = [("audio_width", audioWidth), ("motion_latents.width", motionLatents.width)]
+        let counts: [(String, Int)] =
+            [
+                ("latent_channels", latentChannels), ("layers_per_block", layersPerBlock),
+                ("heads", heads), ("norm_groups", normGroups), ("frames", frames),
+                ("speech_layers", speechLayers), ("speech_channels", speechChannels),
+                ("motion_latents.embeddings", motionLatents.embeddings),
+                ("motion_latents.heads", motionLatents.heads),
+            ] + widths
+        for (name, value) in counts where value < 1 {
+            throw DiffusionError(.configuration, "model.\(name): must be 1 or more, not \(value)")
+        }
+        guard !channels.isEmpty, channels.count == attention.count else {
+            throw DiffusionError(
+                .configuration,
+                "model.attention: wants a truth value for each of the \(channels.count) resolutions "
+                    + "that channels names")
+        }
+        for width in channels where width < 1 || width % normGroups != 0 || width % heads != 0 {
+            throw DiffusionError(
+                .configuration,
+                "model.channels: \(width) is no multiple of norm_groups (\(normGroups)) and heads "
+                    + "(\(heads))")
+        }
+        guard motionLatents.width % motionLatents.heads == 0 else {
+            throw DiffusionError(
+                .configuration, "model.motion_latents: width is no multiple of heads")
+        }
+        try segments.validate()
+    }
+}

@@ -1,0 +1,138 @@
+import Diffusion
+import Torch
+
+// Shapes: B samples, F frames of a clip, M motion frames, C channels and h w places of latents.
+
+/// Loopy (section 3, figure 2): noisy latents of a clip go in, and the noise in them comes out, given
+/// a reference image, the frames before the clip, and speech.
+///
+/// | section | file |
+/// | --- | --- |
+/// | 3.1 dual U-Net | `ReferenceNet`, `DenoisingNet` |
+/// | 3.1 objective, equation 1 | `Objective` |
+/// | 3.2 temporal segments | `TemporalSegments` |
+/// | 3.2 inter-clip and intra-clip layers | `TemporalLayer` |
+/// | 3.3 audio embedding and attention | `AudioEmbedding`, `DenoisingBlock` |
+/// | 3.3 audio-to-latents | `AudioToLatents` |
+/// | 3.4 masks and dropout | `ConditionMask` |
+/// | 3.4 two stages, initial weights | `LoopyConfiguration.Stage`, `Initialisation` |
+/// | 3.4 guidance | `Guidance` |
+public struct LoopyModel {
+    public let configuration: LoopyConfiguration
+    private let referenceNet: ReferenceNet
+    private let denoisingNet: DenoisingNet
+    /// Nil in the first stage of training.
+    private let audioEmbedding: AudioEmbedding?
+    private let audioToLatents: AudioToLatents?
+
+    /// - Throws: `DiffusionError` `.configuration` for a configuration that makes no model.
+    public init(_ scope: Scope, _ configuration: LoopyConfiguration) throws(DiffusionError) {
+        try configuration.validate()
+        self.configuration = configuration
+        let isVideo = configuration.stage == .video
+        referenceNet = ReferenceNet(scope["reference_net"], configuration)
+        denoisingNet = DenoisingNet(scope["denoising_net"], configuration)
+        audioEmbedding = isVideo ? AudioEmbedding(scope["audio_embedding"], configuration) : nil
+        audioToLatents = isVideo ? AudioToLatents(scope["audio_to_latents"], configuration) : nil
+    }
+
+    /// What the nets make of the conditions. It does not depend on the timestep: sampling computes it
+    /// once for a clip.
+    public struct EncodedConditions {
+        var context: DenoisingNet.Context
+    }
+
+    /// - Parameters:
+    ///   - latents: of clips, noisy: `[B, F, C, h, w]`.
+    ///   - timesteps: one a sample, `[B]`.
+    ///   - recomputing: whether the backward pass computes layers again instead of keeping what they
+    ///     computed: the same gradients, more time, less memory.
+    /// - Returns: noise, or velocity, as the schedule has it: `[B, F, C, h, w]`.
+    public func callAsFunction(
+        _ latents: Tensor, _ timesteps: Tensor, _ conditions: Conditions, recomputing: Bool = false
+    ) -> Tensor {
+        predict(
+            latents, timesteps, encode(conditions, recomputing: recomputing),
+            recomputing: recomputing)
+    }
+
+    /// Runs the reference net, and embeds audio.
+    public func encode(_ conditions: Conditions, recomputing: Bool = false) -> EncodedConditions {
+        var context = DenoisingNet.Context(samples: conditions.masks.count)
+        encodeReference(conditions, into: &context, recomputing: recomputing)
+        encodeAudio(conditions, into: &context)
+        return EncodedConditions(context: context)
+    }
+
+    /// Runs the denoising net. Parameters as above.
+    public func predict(
+        _ latents: Tensor, _ timesteps: Tensor, _ conditions: EncodedConditions,
+        recomputing: Bool = false
+    ) -> Tensor {
+        let frames = latents.length(1)
+        let prediction = denoisingNet(
+            latents.flattened(from: 0, through: 1), timesteps.repeated(frames, along: 0),
+            conditions.context, recomputing: recomputing)
+        return prediction.reshaped(latents.shape)
+    }
+
+    private func encodeReference(
+        _ conditions: Conditions, into context: inout DenoisingNet.Context, recomputing: Bool
+    ) {
+        let masks = conditions.masks
+        guard !masks.allSatisfy(\.reference) else { return }
+        let device = conditions.reference.device
+        var motionFrames: Tensor?
+        if configuration.stage == .video, let given = conditions.motionFrames {
+            let isVisible = zip(masks, given.isPresent).map { mask, isPresent in
+                isPresent.map { $0 && !mask.hidesMotionFrames }
+            }
+            // Where no sample sees any, the reference net need not look at them.
+            if isVisible.contains(where: { $0.contains(true) }) {
+                motionFrames = given.latents
+                if isVisible.contains(where: { $0.contains(false) }) {
+                    context.seesMotionFrame = Tensor(
+                        isVisible.flatMap { $0 }, shape: [masks.count, configuration.motionFrames],
+                        device: device)
+                }
+            }
+        }
+        context.reference = referenceNet(
+            conditions.reference, motionFrames: motionFrames, recomputing: recomputing)
+        if masks.contains(where: \.reference) {
+            context.hasReference = Tensor(masks.map { !$0.reference }, device: device)
+        }
+    }
+
+    private func encodeAudio(_ conditions: Conditions, into context: inout DenoisingNet.Context) {
+        guard let audioEmbedding, let audioToLatents, let speech = conditions.speech else { return }
+        let masks = conditions.masks
+        let tokens = audioEmbedding(speech, isMasked: masks.map(\.audio))
+        context.audio = tokens.flattened(from: 0, through: 1)
+        context.motionLatents = audioToLatents(
+            tokens, conditions.movement, conditions.motionSources,
+            isMasked: masks.map(\.motionLatents)
+        ).flattened(from: 0, through: 1)
+    }
+
+    // MARK: Guidance
+
+    /// The same without audio; the reference net does not run again.
+    func silenced(_ encoded: EncodedConditions, _ conditions: Conditions) -> EncodedConditions {
+        var conditions = conditions, context = encoded.context
+        for sample in conditions.masks.indices { conditions.masks[sample].audio = true }
+        encodeAudio(conditions, into: &context)
+        return EncodedConditions(context: context)
+    }
+}
+
+extension LoopyModel.EncodedConditions {
+    /// The same with every reference dropped, and the motion frames with it.
+    var withoutReference: LoopyModel.EncodedConditions {
+        var context = context
+        context.reference = nil
+        context.hasReference = nil
+        context.seesMotionFrame = nil
+        return LoopyModel.EncodedConditions(context: context)
+    }
+}

@@ -1,0 +1,117 @@
+import Diffusion
+import Torch
+
+// Shapes: B samples, M motion frames, C channels, H W places, N = H W tokens, h w places of latents.
+
+/// What the reference net gives the denoising net, layer by layer, in the order in which layers run.
+public struct ReferenceFeatures {
+    public struct Layer {
+        /// Of the reference image, as its spatial attention saw it: `[B, N, C]`. Nil where there is no
+        /// spatial attention.
+        public var spatial: Tensor?
+        /// Of the motion frames: `[B, M, C, H, W]`. Nil where there are none.
+        public var motion: Tensor?
+    }
+
+    public var layers: [Layer]
+}
+
+/// The reference net (section 3.1): the U-Net of Stable Diffusion again, with weights of its own. It sees
+/// the reference image's latents and the motion frames', frame by frame, once for a clip, at timestep 0.
+///
+/// Features come back as values. Where others keep banks that one net fills and the other empties,
+/// recomputation and accumulation get gradients wrong.
+struct ReferenceNet {
+    fileprivate struct Layer {
+        let residual: ResidualBlock
+        let transformer: SpatialTransformer<Block>?
+    }
+
+    fileprivate struct Block {
+        let norm1: LayerNorm, selfAttention: Attention
+        let norm3: LayerNorm, feedForward: FeedForward
+    }
+
+    private let frame: UNet<Layer>
+
+    init(_ scope: Scope, _ configuration: LoopyConfiguration) {
+        let unet = configuration.unet
+        frame = UNet(scope, unet, hasOutput: false) { place in
+            Layer(
+                residual: ResidualBlock(place, unet),
+                transformer: SpatialTransformer(place, unet) { scope in
+                    Block(
+                        norm1: LayerNorm(scope["norm1"], place.outputs),
+                        selfAttention: Attention(scope["attn1"], place.outputs, heads: unet.heads),
+                        norm3: LayerNorm(scope["norm3"], place.outputs),
+                        feedForward: FeedForward(scope["ff"], place.outputs))
+                })
+        }
+    }
+
+    /// - Parameters:
+    ///   - reference: `[B, C, h, w]`.
+    ///   - motionFrames: `[B, M, C, h, w]`.
+    ///   - recomputing: whether the backward pass computes layers again instead of keeping what they
+    ///     computed.
+    func callAsFunction(
+        _ reference: Tensor, motionFrames: Tensor?, recomputing: Bool
+    ) -> ReferenceFeatures {
+        // The reference image, then the motion frames: one batch of pictures.
+        var latents = reference.unsqueezed(1)
+        if let motionFrames { latents = concatenated([latents, motionFrames], along: 1) }
+        let (samples, pictures) = (latents.length(0), latents.length(1))
+        let timesteps = Tensor.zeros([samples * pictures], type: .int64, device: latents.device)
+
+        var features: [ReferenceFeatures.Layer] = []
+        _ = frame(
+            latents.flattened(from: 0, through: 1), embedding: frame.embed(timesteps)
+        ) { layer, inputs, embedding in
+            let results = running(inputs + [embedding], recomputing: recomputing) { tensors in
+                layer(tensors.dropLast(), tensors[tensors.count - 1], samples)
+            }
+            let x = results[0]
+            features.append(
+                ReferenceFeatures.Layer(
+                    spatial: results.count > 1 ? results[1] : nil,
+                    motion: pictures == 1 ? nil : x.perSample(samples)[.all, 1...]))
+            return x
+        }
+        return ReferenceFeatures(layers: features)
+    }
+}
+
+extension ReferenceNet.Layer {
+    /// - Returns: the layer's result, and where it has spatial attention what that saw of the reference.
+    func callAsFunction(
+        _ inputs: ArraySlice<Tensor>, _ embedding: Tensor, _ samples: Int
+    ) -> [Tensor] {
+        let x = residual(Array(inputs), embedding)
+        guard let transformer else { return [x] }
+        var spatial: Tensor?
+        let result = transformer(x) { block, tokens in
+            let normed = block.norm1(tokens)
+            // A copy: a view would keep the motion frames' tokens in memory.
+            spatial = normed.perSample(samples)[.all, 0].copy()
+            let tokens = tokens + block.selfAttention(normed)
+            return tokens + block.feedForward(block.norm3(tokens))
+        }
+        return [result] + (spatial.map { [$0] } ?? [])
+    }
+}
+
+extension Tensor {
+    /// `[B N, …]` to `[B, N, …]`.
+    func perSample(_ samples: Int) -> Tensor {
+        reshaped([samples, length(0) / samples] + shape[1...])
+    }
+}
+
+/// Runs a piece of a net, now and for the backward pass again, or once and keeping what it computed.
+///
+/// - Parameter inputs: all tensors that the piece sees, besides weights.
+func running(
+    _ inputs: [Tensor], recomputing: Bool, _ body: @escaping ([Tensor]) -> [Tensor]
+) -> [Tensor] {
+    recomputing ? recomputed(inputs, body) : body(inputs)
+}

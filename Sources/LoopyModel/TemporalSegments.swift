@@ -1,0 +1,88 @@
+import Diffusion
+import Torch
+
+/// The temporal segment module (section 3.2, figure 3): over a hundred frames before the clip become
+/// twenty motion frames, the farther away the fewer.
+///
+/// Segment i, from the nearest, covers `stride * ratio^(i-1)` frames and yields `stride` of them: with 4
+/// and 2, segments of 4, 8, 16, 32 and 64 frames, 124 in all, yield 20.
+public struct TemporalSegments: Codable, Sendable, Equatable {
+    /// What stands for a part of a segment.
+    public enum Abstraction: String, Codable, Sendable, CaseIterable {
+        /// Its middle frame.
+        case uniform
+        /// The mean of its frames.
+        case mean
+        /// One of its frames, drawn anew each time.
+        case random
+    }
+
+    public var stride = 4
+    public var ratio = 2
+    /// Frames before the clip that it looks at.
+    public var motionFrames = 124
+    public var abstraction = Abstraction.uniform
+
+    public init() {}
+
+    /// The frames that each motion frame stands for, counted backwards: 0 is the frame right before the
+    /// clip. Element i lies in segment `k = i / stride` (counted from 0), and with
+    /// `start = Σ_{j<k} stride * ratio^j + (i mod stride) * ratio^k` covers `start ..< start + ratio^k`.
+    ///
+    /// (The paper's formula gives start and end of the whole segment, and says that element i is one of
+    /// `stride` equal parts of it. It then speaks of the mean; its default is uniform sampling.)
+    public var spans: [Range<Int>] {
+        var spans: [Range<Int>] = []
+        var length = 1, start = 0
+        while start + length <= motionFrames {
+            spans.append(start..<(start + length))
+            start += length
+            if spans.count % stride == 0 { length *= ratio }
+        }
+        return spans
+    }
+
+    /// M.
+    public var count: Int { spans.count }
+
+    /// Motion frames of a clip.
+    ///
+    /// At the beginning of a video there are fewer frames than `motionFrames`, or none. Spans end where
+    /// the video begins, and elements of which nothing is left are absent.
+    ///
+    /// - Parameters:
+    ///   - history: latents of the frames before the clip, in the order of time, `[T, C, H, W]`; T may
+    ///     be anything. The last `motionFrames` of them count.
+    ///   - generator: wanted for `random`.
+    /// - Returns: `[M, C, H, W]`, the nearest first, zeros where absent; and which are present.
+    public func abstract(
+        _ history: Tensor, generator: Generator? = nil
+    ) -> (frames: Tensor, isPresent: [Bool]) {
+        let available = history.length(0)
+        let frames = spans.map { span -> Tensor? in
+            let span = span.clamped(to: 0..<available)
+            guard !span.isEmpty else { return nil }
+            // Backwards from the clip, so forwards from the end.
+            let part = (available - span.upperBound)..<(available - span.lowerBound)
+            switch abstraction {
+            case .uniform: return history[available - 1 - (span.lowerBound + span.count / 2)]
+            case .mean: return history[part].mean([0])
+            case .random:
+                guard let generator else { fatalError("random motion frames want a generator") }
+                let drawn = Tensor.integers(part, [1], generator: generator)
+                return history[Int(drawn.scalar)]
+            }
+        }
+        let absent = Tensor.zeros(
+            Array(history.shape.dropFirst()), type: history.type, device: history.device)
+        return (stacked(frames.map { $0 ?? absent }, along: 0), frames.map { $0 != nil })
+    }
+
+    func validate() throws(DiffusionError) {
+        guard stride >= 1, ratio >= 1, motionFrames >= 0 else {
+            throw DiffusionError(
+                .configuration,
+                "model.segments: stride and ratio must be 1 or more, motion_frames 0 or more")
+        }
+    }
+}

@@ -1,0 +1,127 @@
+import Diffusion
+import Foundation
+import Testing
+import Torch
+
+/// Against diffusers' `DDPMScheduler` and `DDIMScheduler`.
+@Suite struct NoiseScheduleTests {
+    static func schedule(
+        _ name: String, _ prediction: NoiseSchedule.Prediction = .epsilon
+    ) throws -> NoiseSchedule {
+        var settings = NoiseSchedule.Settings()
+        if name.hasPrefix("linear") {
+            settings.growth = .linear
+            settings.firstBeta = 1e-4
+            settings.lastBeta = 0.02
+        }
+        settings.zeroTerminalSnr = name.hasSuffix("zero_snr")
+        settings.prediction = settings.zeroTerminalSnr ? .velocity : prediction
+        return try NoiseSchedule(settings)
+    }
+
+    static let names = ["scaled_linear", "linear", "scaled_linear_zero_snr", "linear_zero_snr"]
+
+    @Test("the signal's share agrees with diffusers", arguments: names)
+    func signalAgrees(name: String) throws {
+        let cases = try Cases("schedule.safetensors")
+        let signal = Tensor(try Self.schedule(name).signal.map { Float($0) })
+        #expect(relativeError(signal, try cases("alphas_cumprod." + name)) < 1e-6)
+        if name.hasSuffix("zero_snr") { #expect(try Self.schedule(name).signal[999] == 0) }
+    }
+
+    @Test("noised latents and targets agree with diffusers", arguments: names)
+    func trainingAgrees(name: String) throws {
+        let cases = try Cases("schedule.safetensors")
+        let schedule = try Self.schedule(name, .velocity)
+        let timesteps = try cases("training.\(name).timesteps").array(of: Int64.self).map {
+            Int($0)
+        }
+        let (clean, noise) = (
+            try cases("training.\(name).sample"), try cases("training.\(name).noise")
+        )
+        let noisy = schedule.noised(clean, noise, at: timesteps)
+        #expect(relativeError(noisy, try cases("training.\(name).noisy")) < 1e-5)
+        let velocity = schedule.target(clean, noise, at: timesteps)
+        #expect(relativeError(velocity, try cases("training.\(name).velocity")) < 1e-5)
+        guard !name.hasSuffix("zero_snr") else { return }
+        #expect(try Self.schedule(name).target(clean, noise, at: timesteps).isEqual(to: noise))
+    }
+
+    @Test("min-SNR weights agree with the published formula", arguments: names)
+    func weightsAgree(name: String) throws {
+        let cases = try Cases("schedule.safetensors")
+        let predictions: [(NoiseSchedule.Prediction, String)] =
+            name.hasSuffix("zero_snr")
+            ? [(.velocity, "v_prediction")]
+            : [(.epsilon, "epsilon"), (.velocity, "v_prediction")]
+        for (prediction, published) in predictions {
+            let schedule = try Self.schedule(name, prediction)
+            let weights = schedule.minimumSNRWeights(at: Array(0..<1000), gamma: 5)
+            let expected = try cases("min_snr.\(published).\(name)")
+            #expect(relativeError(Tensor(weights.map(Float.init)), expected) < 1e-5)
+        }
+    }
+
+    @Test(
+        "DDIM's trajectories agree with diffusers",
+        arguments: [
+            ("leading_25", DDIM.Spacing.leading, 25, 0.0), ("leading_7", .leading, 7, 0),
+            ("leading_25_noisy", .leading, 25, 0.7), ("leading_7_noisy", .leading, 7, 0.7),
+            ("trailing_25", .trailing, 25, 0), ("trailing_7", .trailing, 7, 0),
+            ("trailing_25_noisy", .trailing, 25, 0.7), ("trailing_7_noisy", .trailing, 7, 0.7),
+        ])
+    func trajectoriesAgree(
+        name: String, spacing: DDIM.Spacing, steps: Int, eta: Double
+    ) throws {
+        let cases = try Cases("schedule.safetensors")
+        let schedule = try Self.schedule(
+            spacing == .leading ? "scaled_linear" : "scaled_linear_zero_snr")
+        let ddim = try DDIM(schedule, steps: steps, spacing: spacing, eta: eta)
+        let timesteps = try cases("ddim.\(name).timesteps").array(of: Int64.self)
+        #expect(ddim.steps.map(\.timestep) == timesteps.map { Int($0) })
+        let expected = try cases("ddim.\(name).samples")
+        var x = try cases("ddim.\(name).start")
+        for (index, step) in ddim.steps.enumerated() {
+            let prediction = (x / 2 + Double(step.timestep) / 1000).tanh()
+            let noise = eta > 0 ? try cases("ddim.\(name).noise")[index] : nil
+            x = ddim.next(x, step, prediction: prediction, noise: noise)
+            #expect(relativeError(x, expected[index]) < 1e-4, "step \(index)")
+        }
+    }
+
+    @Test func settingsThatMakeNoScheduleAreSaid() throws {
+        var settings = NoiseSchedule.Settings()
+        settings.zeroTerminalSnr = true
+        #expect(throws: DiffusionError.self) { try NoiseSchedule(settings) }
+        settings = NoiseSchedule.Settings()
+        settings.lastBeta = 1
+        #expect(throws: DiffusionError.self) { try NoiseSchedule(settings) }
+        let schedule = try NoiseSchedule()
+        for (steps, eta) in [(0, 0.0), (1001, 0), (25, -0.1), (25, 2)] {
+            #expect(throws: DiffusionError.self) {
+                try DDIM(schedule, steps: steps, eta: eta)
+            }
+        }
+        #expect(try DDIM(schedule, steps: 1000).steps.count == 1000)
+    }
+
+    @Test func anotherScheduleIsRefusedByName() throws {
+        var stored = NoiseSchedule.Settings()
+        stored.prediction = .velocity
+        let schedule = try NoiseSchedule()
+        let error = #expect(throws: DiffusionError.self) {
+            try schedule.requireSame(as: stored, in: "run/checkpoint")
+        }
+        #expect(error?.message.contains("prediction velocity") == true)
+        #expect(error?.message.contains("prediction epsilon") == true)
+        try schedule.requireSame(as: NoiseSchedule.Settings(), in: "run/checkpoint")
+    }
+
+    @Test func settingsAreStoredAsTheyAre() throws {
+        var settings = NoiseSchedule.Settings()
+        settings.prediction = .velocity
+        settings.zeroTerminalSnr = true
+        let stored = try JSONEncoder().encode(settings)
+        #expect(try JSONDecoder().decode(NoiseSchedule.Settings.self, from: stored) == settings)
+    }
+}
