@@ -64,9 +64,9 @@ UNET = dict(
     down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
     up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3, layers_per_block=2,
 )
-SMALL_VAE = dict(**VAE, block_out_channels=(8, 12, 16, 16), norm_num_groups=4, sample_size=32)
+SMALL_VAE = dict(**VAE, block_out_channels=(4, 8, 12, 12), norm_num_groups=2, sample_size=32)
 SMALL_UNET = dict(
-    **UNET, block_out_channels=(8, 12, 16, 16), norm_num_groups=4, attention_head_dim=2,
+    **UNET, block_out_channels=(4, 8, 12, 12), norm_num_groups=2, attention_head_dim=2,
     cross_attention_dim=24, sample_size=16,
 )
 REAL_VAE = dict(**VAE, block_out_channels=(128, 256, 512, 512), norm_num_groups=32, sample_size=512)
