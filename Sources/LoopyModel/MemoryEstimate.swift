@@ -1,0 +1,126 @@
+import Torch
+
+/// How much memory training and sampling take, by counting what is kept: an estimate of what libtorch
+/// has allocated at its highest, without the program, its libraries and the allocator's reserve.
+///
+/// Training keeps for the backward pass what each operator needs of its inputs and results. The counts
+/// below follow the layers' forward passes, in units of one picture's worth of channels at one place.
+public struct MemoryEstimate: Sendable {
+    /// Of numbers in activations, and in the weights that sampling uses.
+    public enum Precision: String, Sendable, CaseIterable {
+        case float32, bfloat16
+
+        var size: Int { self == .float32 ? 4 : 2 }
+    }
+
+    /// In bytes.
+    public var weights: Int
+    /// Of gradients, and of AdamW's two moments: float32.
+    public var gradients: Int
+    public var optimiser: Int
+    /// Kept from forward to backward pass.
+    public var activations: Int
+    /// The same with recomputation.
+    public var recomputedActivations: Int
+    /// Of weights, reference features and the largest layer's values, when sampling.
+    public var sampling: Int
+
+    public var training: Int { weights + gradients + optimiser + activations }
+    public var recomputedTraining: Int { weights + gradients + optimiser + recomputedActivations }
+
+    /// - Parameters:
+    ///   - side: places of the latents, along each side.
+    ///   - precision: training keeps weights in float32 in any case.
+    public init(
+        _ configuration: LoopyConfiguration, parameters: Int, batch: Int, side: Int,
+        precision: Precision
+    ) {
+        let size = precision.size
+        let isVideo = configuration.stage == .video
+        let frames = batch * (isVideo ? configuration.frames : 1)
+        let motion = isVideo ? batch * configuration.motionFrames : 0
+        let layers = Self.layers(configuration, side: side)
+
+        // Every layer's values, its result, and what the denoising net is given of the reference.
+        var all = 0, results = 0, given = 0, largest = 0
+        for layer in layers {
+            let denoising = layer.places * frames * layer.denoising(isVideo: isVideo)
+            let temporal =
+                isVideo ? layer.places * layer.outputs * (11 * (frames + motion) + 53 * frames) : 0
+            let reference = layer.places * (batch + motion) * layer.reference
+            all += denoising + temporal + reference
+            results += layer.places * layer.outputs * (frames + batch + motion)
+            given += layer.places * layer.outputs * (motion + (layer.hasAttention ? batch : 0))
+            largest = max(largest, denoising + temporal, reference)
+        }
+        weights = parameters * 4
+        gradients = parameters * 4
+        optimiser = parameters * 8
+        activations = all * size
+        // The results of all layers, and one layer's values, twice: with their gradients.
+        recomputedActivations = (results + 2 * largest) * size
+        sampling = (parameters + given + results / 2 + largest / 2) * size
+    }
+
+    /// A layer of either net.
+    private struct Layer {
+        /// H W.
+        var places: Int
+        var inputs: Int
+        var outputs: Int
+        var isJoined: Bool
+        var hasAttention: Bool
+
+        /// The residual block: its two inputs joined, four values of its convolutions' inputs and two
+        /// of its norms'.
+        private var residual: Int { inputs * (isJoined ? 3 : 2) + 4 * outputs }
+
+        /// Spatial attention with the reference's keys and values, audio attention, feed-forward layer.
+        func denoising(isVideo: Bool) -> Int {
+            residual + (hasAttention ? outputs * (isVideo ? 33 : 29) : 0)
+        }
+
+        var reference: Int { residual + (hasAttention ? outputs * 27 : 0) }
+    }
+
+    /// In the order in which they run.
+    private static func layers(_ configuration: LoopyConfiguration, side: Int) -> [Layer] {
+        let channels = configuration.channels, depth = channels.count
+        func places(_ level: Int) -> Int {
+            // Rounded up, each time it is halved.
+            let side = (0..<level).reduce(side) { side, _ in (side + 1) / 2 }
+            return side * side
+        }
+        var layers: [Layer] = []
+        var kept = [channels[0]]
+        for level in 0..<depth {
+            for index in 0..<configuration.layersPerBlock {
+                layers.append(
+                    Layer(
+                        places: places(level),
+                        inputs: index == 0 ? channels[max(0, level - 1)] : channels[level],
+                        outputs: channels[level], isJoined: false,
+                        hasAttention: configuration.attention[level]))
+                kept.append(channels[level])
+            }
+            if level < depth - 1 { kept.append(channels[level]) }
+        }
+        let deepest = channels[depth - 1]
+        layers.append(
+            Layer(
+                places: places(depth - 1), inputs: deepest, outputs: deepest, isJoined: false,
+                hasAttention: true))
+        var incoming = deepest
+        for level in (0..<depth).reversed() {
+            for _ in 0...configuration.layersPerBlock {
+                layers.append(
+                    Layer(
+                        places: places(level), inputs: incoming + kept.removeLast(),
+                        outputs: channels[level], isJoined: true,
+                        hasAttention: configuration.attention[level]))
+                incoming = channels[level]
+            }
+        }
+        return layers
+    }
+}

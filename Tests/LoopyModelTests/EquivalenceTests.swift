@@ -1,0 +1,171 @@
+import Diffusion
+import LoopyModel
+import Testing
+import Torch
+
+/// What must be the same however it is computed.
+@Suite struct EquivalenceTests {
+    /// A new model, as it is before its first step, and a plain net with the denoising net's weights.
+    private func beginning() throws -> (LoopyModel, PlainUNet) {
+        let configuration = Reference.small
+        let store = ParameterStore(drawing: try Generator(seed: 1))
+        let model = try LoopyModel(store.root, configuration)
+        let plainStore = ParameterStore(drawing: try Generator(seed: 2))
+        let plain = PlainUNet(plainStore.root, configuration.unet)
+        for (name, weight) in plainStore.parameters {
+            weight.assign(try #require(store["denoising_net." + name]))
+        }
+        return (model, plain)
+    }
+
+    @Test func aNewModelWithoutReferenceIsThePlainNetBitForBit() throws {
+        let reference = try Reference()
+        let (model, plain) = try beginning()
+        let latents = try reference.latents
+        var conditions = try reference.conditions("all")
+        for sample in conditions.masks.indices { conditions.masks[sample].reference = true }
+        let timesteps = Tensor([Int64(3), 999, 500, 41])
+        let prediction = model(latents, timesteps, conditions)
+        let expected = plain(
+            latents.flattened(from: 0, through: 1), timesteps.repeated(3, along: 0))
+        #expect(prediction.flattened(from: 0, through: 1).isEqual(to: expected))
+    }
+
+    @Test func theSecondStageBeginsAsTheFirstEnded() throws {
+        let reference = try Reference()
+        var first = reference.configuration
+        first.stage = .image
+        let generator = try Generator(seed: 3)
+        let store = ParameterStore(drawing: generator)
+        let firstModel = try LoopyModel(store.root, first)
+        let whole = ParameterStore(drawing: generator)
+        let secondModel = try LoopyModel(whole.root, reference.configuration)
+        for (name, weight) in store.parameters {
+            try #require(whole[name]).assign(weight)
+        }
+        let conditions = try reference.conditions("all")
+        var image = Conditions(reference: conditions.reference)
+        image.masks = conditions.masks
+        let latents = try reference.latents, timesteps = try reference.timesteps
+        let expected = firstModel(latents, timesteps, image)
+        #expect(secondModel(latents, timesteps, conditions).isEqual(to: expected))
+    }
+
+    @Test func aBatchMaskedSampleBySampleEqualsItsSamplesAlone() throws {
+        let reference = try Reference()
+        let (model, _) = try reference.model()
+        let latents = try reference.latents, timesteps = try reference.timesteps
+        for name in ["mixed", "partly_present", "all"] {
+            let conditions = try reference.conditions(name)
+            let batch = model(latents, timesteps, conditions)
+            for sample in 0..<4 {
+                let range = sample..<(sample + 1)
+                let alone = model(latents[range], timesteps[range], conditions.alone(sample))
+                #expect(relativeError(alone, batch[range]) < 1e-5, "\(name), sample \(sample)")
+            }
+        }
+    }
+
+    @Test func accumulatedGradientsAreThoseOfTheBatch() throws {
+        let reference = try Reference()
+        let (model, store) = try reference.model(recording: true)
+        let latents = try reference.latents, timesteps = try reference.timesteps
+        let conditions = try reference.conditions("mixed")
+        let target = try reference("target")
+
+        func gradients(_ run: () -> Void) -> [String: Tensor] {
+            for (_, weight) in store.parameters { weight.gradient = nil }
+            run()
+            return Dictionary(
+                uniqueKeysWithValues: store.parameters.map { name, weight in
+                    (name, weight.gradient ?? weight.zerosLike())
+                })
+        }
+        let whole = gradients {
+            meanSquaredError(model(latents, timesteps, conditions), target).backward()
+        }
+        let accumulated = gradients {
+            for sample in 0..<4 {
+                let range = sample..<(sample + 1)
+                let prediction = model(
+                    latents[range], timesteps[range], conditions.alone(sample),
+                    recomputing: sample % 2 == 0)
+                (meanSquaredError(prediction, target[range]) / 4).backward()
+            }
+        }
+        let scale = whole.values.map { $0.norm().scalar }.max() ?? 1
+        for (name, gradient) in whole {
+            let difference = (gradient - (accumulated[name] ?? gradient * 0)).norm().scalar
+            #expect(difference < 1e-4 * gradient.norm().scalar + 1e-6 * scale, "\(name)")
+        }
+    }
+
+    @Test func recomputationChangesNoBit() throws {
+        let reference = try Reference()
+        let (model, store) = try reference.model(recording: true)
+        func run(_ recomputing: Bool) throws -> (Tensor, [Tensor?]) {
+            for (_, weight) in store.parameters { weight.gradient = nil }
+            let schedule = try NoiseSchedule()
+            let loss = model.loss(
+                try reference.latents, noise: try reference("target"),
+                timesteps: [1, 200, 600, 999], try reference.conditions("mixed"), schedule,
+                gamma: 5, recomputing: recomputing)
+            loss.backward()
+            return (loss, store.parameters.map { $0.1.gradient?.copy() })
+        }
+        let (loss, gradients) = try run(false)
+        let (again, recomputed) = try run(true)
+        #expect(loss.isEqual(to: again))
+        for (index, name) in store.names.enumerated() {
+            switch (gradients[index], recomputed[index]) {
+            case (let a?, let b?):
+                #expect(relativeError(b, a) < 1e-5 || a.norm().scalar < 1e-7, "\(name)")
+            case (nil, nil): break
+            default: Issue.record("\(name) has a gradient in one run only")
+            }
+        }
+    }
+
+    @Test func guidanceIsTheSumOfThreePasses() throws {
+        let reference = try Reference()
+        let (model, _) = try reference.model()
+        let latents = try reference.latents
+        var conditions = try reference.conditions("audio")
+        conditions.movement = nil
+        func pass(audio: Bool, reference: Bool) -> Tensor {
+            var changed = conditions
+            for sample in changed.masks.indices {
+                changed.masks[sample].audio = !audio
+                changed.masks[sample].reference = !reference
+            }
+            return model(latents, Tensor([Int64](repeating: 400, count: 4)), changed)
+        }
+        let all = pass(audio: true, reference: true)
+        let silent = pass(audio: false, reference: true)
+        let base = pass(audio: false, reference: false)
+        #expect(relativeError(silent, all) > 1e-3)
+        #expect(relativeError(base, silent) > 1e-3)
+        let expected = (all - silent) * 5.0 + (silent - base) * 3.0 + base
+        let guided = model.guided(conditions, Guidance())(latents, 400)
+        #expect(relativeError(guided, expected) < 1e-5)
+        // Without guidance one pass is enough.
+        var none = Guidance()
+        none.audioRatio = 1
+        none.referenceRatio = 1
+        #expect(model.guided(conditions, none)(latents, 400).isEqual(to: all * 1.0))
+    }
+
+    @Test func theFirstClipIsAStateThatTrainingVisits() throws {
+        // No motion frames yet, all absent, and all masked: one state.
+        let reference = try Reference()
+        let (model, _) = try reference.model()
+        let latents = try reference.latents, timesteps = try reference.timesteps
+        var conditions = try reference.conditions("all")
+        conditions.motionFrames?.isPresent = Array(
+            repeating: Array(repeating: false, count: 4), count: 4)
+        let absent = model(latents, timesteps, conditions)
+        conditions.motionFrames = nil
+        #expect(model(latents, timesteps, conditions).isEqual(to: absent))
+        #expect(relativeError(absent, try reference("noise.motion_frames_masked")) < 1e-5)
+    }
+}
