@@ -1,21 +1,18 @@
 #include "CTorch.h"
+#include "Border.h"
 
-#include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <cstring>
-#include <new>
 #include <string>
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
-#include <ATen/core/Tensor.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/from_blob.h>
-#include <c10/util/SmallVector.h>
 #include <torch/csrc/api/include/torch/version.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -24,47 +21,6 @@ namespace {
 /// Sums come out the same to the last bit however many threads there are: MKL reads this when it is
 /// first used. Costs nothing that could be measured.
 [[gnu::constructor]] void make_reproducible() { setenv("MKL_CBWR", "AUTO,STRICT", 0); }
-
-LoopyMessage message(const char *text) { return strdup(text); }
-
-/// No exception crosses into Swift: what is thrown becomes a message.
-template <typename Body> LoopyMessage guarded(Body body) noexcept {
-    try {
-        body();
-        return nullptr;
-    } catch (const c10::Error &error) {
-        return message(error.what_without_backtrace());
-    } catch (const std::exception &error) {
-        return message(error.what());
-    } catch (...) {
-        return message("unknown error");
-    }
-}
-
-/// Sparse and nested tensors have no strides, and the functions here would have to fail on them.
-void check_is_dense(const at::Tensor &tensor) {
-    TORCH_CHECK(
-        !tensor.defined() || (tensor.layout() == at::kStrided && !tensor.is_nested()),
-        "gives a sparse or nested tensor, which Loopy does not hold");
-}
-
-/// The caller owns what it gets.
-LoopyTensor wrap(at::Tensor tensor) noexcept {
-    if (!tensor.defined()) return nullptr;
-    return reinterpret_cast<LoopyTensor>(tensor.unsafeReleaseTensorImpl());
-}
-
-c10::TensorImpl *implementation(LoopyTensor tensor) {
-    return reinterpret_cast<c10::TensorImpl *>(tensor);
-}
-
-/// A reference of its own to a tensor that the caller goes on owning.
-at::Tensor unwrap(LoopyTensor tensor) {
-    if (!tensor) return {};
-    return at::Tensor(
-        c10::intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>::reclaim_copy(
-            implementation(tensor)));
-}
 
 at::Generator &generator(LoopyGenerator wrapped) {
     return *reinterpret_cast<at::Generator *>(wrapped);
@@ -215,7 +171,7 @@ LoopyMessage loopy_torch_call(
         }
         handle.callBoxed(stack);
 
-        c10::SmallVector<at::Tensor, 4> tensors;
+        TensorList tensors;
         for (auto &value : stack) {
             if (value.isTensor()) {
                 tensors.push_back(std::move(value).toTensor());
@@ -225,14 +181,7 @@ LoopyMessage loopy_torch_call(
                 *number = value.toScalar().toDouble();
             }
         }
-        for (const at::Tensor &tensor : tensors) check_is_dense(tensor);
-        auto *array = static_cast<LoopyTensor *>(
-            malloc(std::max<size_t>(1, tensors.size()) * sizeof(LoopyTensor)));
-        if (!array) throw std::bad_alloc();
-        // Nothing throws from here on: what is wrapped has an owner.
-        for (size_t i = 0; i < tensors.size(); i++) array[i] = wrap(std::move(tensors[i]));
-        *results = array;
-        *result_count = static_cast<int32_t>(tensors.size());
+        hand_over(tensors, results, result_count);
     });
 }
 

@@ -113,4 +113,43 @@ import Weights
             withAutocast(.cpu) { _ = linear(weight.detached(), weight) }
         }
     }
+
+    @Test func recomputationFreesItsGraphs() throws {
+        let weight = counting(64, 64).requiringGradient()
+        let x = counting(64, 64).requiringGradient()
+        try expectSteady(3000, leak: 16 << 10) {
+            let y = recomputed([x]) { outer in
+                recomputed([outer[0].sin()]) { [linear($0[0], weight), $0[0]] }
+            }
+            y[0].sum().backward()
+            (weight.gradient, x.gradient) = (nil, nil)
+            // A graph that no backward pass goes through.
+            _ = recomputed([x]) { [linear($0[0], weight)] }
+        }
+    }
+
+    @Test func recomputationLosesNothingSmall() throws {
+        let x = counting(2).requiringGradient()
+        try expectSteady(30_000, leak: 64) {
+            recomputed([x, x]) { [$0[0] * $0[1]] }[0].sum().backward()
+        }
+    }
+
+    /// Tensors of 40 MB have mappings of their own, which are gone when they are freed.
+    @Test func recomputationKeepsNoActivations() throws {
+        let x = Tensor.zeros([10 << 20]).requiringGradient()
+        func grown(_ run: (Tensor) -> Tensor) throws -> Int {
+            let before = try resident()
+            let y = run(x)
+            defer { withExtendedLifetime(y) {} }
+            return (try resident() - before) / (x.count * 4)
+        }
+        func chain(_ x: Tensor) -> Tensor { (0..<6).reduce(x) { x, _ in x.sin() } }
+        // The input of every sine but the first, and the result.
+        #expect(try grown(chain) == 6)
+        #expect(try grown { recomputed([$0]) { [chain($0[0])] }[0] } == 1)
+        #expect(
+            try grown { recomputed(recomputed([$0]) { [chain($0[0])] }) { [chain($0[0])] }[0] } == 2
+        )
+    }
 }

@@ -96,6 +96,28 @@ void loopy_torch_set_gradient(LoopyTensor tensor, LoopyTensor gradient_or_null);
 /// Returns what it was.
 bool loopy_torch_enable_gradients(bool enable);
 
+/// Takes results of a LoopyBody.
+typedef struct LoopyTensorListImplementation *LoopyTensorList;
+/// The caller goes on owning the tensor.
+void loopy_torch_append(LoopyTensorList list, LoopyTensor tensor);
+
+/// A function of tensors. `call` becomes the owner of the inputs, not of their array, and appends
+/// what it computes to `outputs`.
+typedef struct {
+    void *owner;
+    void (*call)(
+        void *owner, const LoopyTensor *inputs, int32_t input_count, LoopyTensorList outputs);
+    void (*release)(void *owner);
+} LoopyBody;
+
+/// Calls a body without recording it; the backward pass calls it again, perhaps on another thread,
+/// to find the gradients of the inputs and of what it uses else. `release` is called once, when
+/// nothing needs the body any more, also where there is a message. Results as loopy_torch_call
+/// gives them.
+LoopyMessage loopy_torch_recomputed(
+    LoopyBody body, const LoopyTensor *inputs, int32_t input_count, LoopyTensor **results,
+    int32_t *result_count);
+
 /// Operators that gain from it compute in `element_type` until the matching end.
 LoopyMessage loopy_torch_begin_autocast(
     int32_t device_type, int32_t element_type, bool *was_enabled, int32_t *former_type);
