@@ -40,6 +40,9 @@ public struct LoopyModel {
     /// once for a clip.
     public struct EncodedConditions {
         var context: DenoisingNet.Context
+
+        /// Nil where every sample's reference is dropped.
+        public var reference: ReferenceFeatures? { context.reference }
     }
 
     /// - Parameters:

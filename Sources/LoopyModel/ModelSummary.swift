@@ -15,7 +15,7 @@ public struct ModelSummary {
 
     /// - Throws: `DiffusionError` `.configuration` for a configuration that makes no model.
     public init(_ configuration: LoopyConfiguration) throws {
-        let store = ParameterStore(describing: ())
+        let store = ParameterStore.describing()
         _ = try LoopyModel(store.root, configuration)
         var root = Node(name: "loopy", parameters: 0, children: [])
         for (name, tensor) in store.parameters {
@@ -38,7 +38,10 @@ public struct ModelSummary {
         let audio = count(named: ["audio_norm", "audio_attn"])
         return [
             ("reference net", count("reference_net")),
-            ("denoising net, as Stable Diffusion's", count("denoising_net") - inter - intra - audio),
+            (
+                "denoising net, as Stable Diffusion's",
+                count("denoising_net") - inter - intra - audio
+            ),
             ("inter-clip temporal layers", inter), ("intra-clip temporal layers", intra),
             ("audio attention", audio), ("audio embedding", count("audio_embedding")),
             ("audio-to-latents", count("audio_to_latents")),

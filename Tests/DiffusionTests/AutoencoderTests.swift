@@ -41,10 +41,10 @@ import Torch
     }
 
     @Test func theRealOneHasItsParameters() {
-        let store = ParameterStore(describing: ())
+        let store = ParameterStore.describing()
         _ = AutoencoderKL(store.root, AutoencoderConfiguration())
         #expect(store.names.count == 248)
-        #expect(store.parameterCount == 83_653_863)
+        #expect(store.parameters.reduce(0) { $0 + $1.tensor.count } == 83_653_863)
     }
 
     @Test func theFolderOfAWholeStableDiffusionWillDo() throws {
@@ -58,12 +58,14 @@ import Torch
         "another architecture is named",
         arguments: [
             ("\"act_fn\": \"silu\"", "\"act_fn\": \"relu\"", "act_fn"),
-            ("\"norm_num_groups\": 4", "\"norm_num_groups\": 5", "norm_num_groups"),
+            ("\"norm_num_groups\": 2", "\"norm_num_groups\": 5", "norm_num_groups"),
             ("\"latent_channels\"", "\"lantern_channels\"", "latentChannels"),
         ])
     func anotherArchitectureIsSaid(old: String, new: String, what: String) throws {
         try withConfiguration(of: "vae", replacing: old, by: new) { folder in
-            let error = #expect(throws: DiffusionError.self) { try AutoencoderKL(folder: folder) }
+            let error = #expect(throws: DiffusionError.self) {
+                _ = try AutoencoderKL(folder: folder)
+            }
             #expect(error?.message.contains(what) == true)
             #expect(error?.message.hasPrefix(folder) == true)
         }
@@ -73,7 +75,9 @@ import Torch
         try withConfiguration(
             of: "vae", replacing: "\"latent_channels\": 4", by: "\"latent_channels\": 3"
         ) { folder in
-            let error = #expect(throws: TorchError.self) { try AutoencoderKL(folder: folder) }
+            let error = #expect(throws: TorchError.self) {
+                _ = try AutoencoderKL(folder: folder)
+            }
             #expect(error?.message.contains("quant_conv") == true)
         }
     }

@@ -25,7 +25,8 @@ import Weights
     @Test func everyLayerOfTheReferenceNetAgrees() throws {
         let reference = try Reference()
         let (model, _) = try reference.model()
-        let features = model.referenceFeatures(try reference.conditions("all"))
+        let encoded = model.encode(try reference.conditions("all"))
+        let features = try #require(encoded.reference)
         #expect(features.layers.count == reference.layers.count)
         for (layer, name) in zip(features.layers, reference.layers) {
             let motion = try #require(layer.motion)
@@ -34,7 +35,10 @@ import Weights
                 #expect(relativeError(spatial, try reference("spatial." + name)) < 1e-5, "\(name)")
             }
         }
-        #expect(features.layers.map { $0.spatial != nil } == [true, false, true, false, false, true, true])
+        #expect(
+            features.layers.map { $0.spatial != nil } == [
+                true, false, true, false, false, true, true,
+            ])
     }
 
     @Test(
@@ -59,7 +63,7 @@ import Weights
         }
         var compared = 0
         for weight in store.names {
-            guard let expected = try? reference("gradient.\(name).\(weight)") else { continue }
+            guard let expected = reference.find("gradient.\(name).\(weight)") else { continue }
             let gradient = try #require(store[weight]?.gradient, "\(weight)")
             #expect(relativeError(gradient, expected) < 1e-4, "\(weight)")
             compared += 1

@@ -80,8 +80,11 @@ struct Reference {
     }
 
     func callAsFunction(_ name: String) throws -> Tensor {
-        Tensor(try #require(tensors.tensor(name), "there is no tensor \(name)"))
+        let found = find(name)
+        return try #require(found, "there is no tensor \(name)")
     }
+
+    func find(_ name: String) -> Tensor? { tensors.tensor(name).map { Tensor($0) } }
 
     /// The model with the reference's weights, and where they are.
     func model(
@@ -91,7 +94,7 @@ struct Reference {
         let model = try LoopyModel(store.root, configuration)
         let covered = try store.assign(Checkpoint(fixture("model.safetensors")))
         #expect(covered == Set(store.names))
-        if recording { for (_, weight) in store.parameters { weight.requiringGradient() } }
+        if recording { store.requireGradients() }
         return (model, store)
     }
 
