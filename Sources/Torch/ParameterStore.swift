@@ -2,9 +2,9 @@ import Weights
 
 /// The weights of a network, by the names of its checkpoint.
 ///
-/// A network is built once, by asking its scope for every weight: that either takes it from a
-/// checkpoint or draws it. Building from a checkpoint is strict: every weight must be there with
-/// its shape, and every tensor of the file must be used, or be named as left out.
+/// A network is built once, by asking its scope for every weight: that takes it from a checkpoint,
+/// draws it, or only notes its shape. Building from a checkpoint is strict: every weight must be
+/// there with its shape, and every tensor of the file must be used, or be named as left out.
 public final class ParameterStore {
     public let device: Device
     private let source: Source
@@ -17,6 +17,7 @@ public final class ParameterStore {
     private enum Source {
         case checkpoint(Checkpoint, names: [String: String])
         case generator(Generator)
+        case nothing
     }
 
     /// Builds a network with the weights of a checkpoint.
@@ -32,18 +33,13 @@ public final class ParameterStore {
         _ checkpoint: Checkpoint, device: Device = .cpu,
         rename: (String) -> String? = { $0 }, _ build: (Scope) throws -> Network
     ) throws -> Network {
-        var stored: [String: String] = [:]
-        var problems: [String] = []
-        for name in checkpoint.names {
-            guard let renamed = rename(name) else { continue }
-            if let other = stored.updateValue(name, forKey: renamed) {
-                problems.append("has \(other) and \(name), which are both \(renamed)")
-            }
-        }
+        let (stored, problems) = Self.names(of: checkpoint, rename)
         let store = ParameterStore(.checkpoint(checkpoint, names: stored), device)
         store.problems = problems
         let network = try build(Scope(store, ""))
-        try store.verify(checkpoint, Array(stored.keys))
+        let unused = stored.keys.filter { !store.used.contains($0) }.sorted()
+        store.problems += unused.map { "has \($0), which is not used" }
+        try refuse(checkpoint, store.problems)
         return network
     }
 
@@ -52,6 +48,10 @@ public final class ParameterStore {
     public convenience init(drawing generator: Generator) {
         self.init(.generator(generator), generator.device)
     }
+
+    /// A store of names and shapes: its weights are zeros without memory of their own, so that the
+    /// largest network can be built to be looked at.
+    public static func describing() -> ParameterStore { ParameterStore(.nothing, .cpu) }
 
     /// The outermost scope.
     public var root: Scope { Scope(self, "") }
@@ -62,6 +62,53 @@ public final class ParameterStore {
     }
 
     public subscript(_ name: String) -> Tensor? { tensors[name] }
+
+    /// In the order in which the network asked for them.
+    public var parameters: [(name: String, tensor: Tensor)] {
+        names.map { ($0, tensors[$0]!) }  // each name has one
+    }
+
+    /// Makes all weights of real numbers, or those that are named so, ready to be trained.
+    public func requireGradients(where isTrained: (String) -> Bool = { _ in true }) {
+        for (name, tensor) in parameters where tensor.type.isReal && isTrained(name) {
+            tensor.requiringGradient()
+        }
+    }
+
+    /// Overwrites weights that were drawn with those of a checkpoint that may lack some of them.
+    ///
+    /// Strict about the checkpoint: each of its tensors must be one of the network's, of the same
+    /// shape. Where one is not, nothing is changed.
+    ///
+    /// - Parameter rename: the network's name of a tensor of the file; nil for one that is left out.
+    /// - Returns: the names of what was overwritten.
+    /// - Throws: `TorchError` `.weights` that lists what is superfluous or of another shape.
+    @discardableResult
+    public func assign(
+        _ checkpoint: Checkpoint, rename: (String) -> String? = { $0 }
+    ) throws(TorchError) -> Set<String> {
+        if case .nothing = source { fatalError("a store of shapes has no weights to overwrite") }
+        var (stored, problems) = Self.names(of: checkpoint, rename)
+        var pairs: [(tensor: Tensor, stored: StoredTensor)] = []
+        for (name, storedName) in stored.sorted(by: { $0.key < $1.key }) {
+            let found = checkpoint.tensor(storedName)!  // one of the checkpoint's names
+            guard let tensor = tensors[name] else {
+                problems.append("has \(storedName), which is not used")
+                continue
+            }
+            if found.shape != tensor.shape {
+                problems.append("\(storedName) is \(found.shape), not \(tensor.shape)")
+            } else if found.type.isReal != tensor.type.isReal {
+                problems.append("\(storedName) is \(found.type), not \(tensor.type)")
+            }
+            pairs.append((tensor, found))
+        }
+        try Self.refuse(checkpoint, problems)
+        withoutGradient {
+            for (tensor, stored) in pairs { tensor.assign(Tensor(stored)) }
+        }
+        return Set(stored.keys)
+    }
 
     fileprivate func parameter(
         _ name: String, _ shape: [Int], _ initial: InitialValues
@@ -75,6 +122,8 @@ public final class ParameterStore {
 
     private func make(_ name: String, _ shape: [Int], _ initial: InitialValues) -> Tensor {
         switch source {
+        case .nothing:
+            return Tensor.zeros([]).strided(shape, strides: shape.map { _ in 0 })
         case .generator(let generator):
             return initial.tensor(shape, generator)
         case .checkpoint(let checkpoint, let storedNames):
@@ -101,17 +150,31 @@ public final class ParameterStore {
 
     fileprivate func ignore(_ name: String) { used.insert(name) }
 
-    private func verify(_ checkpoint: Checkpoint, _ stored: [String]) throws(TorchError) {
-        var found = problems
-        let unused = stored.filter { !used.contains($0) }.sorted()
-        found += unused.map { "has \($0), which is not used" }
-        guard !found.isEmpty else { return }
+    /// The file's names by the network's, and what is wrong with them.
+    private static func names(
+        of checkpoint: Checkpoint, _ rename: (String) -> String?
+    ) -> (stored: [String: String], problems: [String]) {
+        var stored: [String: String] = [:]
+        var problems: [String] = []
+        for name in checkpoint.names {
+            guard let renamed = rename(name) else { continue }
+            if let other = stored.updateValue(name, forKey: renamed) {
+                problems.append("has \(other) and \(name), which are both \(renamed)")
+            }
+        }
+        return (stored, problems)
+    }
+
+    private static func refuse(
+        _ checkpoint: Checkpoint, _ problems: [String]
+    ) throws(TorchError) {
+        guard !problems.isEmpty else { return }
         let shown = 8
-        let more = found.count > shown ? "; and \(found.count - shown) more" : ""
+        let more = problems.count > shown ? "; and \(problems.count - shown) more" : ""
         throw TorchError(
             .weights,
             "\(checkpoint.files.joined(separator: ", ")): the weights are of another network: "
-                + found.prefix(shown).joined(separator: "; ") + more)
+                + problems.prefix(shown).joined(separator: "; ") + more)
     }
 }
 
@@ -154,6 +217,9 @@ public enum InitialValues {
     case uniform(fanIn: Int)
     /// Normal, with a standard deviation.
     case normal(Double)
+    /// What a closure makes, of the weight's shape, and has no further use for: a table of sines.
+    /// Real numbers become float32.
+    case values(() -> Tensor)
 
     fileprivate func tensor(_ shape: [Int], _ generator: Generator) -> Tensor {
         switch self {
@@ -164,6 +230,11 @@ public enum InitialValues {
             return Tensor.uniform(shape, generator: generator) * (2 * bound) - bound
         case .normal(let deviation):
             return Tensor.normal(shape, generator: generator) * deviation
+        case .values(let make):
+            let values = make().detached()
+            require(values.shape == shape, "\(values) is no weight of shape \(shape)")
+            let dense = values.to(generator.device).contiguous()
+            return values.type.isReal ? dense.to(.float32) : dense
         }
     }
 }

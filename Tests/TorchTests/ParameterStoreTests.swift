@@ -105,6 +105,16 @@ import Weights
         #expect(said(result).contains("the network asks for 'a.weight' twice"))
     }
 
+    @Test func givenValuesOfAnotherShapeTrap() async {
+        let result = await #expect(
+            processExitsWith: .failure, observing: [\.standardErrorContent]
+        ) {
+            let store = ParameterStore(drawing: try Generator(seed: 1))
+            _ = store.root.parameter("a", [3], .values { .zeros([1, 3]) })
+        }
+        #expect(said(result).contains("float32[1, 3] is no weight of shape [3]"))
+    }
+
     @Test func shortRealNumbersBecomeFloat32() throws {
         let half = try fixture("half.safetensors")
         let linear = try ParameterStore.load(half) { Linear($0, 5, 4) }
@@ -164,6 +174,39 @@ import Weights
         #expect(store["b"] == nil)
         #expect(store.device == .cpu)
         #expect(!store.root.has("free"))
+    }
+
+    @Test func weightsCanBeGiven() throws {
+        let store = ParameterStore(drawing: try Generator(seed: 3))
+        let table = store.root.parameter(
+            "table", [3, 2], .values { counting(2, 3).to(.float64).transposed(0, 1) })
+        #expect(table.type == .float32 && table.isContiguous)
+        #expect(table.floats == [0, 3, 1, 4, 2, 5])
+        let indices = store.root.parameter("indices", [2], .values { Tensor([4, 1]) })
+        #expect(indices.array(of: Int.self) == [4, 1])
+        store.requireGradients()
+        #expect(table.requiresGradient && !indices.requiresGradient)
+    }
+
+    @Test func parametersStandInTheOrderOfAsking() throws {
+        let store = ParameterStore(drawing: try Generator(seed: 3))
+        let layers = ["b", "a"].map { Linear(store.root[$0], 2, 3) }
+        #expect(store.parameters.map(\.name) == store.names)
+        #expect(store.parameters[2].tensor.isEqual(to: layers[1].weight))
+        store.requireGradients { $0.hasSuffix("weight") }
+        #expect(store.parameters.map(\.tensor.requiresGradient) == [true, false, true, false])
+        #expect(layers[0].weight.requiresGradient)
+    }
+
+    @Test func networksOfAnySizeAreDescribed() throws {
+        let store = ParameterStore.describing()
+        let layer = Linear(store.root["a"], 1 << 20, 1 << 20)
+        let number = store.root.parameter("number", [], .values { fatalError("is not asked") })
+        #expect(layer.weight.shape == [1 << 20, 1 << 20] && number.shape == [])
+        #expect(store.names == ["a.weight", "a.bias", "number"])
+        let count = store.parameters.reduce(0) { $0 + $1.tensor.count }
+        #expect(count == 1 << 40 + 1 << 20 + 1)
+        #expect(!store.root.has("a.weight"))
     }
 
     @Test func errorsOfBuildingAreHandedOn() throws {
