@@ -43,7 +43,10 @@ import Torch
         for (name, weight) in store.parameters {
             try #require(whole[name]).assign(weight)
         }
-        let conditions = try reference.conditions("all")
+        var conditions = try reference.conditions("all")
+        // Motion frames change no value, but the size of the reference net's batch, and with it the last
+        // bits of its sums.
+        conditions.motionFrames = nil
         var image = Conditions(reference: conditions.reference)
         image.masks = conditions.masks
         let latents = try reference.latents, timesteps = try reference.timesteps

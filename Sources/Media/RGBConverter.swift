@@ -1,0 +1,74 @@
+import CFFmpeg
+
+/// Whole pictures as 8-bit RGB, as swscale converts them: the numbers that the ffmpeg command and PyAV
+/// give. Belongs to one thread at a time.
+public final class RGBConverter {
+    private var context: OpaquePointer?
+
+    public init() {}
+
+    deinit { sws_freeContext(context) }
+
+    /// - Parameter rgb: filled with the upright picture, `[height, width, 3]`.
+    /// - Throws: `MediaError` `.undecodable` for a picture that cannot be converted.
+    public func convert(
+        _ frame: VideoFrame, into rgb: UnsafeMutableBufferPointer<UInt8>
+    ) throws {
+        precondition(
+            rgb.count >= frame.width * frame.height * 3, "the buffer is smaller than the picture")
+        guard frame.isCodedUpright else { return turn(frame, into: rgb) }
+        let coded = frame.frame
+        let (width, height) = (coded.pointee.width, coded.pointee.height)
+        context = sws_getCachedContext(
+            context, width, height, AVPixelFormat(coded.pointee.format), width, height,
+            AV_PIX_FMT_RGB24, Int32(SWS_BICUBIC), nil, nil, nil)
+        guard let context else {
+            throw MediaError(.undecodable, "has pictures that cannot be converted to RGB")
+        }
+        let matrix = sws_getCoefficients(frame.colourMatrix)
+        let range: Int32 = VideoFrame.isFullRange(coded.pointee) ? 1 : 0
+        let neutral: Int32 = 1 << 16  // contrast and saturation, 16.16
+        sws_setColorspaceDetails(context, matrix, range, matrix, 1, 0, neutral, neutral)
+        var planes: [UnsafePointer<UInt8>?] = [
+            UnsafePointer(coded.pointee.data.0), UnsafePointer(coded.pointee.data.1),
+            UnsafePointer(coded.pointee.data.2), UnsafePointer(coded.pointee.data.3),
+        ]
+        var strides = [
+            coded.pointee.linesize.0, coded.pointee.linesize.1, coded.pointee.linesize.2,
+            coded.pointee.linesize.3,
+        ]
+        var output: [UnsafeMutablePointer<UInt8>?] = [rgb.baseAddress, nil, nil, nil]
+        var outputStrides: [Int32] = [width * 3, 0, 0, 0]
+        let rows = sws_scale(context, &planes, &strides, 0, height, &output, &outputStrides)
+        guard rows == height else {
+            throw MediaError(.undecodable, "has pictures that cannot be converted to RGB")
+        }
+    }
+
+    /// A picture that is stored turned, mirrored or stretched.
+    private func turn(_ frame: VideoFrame, into rgb: UnsafeMutableBufferPointer<UInt8>) {
+        let values = [Float](unsafeUninitializedCapacity: frame.width * frame.height * 3) {
+            frame.sample(.identity, width: frame.width, height: frame.height, into: $0)
+            $1 = $0.count
+        }
+        for (place, value) in values.enumerated() { rgb[place] = UInt8(value.rounded()) }
+    }
+}
+
+extension VideoFrame {
+    /// Whether the picture is stored as it is shown.
+    fileprivate var isCodedUpright: Bool {
+        orientation.uprightToCoded == .identity && width == Int(frame.pointee.width)
+            && height == Int(frame.pointee.height)
+    }
+
+    /// For `sws_getCoefficients`. As everywhere here, pictures that do not say are BT.709 from 720 rows.
+    fileprivate var colourMatrix: Int32 {
+        switch frame.pointee.colorspace {
+        case AVCOL_SPC_UNSPECIFIED: frame.pointee.height >= 720 ? SWS_CS_ITU709 : SWS_CS_DEFAULT
+        case AVCOL_SPC_BT2020_NCL, AVCOL_SPC_BT2020_CL: SWS_CS_BT2020
+        case AVCOL_SPC_BT709: SWS_CS_ITU709
+        default: SWS_CS_DEFAULT
+        }
+    }
+}
