@@ -69,6 +69,7 @@ let package = Package(
         module("Weights"),
         module("Torch", ["CTorch", "Weights"]),
         module("Speech", ["Torch", "Weights"]),
+        module("Diffusion", ["Torch", "Weights"]),
         module("Media", ["CFFmpeg"]),
         module("Dataset", ["Media", "Yams", crypto]),
         module(
@@ -92,6 +93,7 @@ let package = Package(
         tests("TorchTests", ["Torch", "Weights"], exclude: ["Fixtures"]),
         tests(
             "SpeechTests", ["Speech", "Torch", "Dataset"], exclude: ["Fixtures"]),
+        tests("DiffusionTests", ["Diffusion", "Torch", "Weights"], exclude: ["Fixtures"]),
         tests("MediaTests", ["Media"]),
         tests("DatasetTests", ["Dataset", "Media"], exclude: ["Fixtures"]),
         tests(
