@@ -77,12 +77,14 @@ let package = Package(
             "Perception", ["Media", "Dataset", "Torch", "Weights", "COpenVINO"],
             resources: [.copy("Networks")]),
         module("Curation", ["Media", "Perception", "Torch", "Dataset"]),
-        module("Features", ["Media", "Perception", "Speech", "Torch", "Weights", "Dataset"]),
+        module(
+            "Features",
+            ["Media", "Perception", "Speech", "Diffusion", "Torch", "Weights", "Dataset"]),
         module("Evaluation", ["Media", "Perception", "Dataset"]),
         module("Pipeline", ["Dataset", subprocess]),
 
         module("StageCommand", ["Dataset", arguments]),
-        executable("loopy", ["Pipeline", "Curation", "Features", "Weights"]),
+        executable("loopy", ["Pipeline", "Curation", "Features", "LoopyModel", "Weights"]),
         executable("loopy-ingest", ["Curation"]),
         executable("loopy-measure", ["Curation"]),
         executable("loopy-select", ["Curation"]),

@@ -6,6 +6,8 @@ public struct DiffusionError: Error, CustomStringConvertible, Sendable {
         case configuration
         /// Two noise schedules that should be one.
         case schedule
+        /// A codec's file that is damaged, or of something else.
+        case file
     }
 
     public let code: Code

@@ -1,14 +1,15 @@
 import Torch
 
-/// What turns pictures into latents and back.
+/// What turns pictures into latents and back: a diffusion model works on fewer, broader places than
+/// pixels. `B` batch, `H W` rows and columns of pixels.
 public protocol LatentCodec {
     /// Of the latents.
     var channels: Int { get }
-    /// Pixels per place of the latents, along each side.
+    /// Pixels per latent place, along each side.
     var factor: Int { get }
-    /// - Parameter images: `[B, 3, H, W]`, -1 to 1; H and W multiples of `factor`.
-    /// - Returns: `[B, channels, H / factor, W / factor]`, scaled to about unit variance.
+    /// `[B, 3, H, W]` in -1...1 to `[B, channels, H / factor, W / factor]`, scaled to about unit
+    /// variance.
     func encode(_ images: Tensor) -> Tensor
-    /// - Returns: `[B, 3, H, W]`, not clamped.
+    /// Back to `[B, 3, H, W]`; not clamped.
     func decode(_ latents: Tensor) -> Tensor
 }

@@ -5,6 +5,7 @@ import Foundation
 public struct ExtractSettings: Sendable {
     public var keypoints = KeypointsSettings()
     public var speech = SpeechSettings()
+    public var latents = LatentsSettings()
 
     public init() {}
 }
@@ -12,7 +13,7 @@ public struct ExtractSettings: Sendable {
 /// `loopy-extract COLUMN`: one feature of every clip, or of one file.
 public final class ExtractStage: UnitStage {
     /// The columns that can be extracted, in the order in which they depend on each other.
-    public static let columns = ["keypoints", "motion", "speech"]
+    public static let columns = ["keypoints", "motion", "speech", "latents"]
 
     private let plan: ClipPlan
     private let dataset: DatasetDirectory
@@ -31,7 +32,7 @@ public final class ExtractStage: UnitStage {
         self.dataset = dataset
         let catalogue = try Catalogue.read(dataset)
         plan = ClipPlan(try dataset.selection())
-        recipe = try Self.recipe(column, catalogue, settings, threads)
+        recipe = try Self.recipe(column, dataset, catalogue, settings, threads)
         input = try ColumnReader(recipe.input, in: dataset, catalogue: catalogue)
         writer = try ColumnWriter(
             column, suffix: ".npy", version: recipe.version, configuration: recipe.configuration,
@@ -48,7 +49,7 @@ public final class ExtractStage: UnitStage {
         _ column: String, from path: String, to output: String, settings: ExtractSettings,
         threads: Int
     ) throws -> Int {
-        let recipe = try recipe(column, Catalogue(), settings, threads)
+        let recipe = try recipe(column, nil, Catalogue(), settings, threads)
         let member = try recipe.makeMember(FileSlice(path: path))
         let file = try OutputFile(output)
         try member.produce { try file.write($0) }
@@ -57,7 +58,8 @@ public final class ExtractStage: UnitStage {
     }
 
     private static func recipe(
-        _ column: String, _ catalogue: Catalogue, _ settings: ExtractSettings, _ threads: Int
+        _ column: String, _ dataset: DatasetDirectory?, _ catalogue: Catalogue,
+        _ settings: ExtractSettings, _ threads: Int
     ) throws -> ColumnRecipe {
         switch column {
         case "keypoints":
@@ -68,6 +70,10 @@ public final class ExtractStage: UnitStage {
             MotionVariance.recipe(
                 side: catalogue.columns["keypoints"]?.facts["side"] ?? MotionVariance.usualSide)
         case "speech": try SpeechColumn.recipe(settings.speech, threads: threads)
+        case "latents":
+            try LatentsColumn.recipe(
+                settings.latents, dataset: dataset, side: catalogue.columns["video"]?.facts["side"],
+                threads: threads)
         default:
             throw DatasetError(
                 .configuration,

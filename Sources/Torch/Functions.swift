@@ -93,11 +93,19 @@ public enum Interpolation: Sendable {
 
 /// Resizes the axes behind `[B, C]` to `size`, by as many values.
 ///
-/// - Parameter alignCorners: whether first and last values stay where they are; not for `.nearest`.
+/// - Parameters:
+///   - alignCorners: whether first and last values stay where they are; not for `.nearest`.
+///   - antialias: whether pictures that shrink are averaged, as image libraries do; for `.linear` along
+///     2 axes.
 public func interpolate(
-    _ x: Tensor, size: [Int], _ kind: Interpolation, alignCorners: Bool = false
+    _ x: Tensor, size: [Int], _ kind: Interpolation, alignCorners: Bool = false,
+    antialias: Bool = false
 ) -> Tensor {
-    switch (kind, size.count) {
+    if antialias {
+        require(kind == .linear && size.count == 2, "\(kind) to \(size) cannot be antialiased")
+        return Operator.antialiased2d(x, size, alignCorners)
+    }
+    return switch (kind, size.count) {
     case (.nearest, 1): Operator.nearest1d(x, size)
     case (.nearest, 2): Operator.nearest2d(x, size)
     case (.nearest, 3): Operator.nearest3d(x, size)
@@ -194,6 +202,7 @@ extension Operator {
     fileprivate static let nearest3d = Operator("aten::upsample_nearest3d")
     fileprivate static let linear1d = Operator("aten::upsample_linear1d")
     fileprivate static let bilinear2d = Operator("aten::upsample_bilinear2d")
+    fileprivate static let antialiased2d = Operator("aten::_upsample_bilinear2d_aa")
     fileprivate static let trilinear3d = Operator("aten::upsample_trilinear3d")
     fileprivate static let bicubic2d = Operator("aten::upsample_bicubic2d")
     fileprivate static let pad = Operator("aten::pad")

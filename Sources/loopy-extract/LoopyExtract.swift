@@ -47,6 +47,8 @@ struct LoopyExtract: ParsableCommand {
                 settings.keypoints, section: ["extract", "keypoints"], where: column == "keypoints")
             settings.speech = try options.read(
                 settings.speech, section: ["extract", "speech"], where: column == "speech")
+            settings.latents = try options.read(
+                settings.latents, section: ["extract", "latents"], where: column == "latents")
             if let input, let output {
                 let frames = try ExtractStage.extract(
                     column, from: input, to: output, settings: settings,
