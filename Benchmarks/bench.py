@@ -213,6 +213,52 @@ def bench_sync():
         "against the published procedure")
 
 
+def bench_latents():
+    """The encoder of Stable Diffusion's VAE with random weights against diffusers, frames of 256x256. Of
+    Loopy, the time for four frames less the time for one, as with speech."""
+    weights = MEDIA / "vae"
+    crop = "crop=360:360:200:0,scale=256:256:flags=lanczos,fps=25"
+    clips = [make(f"h264_256_{frames}.mp4", "-i", SAMPLE, "-vf", crop, "-frames:v", frames, "-c:v",
+                  "libx264", "-crf", 18, "-an") for frames in (4, 1)]
+    other = pathlib.Path(__file__).parent / "vae.py"
+    ours, theirs, memory, memory_theirs = [], [], [], []
+    for _ in range(RUNS):
+        _, peak, output = run([sys.executable, other, weights, clips[0]])
+        result = json.loads(output)
+        theirs.append(60 * result["frames"] / result["seconds"])
+        memory_theirs.append(peak)
+        spent, peaks = [], []
+        for clip in clips:
+            seconds, peak, _ = run([
+                BIN / "loopy-extract", "latents", "--input", clip, "--output", MEDIA / "latents.npy",
+                "--set", "extract.latents.codec=autoencoder", "--set",
+                f"extract.latents.weights={weights}", "--set", "extract.latents.dtype=float32"])
+            spent.append(seconds)
+            peaks.append(peak)
+        memory.append(max(peaks))
+        ours.append(60 * 3 / (spent[0] - spent[1]))
+    row("VAE's encoder, 256x256", statistics.median(ours), statistics.median(theirs), "frames/min",
+        "against diffusers")
+    row("  peak memory", statistics.median(memory), statistics.median(memory_theirs), "MiB")
+
+
+def bench_model():
+    """Loopy's networks, preset `tiny`, on one clip: the noise of a denoising step, and the gradients of a
+    training step."""
+    other = pathlib.Path(__file__).parent / "loopy_model.py"
+    for what in ("forward", "step"):
+        ours, theirs, memory, memory_theirs = [], [], [], []
+        for _ in range(RUNS):
+            for command, spent, peaks in (([sys.executable, other], theirs, memory_theirs),
+                                          ([BIN / "bench-model"], ours, memory)):
+                _, peak, output = run([*command, what])
+                spent.append(1000 * json.loads(output)[f"{what}_s"])
+                peaks.append(peak)
+        row(f"model tiny {what}", statistics.median(ours), statistics.median(theirs), "ms",
+            "against PyTorch in Python (less is better)")
+        row("  peak memory", statistics.median(memory), statistics.median(memory_theirs), "MiB")
+
+
 def bench_select(dataset, sources=20_000, candidates_a_source=50):
     """Deciding about a million candidates: one real line, copied into many sources and units."""
     ingest(SAMPLE, dataset)
@@ -260,6 +306,8 @@ def main():
             bench_crop(video, dataset)
         bench_speech()
         bench_sync()
+        bench_latents()
+        bench_model()
         bench_memory(videos[-1], dataset)
         bench_select(dataset)
 

@@ -159,7 +159,7 @@ def save_old(network, folder):
 
 def save_cases(path, cases):
     for name, values in cases.items():
-        print(path.name, name, list(values.shape), f"deviation {values.double().std():.3f}")
+        print(path.name, name, list(values.shape), f"deviation {values.double().std(correction=0):.3f}")
         assert values.isfinite().all(), name
     save_file({name: (values.float() if values.dtype == torch.float64 else values).contiguous()
                for name, values in cases.items()}, path)
