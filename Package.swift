@@ -93,6 +93,10 @@ let package = Package(
         executable("loopy-pack"),
         executable("loopy-evaluate", ["Evaluation", "Torch"]),
 
+        .executableTarget(
+            name: "bench-model", dependencies: ["LoopyModel", "Torch"], path: "Benchmarks/Model",
+            swiftSettings: cHeaders, linkerSettings: cLibraries),
+
         tests("TorchTests", ["Torch", "Weights"], exclude: ["Fixtures"]),
         tests(
             "SpeechTests", ["Speech", "Torch", "Dataset"], exclude: ["Fixtures"]),
@@ -108,7 +112,7 @@ let package = Package(
         tests("CurationTests", ["Curation", "Perception", "Weights", "Dataset", "Media"]),
         tests("FeaturesTests", ["Features", "Perception", "Dataset", "Media"]),
         tests("WeightsTests", ["Weights"], exclude: ["Fixtures"]),
-        tests("EndToEndTests", ["Dataset", "Media"]),
+        tests("EndToEndTests", ["Dataset", "Media", "Diffusion", "Torch"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx20

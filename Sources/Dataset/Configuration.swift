@@ -86,7 +86,9 @@ public enum Configuration {
     }
 
     /// What a pipeline file may hold at its top.
-    private static let sections = ["run", "ingest", "measure", "select", "crop", "extract", "pack"]
+    private static let sections = [
+        "run", "ingest", "measure", "select", "crop", "extract", "pack", "model",
+    ]
 
     /// Mappings are merged key by key; anything else replaces.
     private static func merge(_ given: Node, onto known: Node, at path: String) throws -> Node {

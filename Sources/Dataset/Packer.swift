@@ -3,8 +3,9 @@ import Media
 
 /// Settings of `loopy-pack`.
 public struct PackSettings: Codable, Sendable {
-    /// The columns to pack, in the order in which a clip's members stand in the shard.
-    public var columns = ["video", "audio", "keypoints", "motion", "speech"]
+    /// The columns to pack, in the order in which a clip's members stand in the shard; all that there
+    /// are where none is named.
+    public var columns: [String] = []
 
     public init() {}
 }
@@ -16,7 +17,8 @@ public struct PackSettings: Codable, Sendable {
 /// their frame counts are compared, and a clip in which they differ is a failure.
 public final class Packer: UnitStage {
     private let dataset: DatasetDirectory
-    private let settings: PackSettings
+    /// Names of the columns, and where they are read.
+    private let columns: [String]
     private let plan: ClipPlan
     private let readers: [ColumnReader]
     private let store: UnitStore
@@ -25,23 +27,31 @@ public final class Packer: UnitStage {
     /// - Throws: `DatasetError` when a column is missing or not finished.
     public init(_ dataset: DatasetDirectory, settings: PackSettings) throws {
         self.dataset = dataset
-        self.settings = settings
         let catalogue = try Catalogue.read(dataset)
         let plan = ClipPlan(try dataset.selection())
-        let readers = try settings.columns.map {
+        columns = settings.columns.isEmpty ? Self.columns(catalogue) : settings.columns
+        let readers = try columns.map {
             try ColumnReader($0, in: dataset, catalogue: catalogue)
         }
         self.plan = plan
         self.readers = readers
         store = UnitStore(dataset.shardsFolder, namesCarryRecipe: false)
-        let columns = readers.map { $0.column.fingerprint.digest + $0.column.suffix }
+        let digests = readers.map { $0.column.fingerprint.digest + $0.column.suffix }
         units = try plan.units.map { unit in
             let facts = try unit.items.map {
                 String(decoding: try JSONLines.line(plan.clips[$0]), as: UTF8.self)
             }
-            let recipe = Digest.of((columns + facts).joined(separator: "\n"))
+            let recipe = Digest.of((digests + facts).joined(separator: "\n"))
             return WorkUnit(name: unit.name, items: unit.items, recipe: recipe)
         }
+    }
+
+    /// Pictures and sound, which no clip is without, and what was computed from them.
+    private static func columns(_ catalogue: Catalogue) -> [String] {
+        let basic = ["video", "audio"]
+        let usual = basic + ["keypoints", "motion", "speech", "latents"]
+        let others = Set(catalogue.columns.keys).subtracting(usual).sorted()
+        return (usual + others).filter { basic.contains($0) || catalogue.columns[$0] != nil }
     }
 
     public func pending() -> [WorkUnit] { store.pending(units) }
@@ -68,7 +78,7 @@ public final class Packer: UnitStage {
             let counts = records.compactMap { $0[key] }
             guard counts.count == readers.count else { continue }
             guard Set(counts).count == 1, let decision = plan.clips[key] else {
-                let lengths = zip(settings.columns, counts).map { "\($0) \($1)" }
+                let lengths = zip(columns, counts).map { "\($0) \($1)" }
                 failures.append(
                     Failure(
                         stage: "pack", path: plan.clips[key]?.path, key: key,
@@ -77,7 +87,7 @@ public final class Packer: UnitStage {
                 continue
             }
             for (index, reader) in readers.enumerated() {
-                let name = key + suffix(settings.columns[index], reader)
+                let name = key + suffix(columns[index], reader)
                 try archives[index].copy(reader.memberName(key), to: shard, as: name)
             }
             let facts = ClipFacts(

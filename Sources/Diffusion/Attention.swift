@@ -77,8 +77,12 @@ public struct FeedForward {
     }
 
     public func callAsFunction(_ x: Tensor) -> Tensor {
-        let halves = wide(x).chunks(2, along: -1)
-        return out(halves[0] * halves[1].gelu())
+        // Two products rather than the halves of one: what follows, and the backward pass, work on
+        // values that lie together.
+        let weights = wide.weight.chunks(2, along: 0)
+        let biases = wide.bias?.chunks(2, along: 0)
+        let values = linear(x, weights[0], biases?[0])
+        return out(values * linear(x, weights[1], biases?[1]).gelu())
     }
 }
 

@@ -10,9 +10,9 @@ struct CodecFitting {
     /// Of the codec's file.
     let path: String
 
-    /// Clips that are looked at, and pictures of each.
+    /// Clips that are looked at, at most, and pictures, about.
     private static let clips = 256
-    private static let picturesPerClip = 2
+    private static let pictures = 512
 
     /// - Throws: `DatasetError` `.configuration` outside of a dataset; `.missing` where it has no clips
     ///   yet; `DiffusionError` for settings that make no codec.
@@ -56,6 +56,7 @@ struct CodecFitting {
                 .missing, "\(dataset.path): has no clips to fit a codec on: run loopy-crop first")
         }
         let count = min(clips, places.count)
+        let picturesPerClip = Self.pictures / count
         var statistics = PatchStatistics(size: settings.patch)
         var kept: [Tensor] = []
         for index in 0..<count {
@@ -65,8 +66,9 @@ struct CodecFitting {
             let pictures = Pictures(
                 FileSlice(path: archive.path, bytes: member.bytes), side: settings.side,
                 threads: threads)
-            for part in 0..<picturesPerClip {
-                let frame = (2 * part + 1) * frames / (2 * picturesPerClip)
+            let chosen = min(frames, picturesPerClip)
+            for part in 0..<chosen {
+                let frame = (2 * part + 1) * frames / (2 * chosen)
                 try pictures.forEach(frame..<(frame + 1)) { picture in
                     guard picture.length(2) % settings.patch == 0 else {
                         throw DatasetError(
@@ -75,7 +77,7 @@ struct CodecFitting {
                                 + "\(picture.length(2)) pixels")
                     }
                     statistics.add(picture)
-                    if part == 0, index % max(1, count / 16) == 0 { kept.append(picture) }
+                    if part == 0, kept.count < 16 { kept.append(picture) }
                 }
             }
         }
@@ -83,7 +85,8 @@ struct CodecFitting {
         let quality = codec.psnr(of: concatenated(kept, along: 0))
         report(
             String(
-                format: "extract latents: fitted %d components on %d patches; pictures come back at "
+                format:
+                    "extract latents: fitted %d components on %d patches; pictures come back at "
                     + "%.1f dB", codec.channels, statistics.count, quality))
         return codec
     }

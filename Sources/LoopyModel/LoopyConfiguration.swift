@@ -49,7 +49,7 @@ public struct LoopyConfiguration: Codable, Sendable, Equatable {
         tiny.channels = [32, 64, 96]
         tiny.attention = [true, true, true]
         tiny.layersPerBlock = 1
-        tiny.heads = 4
+        tiny.heads = 2
         tiny.normGroups = 8
         tiny.speechLayers = 1
         tiny.speechChannels = 320

@@ -18,7 +18,7 @@ public struct MemoryEstimate: Sendable {
     /// Of gradients, and of AdamW's two moments: float32.
     public var gradients: Int
     public var optimiser: Int
-    /// Kept from forward to backward pass.
+    /// Kept from forward to backward pass, and what the backward pass adds.
     public var activations: Int
     /// The same with recomputation.
     public var recomputedActivations: Int
@@ -56,7 +56,8 @@ public struct MemoryEstimate: Sendable {
         weights = parameters * 4
         gradients = parameters * 4
         optimiser = parameters * 8
-        activations = all * size
+        // All layers' values when the backward pass begins, and the gradients of the last one's.
+        activations = (all + largest) * size
         // The results of all layers, and one layer's values, twice: with their gradients.
         recomputedActivations = (results + 2 * largest) * size
         sampling = (parameters + given + results / 2 + largest / 2) * size

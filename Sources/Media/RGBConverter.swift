@@ -4,10 +4,15 @@ import CFFmpeg
 /// give. Belongs to one thread at a time.
 public final class RGBConverter {
     private var context: OpaquePointer?
+    /// The picture that was converted last.
+    private var packed: UnsafeMutablePointer<AVFrame>?
 
     public init() {}
 
-    deinit { sws_freeContext(context) }
+    deinit {
+        sws_freeContext(context)
+        av_frame_free(&packed)
+    }
 
     /// - Parameter rgb: filled with the upright picture, `[height, width, 3]`.
     /// - Throws: `MediaError` `.undecodable` for a picture that cannot be converted.
@@ -29,20 +34,33 @@ public final class RGBConverter {
         let range: Int32 = VideoFrame.isFullRange(coded.pointee) ? 1 : 0
         let neutral: Int32 = 1 << 16  // contrast and saturation, 16.16
         sws_setColorspaceDetails(context, matrix, range, matrix, 1, 0, neutral, neutral)
-        var planes: [UnsafePointer<UInt8>?] = [
-            UnsafePointer(coded.pointee.data.0), UnsafePointer(coded.pointee.data.1),
-            UnsafePointer(coded.pointee.data.2), UnsafePointer(coded.pointee.data.3),
-        ]
-        var strides = [
-            coded.pointee.linesize.0, coded.pointee.linesize.1, coded.pointee.linesize.2,
-            coded.pointee.linesize.3,
-        ]
-        var output: [UnsafeMutablePointer<UInt8>?] = [rgb.baseAddress, nil, nil, nil]
-        var outputStrides: [Int32] = [width * 3, 0, 0, 0]
-        let rows = sws_scale(context, &planes, &strides, 0, height, &output, &outputStrides)
-        guard rows == height else {
+        // Into rows as FFmpeg lays them out: how swscale rounds depends on where a row begins.
+        let rows = try packedRows(width, height)
+        guard sws_scale_frame(context, rows, coded) >= 0, let data = rows.pointee.data.0 else {
             throw MediaError(.undecodable, "has pictures that cannot be converted to RGB")
         }
+        let rowBytes = Int(width) * 3
+        for row in 0..<Int(height) {
+            (rgb.baseAddress! + row * rowBytes).update(  // large enough, as checked above
+                from: data + row * Int(rows.pointee.linesize.0), count: rowBytes)
+        }
+    }
+
+    private func packedRows(
+        _ width: Int32, _ height: Int32
+    ) throws -> UnsafeMutablePointer<AVFrame> {
+        if let packed, packed.pointee.width == width, packed.pointee.height == height {
+            return packed
+        }
+        av_frame_free(&packed)
+        guard let made = av_frame_alloc() else {
+            throw MediaError(.processing, "out of memory for a picture")
+        }
+        packed = made
+        made.pointee.format = AV_PIX_FMT_RGB24.rawValue
+        (made.pointee.width, made.pointee.height) = (width, height)
+        try check(av_frame_get_buffer(made, 0), .processing, "out of memory for a picture")
+        return made
     }
 
     /// A picture that is stored turned, mirrored or stretched.

@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import StageCommand
 
-/// `loopy run`, `status`, `sheet`, `verify`, `models`; and `loopy STAGE`, which runs `loopy-STAGE`
+/// `loopy run`, `status`, `sheet`, `verify`, `models`, `model`; and `loopy STAGE`, which runs `loopy-STAGE`
 /// from beside this executable, as git does.
 @main
 struct Loopy: AsyncParsableCommand {
@@ -13,7 +13,7 @@ struct Loopy: AsyncParsableCommand {
             Stages: ingest, measure, select, crop, extract, pack; and evaluate. 'loopy STAGE --help' tells what \
             one does; 'loopy run' runs all those of a pipeline file.
             """,
-        subcommands: [Run.self, Status.self, Sheet.self, Verify.self, Models.self])
+        subcommands: [Run.self, Status.self, Sheet.self, Verify.self, Models.self, Model.self])
 
     static func main() async {
         handOverToStage()

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 TINY = {
     "latent_channels": 16, "channels": [32, 64, 96], "attention": [True, True, True],
-    "layers_per_block": 1, "heads": 4, "norm_groups": 8, "frames": 12,
+    "layers_per_block": 1, "heads": 2, "norm_groups": 8, "frames": 12,
     "segments": {"stride": 4, "ratio": 2, "motion_frames": 124},
     "speech_layers": 1, "speech_channels": 320, "audio_width": 64,
     "motion_latents": {"embeddings": 16, "width": 64, "heads": 4},

@@ -1,0 +1,125 @@
+import ArgumentParser
+import Dataset
+import LoopyModel
+import StageCommand
+
+struct Model: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Look at the model: its parts, and the memory that it takes.",
+        subcommands: [Summary.self])
+
+    struct Summary: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract:
+                "Print a model's modules, their weights' shapes, and what it takes to run it.",
+            discussion: """
+                Nothing is allocated. Memory is an estimate of what tensors take at the highest; the \
+                program and libtorch's reserve come on top.
+                """)
+
+        @Option(help: "sd15, the paper's model, or tiny, for two CPU cores. Default: sd15.")
+        var preset: String?
+
+        @Option(
+            help: ArgumentHelp(
+                "A file with a `model` section, or that section alone, over the preset.",
+                valueName: "file"))
+        var config: String?
+
+        @Option(
+            name: .customLong("set"), parsing: .singleValue,
+            help: ArgumentHelp("One setting: model.key=value. May be repeated."))
+        var settings: [String] = []
+
+        @Option(help: "Clips in a batch.")
+        var batch = 1
+
+        @Option(help: "Frames of a clip. Default: the preset's.")
+        var frames: Int?
+
+        @Option(
+            help: ArgumentHelp(
+                "Places along a side of the latents. Default: 64 for sd15 (512 pixels), 32 for tiny.",
+                valueName: "side"))
+        var latents: Int?
+
+        @Option(
+            help:
+                "Of activations: \(MemoryEstimate.Precision.allCases.map(\.rawValue).joined(separator: ", "))."
+        )
+        var precision = "float32"
+
+        @Option(help: "Levels of modules to show; 0 for none. Default: all.")
+        var depth: Int?
+
+        func validate() throws {
+            guard batch >= 1, (frames ?? 1) >= 1, (latents ?? 1) >= 1, (depth ?? 0) >= 0 else {
+                throw ValidationError("--batch, --frames and --latents are 1 or more")
+            }
+            guard MemoryEstimate.Precision(rawValue: precision) != nil else {
+                throw ValidationError("--precision: '\(precision)' is neither float32 nor bfloat16")
+            }
+        }
+
+        func run() throws {
+            try reporting {
+                let name = preset ?? "sd15"
+                guard let preset = LoopyConfiguration.presets[name] else {
+                    throw DatasetError(
+                        .configuration,
+                        "unknown preset '\(name)'"
+                            + Configuration.suggest(name, LoopyConfiguration.presets.keys.sorted()))
+                }
+                var configuration = try Configuration.read(
+                    preset, section: ["model"], file: config, overrides: settings)
+                if let frames { configuration.frames = frames }
+                do {
+                    try show(configuration, side: latents ?? (name == "tiny" ? 32 : 64))
+                } catch let error as DatasetError {
+                    throw error
+                } catch {
+                    throw DatasetError(.configuration, "\(error)")
+                }
+            }
+        }
+
+        private func show(_ configuration: LoopyConfiguration, side: Int) throws {
+            let summary = try ModelSummary(configuration)
+            if depth != 0 {
+                for line in summary.lines(depth: depth) { print(line) }
+                print()
+            }
+            for part in summary.parts { printRow(part.name, part.parameters.grouped) }
+            printRow("all parameters", summary.parameters.grouped)
+            print()
+            let precision = MemoryEstimate.Precision(rawValue: precision)!  // validated
+            let memory = MemoryEstimate(
+                configuration, parameters: summary.parameters, batch: batch, side: side,
+                precision: precision)
+            print(
+                "memory for \(batch) x \(configuration.frames) frames of \(side)x\(side) latents, "
+                    + "activations in \(self.precision)")
+            for (name, bytes) in [
+                ("weights, float32", memory.weights), ("gradients", memory.gradients),
+                ("AdamW's moments", memory.optimiser), ("activations", memory.activations),
+                ("activations, recomputed", memory.recomputedActivations),
+                ("training", memory.training),
+                ("training, recomputing", memory.recomputedTraining),
+                ("sampling, a pass at a time", memory.sampling),
+            ] {
+                printRow(name, gibibytes(bytes))
+            }
+        }
+
+        private func printRow(_ name: String, _ value: String) {
+            let padding = String(repeating: " ", count: max(1, 56 - name.count - value.count))
+            print("  " + name + padding + value)
+        }
+
+        private func gibibytes(_ bytes: Int) -> String {
+            let hundredths = (bytes * 100 + (1 << 29)) >> 30
+            let fraction = String(hundredths % 100)
+            return "\(hundredths / 100).\(fraction.count == 1 ? "0" + fraction : fraction) GiB"
+        }
+    }
+}
