@@ -80,9 +80,8 @@ struct ChainTests {
             "run", pipeline, "--input", bench.videos, "--dataset", two, "--workers", "2")
         #expect(first.status == 1)
         #expect(second.status == 1)
-        let bytes = try Workbench.contents(one)
-        #expect(bytes.count > 20)
-        #expect(try Workbench.contents(two) == bytes)
+        #expect(try Workbench.contents(one).count > 20)
+        #expect(try Workbench.differences(one, two) == [])
     }
 
     @Test func killedAtAnyMomentARunGoesOnToTheSameBytes() throws {
@@ -105,6 +104,6 @@ struct ChainTests {
         let last = try bench.loopy(
             "run", pipeline, "--input", bench.videos, "--dataset", killed)
         #expect(last.status == 0, "\(last.errors)")
-        #expect(try Workbench.contents(killed) == Workbench.contents(quiet))
+        #expect(try Workbench.differences(killed, quiet) == [])
     }
 }

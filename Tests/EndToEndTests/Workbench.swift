@@ -140,6 +140,12 @@ struct Workbench {
         return found
     }
 
+    /// Files that are not the same in two folders, or in one of them only.
+    static func differences(_ a: String, _ b: String) throws -> [String] {
+        let (a, b) = (try contents(a), try contents(b))
+        return Set(a.keys).union(b.keys).filter { a[$0] != b[$0] }.sorted()
+    }
+
     /// When every file below a folder was written, by relative path.
     static func times(_ folder: String) throws -> [String: Date] {
         var found: [String: Date] = [:]

@@ -97,21 +97,21 @@ import Weights
         #expect(store.names.count > firstStore.names.count)
     }
 
-    @Test(
-        "configurations that make no model are said",
-        arguments: [
+    @Test func configurationsThatMakeNoModelAreSaid() {
+        let changes: [(String, (inout LoopyConfiguration) -> Void)] = [
             ("channels", { $0.channels = [8, 13] }), ("attention", { $0.attention = [true] }),
             ("frames", { $0.frames = 0 }), ("segments", { $0.segments.stride = 0 }),
             ("motion_latents", { $0.motionLatents.heads = 3 }),
             ("speech_layers", { $0.speechLayers = -1 }),
-        ] as [(String, @Sendable (inout LoopyConfiguration) -> Void)])
-    func wrongConfigurations(name: String, change: @Sendable (inout LoopyConfiguration) -> Void) {
-        var configuration = Reference.small
-        change(&configuration)
-        let error = #expect(throws: DiffusionError.self) {
-            _ = try LoopyModel(ParameterStore.describing().root, configuration)
+        ]
+        for (name, change) in changes {
+            var configuration = Reference.small
+            change(&configuration)
+            let error = #expect(throws: DiffusionError.self) {
+                _ = try LoopyModel(ParameterStore.describing().root, configuration)
+            }
+            #expect(error?.message.contains("model." + name) == true)
         }
-        #expect(error?.message.contains("model." + name) == true)
     }
 
     @Test func thePapersModelHasItsParts() throws {
