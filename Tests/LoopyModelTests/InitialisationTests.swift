@@ -36,10 +36,10 @@ import Weights
         try store.beginWithStableDiffusion(published, configuration)
 
         let generator = try Generator(seed: 6)
-        let latents = Tensor.normal([1, 3, 4, 8, 16], generator: generator)
+        let latents = Tensor.normal([1, 3, 4, 16, 24], generator: generator)
         let timesteps = Tensor([Int64(700)])
         var conditions = Conditions(
-            reference: .normal([1, 4, 8, 16], generator: generator),
+            reference: .normal([1, 4, 16, 24], generator: generator),
             speech: .normal([1, 3, 5, 2, 6], generator: generator))
         conditions.masks[0].reference = true
         let plain = try PlainUNet(folder: published)
