@@ -81,6 +81,9 @@ let package = Package(
             "Features",
             ["Media", "Perception", "Speech", "Diffusion", "Torch", "Weights", "Dataset"]),
         module("Evaluation", ["Media", "Perception", "Dataset"]),
+        module(
+            "Training",
+            ["Features", "LoopyModel", "Diffusion", "Speech", "Media", "Torch", "Weights", "Dataset"]),
         module("Pipeline", ["Dataset", subprocess]),
 
         module("StageCommand", ["Dataset", arguments]),
@@ -91,6 +94,7 @@ let package = Package(
         executable("loopy-crop", ["Curation"]),
         executable("loopy-extract", ["Features"]),
         executable("loopy-pack"),
+        executable("loopy-train", ["Training", "LoopyModel", "Torch"]),
         executable("loopy-evaluate", ["Evaluation", "Torch"]),
 
         .executableTarget(

@@ -20,7 +20,10 @@ public enum Configuration {
             let root = try document(file)
             // A file that names no stage is the section itself.
             let keys = root.mapping?.keys.compactMap(\.string) ?? []
-            let isPipeline = keys.isEmpty || keys.contains(where: sections.contains)
+            let own = (node.mapping?.keys.compactMap(\.string) ?? []).map(snakeCase)
+            let isPipeline =
+                keys.isEmpty || keys.contains(section.first ?? "")
+                || keys.contains { sections.contains($0) && !own.contains($0) }
             let given = isPipeline ? section.reduce(Optional(root), { $0?[$1] }) : root
             if let given, given.null == nil {
                 node = try merge(given, onto: node, at: section.joined(separator: "."))
@@ -87,7 +90,7 @@ public enum Configuration {
 
     /// What a pipeline file may hold at its top.
     private static let sections = [
-        "run", "ingest", "measure", "select", "crop", "extract", "pack", "model",
+        "run", "ingest", "measure", "select", "crop", "extract", "pack", "model", "train",
     ]
 
     /// Mappings are merged key by key; anything else replaces.

@@ -92,6 +92,11 @@ enum LatentsColumn {
 
     // MARK: Codecs
 
+    /// The codec alone, outside of a dataset.
+    static func codec(_ settings: LatentsSettings) throws -> any LatentCodec {
+        try codecRecipe(settings, nil, threads: 0).codec.get()
+    }
+
     /// A codec, and what identifies its output.
     private struct CodecRecipe {
         var channels: Int
@@ -153,6 +158,37 @@ enum LatentsColumn {
 extension String {
     fileprivate func removing(prefix: String) -> String {
         hasPrefix(prefix) ? String(dropFirst(prefix.count)) : self
+    }
+}
+
+/// Latents of some frames of a video, as the column would hold them: for shards that have no such column.
+public struct FrameCoder {
+    private let settings: LatentsSettings
+    private let codec: any LatentCodec
+    private let device: Device
+
+    /// - Throws: `DatasetError` `.configuration` for settings that cannot be used; what is wrong with
+    ///   weights.
+    public init(_ settings: LatentsSettings) throws {
+        self.settings = settings
+        device = try Device(settings.device)
+        codec = try LatentsColumn.codec(settings)
+    }
+
+    /// - Returns: float32 `[T, C, h, w]`, T of the frames that are there.
+    /// - Throws: `MediaError` for a video that cannot be decoded.
+    public func latents(path: String, bytes: Range<Int>?, frames: Range<Int>) throws -> Tensor {
+        var latents: [Tensor] = []
+        let pictures = Pictures(
+            FileSlice(path: path, bytes: bytes), side: settings.side, threads: 0)
+        try pictures.forEach(frames) { picture in
+            let coded = withoutGradient { codec.encode(picture.to(device)) }
+            latents.append(settings.dtype == .float16 ? coded.to(.float16) : coded)
+        }
+        guard !latents.isEmpty else {
+            throw DatasetError(.malformed, "\(path): holds no picture of frames \(frames)")
+        }
+        return concatenated(latents, along: 0).to(.cpu).to(.float32)
     }
 }
 

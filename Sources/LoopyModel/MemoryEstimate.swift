@@ -7,7 +7,7 @@ import Torch
 /// below follow the layers' forward passes, in units of one picture's worth of channels at one place.
 public struct MemoryEstimate: Sendable {
     /// Of numbers in activations, and in the weights that sampling uses.
-    public enum Precision: String, Sendable, CaseIterable {
+    public enum Precision: String, Codable, Sendable, CaseIterable {
         case float32, bfloat16
 
         var size: Int { self == .float32 ? 4 : 2 }

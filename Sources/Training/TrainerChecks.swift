@@ -1,0 +1,85 @@
+import Foundation
+import LoopyModel
+import Torch
+
+// What is refused before a run begins.
+extension Trainer {
+    /// - Throws: `TrainingError` `.memory` where the run cannot fit, with what would make it fit.
+    static func requireMemory(_ settings: TrainingSettings) throws {
+        guard let available = availableMemory(settings) else { return }
+        let summary = try ModelSummary(settings.model)
+        func needed(batch: Int, recompute: Bool) -> Int {
+            let estimate = MemoryEstimate(
+                settings.model, parameters: summary.parameters, batch: batch,
+                side: settings.usualSide, precision: settings.precision)
+            let averages = settings.averageDecay > 0 ? 4 * summary.parameters : 0
+            return averages + (recompute ? estimate.recomputedTraining : estimate.training)
+        }
+        let wanted = needed(batch: settings.batch, recompute: settings.recompute)
+        guard wanted > available else { return }
+        var remedies: [String] = []
+        if !settings.recompute, needed(batch: settings.batch, recompute: true) <= available {
+            remedies.append("recompute: true")
+        }
+        if settings.batch > 1, needed(batch: 1, recompute: settings.recompute) <= available {
+            remedies.append("batch: 1 with accumulate: \(settings.batch * settings.accumulate)")
+        }
+        if remedies.isEmpty {
+            let least = needed(batch: 1, recompute: true)
+            remedies.append(
+                least <= available
+                    ? "batch: 1 with accumulate: \(settings.batch * settings.accumulate) and "
+                        + "recompute: true"
+                    : "a device with \(gibibytes(least)) or more, average_decay: 0, or preset: tiny"
+            )
+        }
+        throw TrainingError(
+            .memory,
+            "training takes about \(gibibytes(wanted)), and \(settings.device) has "
+                + "\(gibibytes(available)). What would make it fit: "
+                + remedies.joined(separator: ", or "))
+    }
+
+    /// In bytes; nil where it is not known.
+    private static func availableMemory(_ settings: TrainingSettings) -> Int? {
+        if settings.memoryGib > 0 { return Int(settings.memoryGib * 1024 * 1024 * 1024) }
+        guard settings.device == "cpu",
+            let text = try? String(contentsOfFile: "/proc/meminfo", encoding: .utf8),
+            let line = text.split(separator: "\n").first(where: { $0.hasPrefix("MemAvailable:") }),
+            let kibibytes = line.split(separator: " ").compactMap({ Int($0) }).first
+        else { return nil }
+        return kibibytes << 10
+    }
+
+    private static func gibibytes(_ bytes: Int) -> String {
+        String(format: "%.1f GiB", Double(bytes) / Double(1 << 30))
+    }
+
+    /// - Throws: `TrainingError` `.shards` where clips do not fit the model's shape.
+    static func requireFit(_ window: ClipWindow, _ settings: TrainingSettings) throws {
+        let model = settings.model
+        let channels = window.latents.length(1)
+        guard channels == model.latentChannels else {
+            throw TrainingError(
+                .shards,
+                "\(window.shard): latents have \(channels) channels, and the model takes "
+                    + "\(model.latentChannels); set train.model.latent_channels, or extract other "
+                    + "latents")
+        }
+        guard model.stage == .video else { return }
+        let (layers, width) = (window.speech.length(2), window.speech.length(3))
+        guard layers == model.speechLayers, width == model.speechChannels else {
+            throw TrainingError(
+                .shards,
+                "\(window.shard): speech features are [\(layers), \(width)] a frame, and the model takes "
+                    + "[\(model.speechLayers), \(model.speechChannels)]; set "
+                    + "train.model.speech_layers and speech_channels, or extract other features")
+        }
+    }
+}
+
+extension TrainingSettings {
+    /// Places along a side of the latents, where nothing else is known: 512 pixels by the autoencoder,
+    /// 256 by the codec of principal components.
+    var usualSide: Int { preset == "tiny" ? 32 : 64 }
+}

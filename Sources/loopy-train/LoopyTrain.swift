@@ -1,0 +1,206 @@
+import ArgumentParser
+import Dataset
+import Foundation
+import LoopyModel
+import StageCommand
+import Torch
+import Training
+
+@main
+struct LoopyTrain: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "loopy-train",
+        abstract: "Train a model on shards, or export its weights.",
+        subcommands: [Train.self, ExportWeights.self], defaultSubcommand: Train.self)
+}
+
+struct Train: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Train a model on shards.",
+        usage: "loopy-train CONFIG.yaml --shards DIR --output RUN [--resume] [--steps N]",
+        discussion: """
+            The paper's two stages are Pipelines/train-stage1.yaml and train-stage2.yaml; those for two \
+            CPU cores begin with train-tiny. Ctrl-C and SIGTERM save a checkpoint and end the run; \
+            --resume goes on from the last one, to the same numbers as if nothing had happened.
+            """)
+
+    @Argument(help: ArgumentHelp("Settings: a `train` section, or that section alone."))
+    var config: String
+
+    @Option(help: ArgumentHelp("The dataset's shards.", valueName: "dir"))
+    var shards: String
+
+    @Option(help: ArgumentHelp("The run: checkpoints and metrics.", valueName: "dir"))
+    var output: String
+
+    @Flag(help: "Go on from the run's last checkpoint; begin, where there is none.")
+    var resume = false
+
+    @Option(help: "Optimiser steps in all, over the file's.")
+    var steps: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Begin with a run of the first stage, over the file's.", valueName: "run"))
+    var firstStage: String?
+
+    @Option(help: "cpu, or cuda:N; over the file's.")
+    var device: String?
+
+    @Option(
+        name: .customLong("set"), parsing: .singleValue,
+        help: ArgumentHelp("One setting, over the file's: train.key=value. May be repeated."))
+    var settings: [String] = []
+
+    @Option(help: "Threads; 0 for one a processor.")
+    var threads = 0
+
+    func run() throws {
+        try reporting {
+            do {
+                try train()
+            } catch let error as TrainingError where error.code == .configuration {
+                throw DatasetError(.configuration, error.message)
+            }
+        }
+    }
+
+    private func train() throws {
+        Torch.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
+        let settings = try readSettings()
+        let run = RunDirectory(output)
+        if !resume, !run.steps().isEmpty {
+            throw DatasetError(
+                .configuration,
+                "\(output): holds a run with \(run.steps().last ?? 0) steps; --resume goes on with it, "
+                    + "another --output begins anew")
+        }
+        let source = try TrainingSource(shards)
+        try run.prepare(settings, source, resuming: resume)
+        let trainer = try Trainer(settings, source, run, resuming: resume)
+        let stop = StopSignals()
+        let progress = TrainingProgress(trainer)
+        while !trainer.isFinished {
+            let loss = try trainer.step()
+            progress.show(loss)
+            if stop.wasAsked {
+                try trainer.save()
+                progress.end()
+                say("stopped after step \(trainer.stepsDone); --resume goes on")
+                throw ExitCode(130)
+            }
+        }
+        progress.end()
+        say("\(output): \(trainer.stepsDone) steps")
+    }
+
+    /// Presets first: the file's `preset` says what its `model` starts from.
+    private func readSettings() throws -> TrainingSettings {
+        func read(_ defaults: TrainingSettings) throws -> TrainingSettings {
+            try Configuration.read(
+                defaults, section: ["train"], file: config, overrides: self.settings)
+        }
+        var defaults = TrainingSettings()
+        let name = try read(defaults).preset
+        guard let preset = LoopyConfiguration.presets[name] else {
+            throw DatasetError(
+                .configuration,
+                "train.preset: unknown preset '\(name)'"
+                    + Configuration.suggest(name, LoopyConfiguration.presets.keys.sorted()))
+        }
+        defaults.model = preset
+        var settings = try read(defaults)
+        if let steps { settings.steps = steps }
+        if let firstStage { settings.begin.firstStage = firstStage }
+        if let device { settings.device = device }
+        return settings
+    }
+}
+
+struct ExportWeights: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export", abstract: "Write a checkpoint's weights for use elsewhere.")
+
+    @Option(name: .customLong("run"), help: ArgumentHelp("The run.", valueName: "dir"))
+    var trained: String
+
+    @Option(help: ArgumentHelp("The folder to write.", valueName: "dir"))
+    var output: String
+
+    @Option(help: "Of the checkpoint. Default: the last.")
+    var step: Int?
+
+    @Flag(help: "Take the weights as they are, not their moving averages.")
+    var latest = false
+
+    func run() throws {
+        try reporting {
+            let step = try Export.write(
+                RunDirectory(trained), step: step, averaged: !latest, to: output)
+            say("\(output): step \(step)")
+        }
+    }
+}
+
+/// Whether Ctrl-C or SIGTERM was received since this was made.
+private final class StopSignals {
+    private let flag = Flag()
+    private var sources: [any DispatchSourceSignal] = []
+
+    private final class Flag: @unchecked Sendable {
+        // Unchecked: guarded by the lock.
+        private let lock = NSLock()
+        private var isSet = false
+
+        var value: Bool { lock.withLock { isSet } }
+        func set() { lock.withLock { isSet = true } }
+    }
+
+    init() {
+        for number in [SIGINT, SIGTERM] {
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler { [flag] in flag.set() }
+            source.resume()
+            sources.append(source)
+        }
+    }
+
+    var wasAsked: Bool { flag.value }
+}
+
+/// Loss, steps a second and time left, on standard error: in place on a terminal, a line now and then
+/// elsewhere.
+private final class TrainingProgress {
+    private let trainer: Trainer
+    private let started = ContinuousClock.now
+    private let stepsBefore: Int
+    private var shown = ContinuousClock.now - .seconds(60)
+    private var smoothed: Double?
+    private let isTerminal = isatty(STDERR_FILENO) == 1
+
+    init(_ trainer: Trainer) {
+        self.trainer = trainer
+        stepsBefore = trainer.stepsDone
+    }
+
+    func show(_ loss: Double) {
+        smoothed = smoothed.map { 0.95 * $0 + 0.05 * loss } ?? loss
+        let now = ContinuousClock.now
+        guard now - shown >= (isTerminal ? .milliseconds(200) : .seconds(10)) else { return }
+        shown = now
+        let done = trainer.stepsDone - stepsBefore
+        let seconds = (now - started) / .seconds(1)
+        let left = Int(seconds / Double(done) * Double(trainer.settings.steps - trainer.stepsDone))
+        let text = String(
+            format: "train  %d/%d  loss %.4f  %.2f steps/s  %d:%02d:%02d left", trainer.stepsDone,
+            trainer.settings.steps, smoothed ?? loss, Double(done) / seconds, left / 3600,
+            left / 60 % 60, left % 60)
+        FileHandle.standardError.write(
+            Data((isTerminal ? "\r\u{1b}[K" + text : text + "\n").utf8))
+    }
+
+    func end() {
+        if isTerminal { FileHandle.standardError.write(Data("\n".utf8)) }
+    }
+}
