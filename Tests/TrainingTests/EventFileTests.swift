@@ -128,7 +128,8 @@ import Training
                 for event in events.Scalars("loss/train"):
                     print(event.step, event.value, event.wall_time > 1.7e9)
                 for image in events.Images("faces"):
-                    print(image.step, image.width, image.height, image.encoded_image_string == b"\\5" * 300)
+                    same = image.encoded_image_string == b"\\5" * 300
+                    print(image.step, image.width, image.height, same)
                 """
             let process = Process()
             process.executableURL = URL(fileURLWithPath: Self.python)
