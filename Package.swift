@@ -80,6 +80,7 @@ let package = Package(
         module(
             "Features",
             ["Media", "Perception", "Speech", "Diffusion", "Torch", "Weights", "Dataset"]),
+        module("Training", ["Dataset"]),
         module("Evaluation", ["Media", "Perception", "Dataset"]),
         module(
             "Training",
@@ -109,6 +110,7 @@ let package = Package(
         tests(
             "LoopyModelTests", ["LoopyModel", "Diffusion", "Torch", "Weights"],
             exclude: ["Fixtures"]),
+        tests("TrainingTests", ["Training", "Dataset"]),
         tests("MediaTests", ["Media"]),
         tests("DatasetTests", ["Dataset", "Media"], exclude: ["Fixtures"]),
         tests(

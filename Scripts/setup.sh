@@ -4,7 +4,8 @@
 #
 #   Scripts/setup.sh            what building and running need
 #   Scripts/setup.sh samples    also the demo's videos, into .deps/samples
-#   Scripts/setup.sh python     also a Python environment that reads shards, into .deps/python
+#   Scripts/setup.sh python     also a Python environment that reads shards and event files, into
+#                               .deps/python
 #   Scripts/setup.sh bench      also what the benchmarks compare with and the fixtures are made by
 #                               (MediaPipe for Python, PyAV, PyTorch, transformers, diffusers), into
 #                               .deps/bench
@@ -157,7 +158,7 @@ install_networks
 for extra in "$@"; do
     case $extra in
         samples) install_samples ;;
-        python) environment python webdataset==1.0.2 numpy ;;
+        python) environment python webdataset==1.0.2 numpy tensorboard==2.21.0 ;;
         bench) environment bench mediapipe==0.10.14 av "torch==$torch_version" transformers==5.23.0 \
             diffusers==0.42.1 python_speech_features==0.6 scipy safetensors ;;
         *) fail "unknown part '$extra' (samples, python, bench)" ;;

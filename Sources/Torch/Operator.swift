@@ -39,7 +39,9 @@ public struct Operator: @unchecked Sendable {
         }
     }
 
-    /// All tensors of the results, those of lists one by one.
+    /// All tensors of the results, those of lists one by one; none of an operator that only changes
+    /// its arguments.
+    @discardableResult
     public func tensors(_ arguments: any OperatorArgument...) -> [Tensor] {
         call(arguments) { results, _ in results.compactMap { $0.map(Tensor.init(owning:)) } }
     }

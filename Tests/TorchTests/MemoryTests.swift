@@ -61,6 +61,36 @@ import Weights
         }
     }
 
+    @Test func optimisersFreeWhatAStepNeeds() throws {
+        let x = counting(64, 64) / 4096
+        let weight = x.copy().requiringGradient()
+        let parameters = [(name: "weight", tensor: weight)]
+        let optimiser = AdamW(parameters)
+        let average = MovingAverage(parameters, decay: 0.9)
+        try expectSteady(3000, leak: 16 << 10) {
+            linear(x, weight).square().sum().backward()
+            clipGradients(parameters, maximumNorm: 1)
+            _ = firstNonFiniteGradient(parameters)
+            optimiser.step(learningRate: 1e-3)
+            optimiser.zeroGradients()
+            average.update()
+            average.withAverages {}
+        }
+    }
+
+    @Test func optimisersLoseNothingSmall() throws {
+        let weight = Tensor.ones([4]).requiringGradient()
+        let parameters = [(name: "weight", tensor: weight)]
+        let optimiser = AdamW(parameters)
+        let average = MovingAverage(parameters, decay: 0.9)
+        let gradient = Tensor.ones([4])
+        try expectSteady(30_000, leak: 64) {
+            weight.gradient = gradient
+            optimiser.step(learningRate: 1e-3)
+            average.update()
+        }
+    }
+
     @Test func sharedMemoryIsGivenBack() throws {
         final class Memory {
             let bytes = UnsafeMutableRawPointer.allocate(byteCount: 16 << 10, alignment: 64)

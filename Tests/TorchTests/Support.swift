@@ -57,3 +57,11 @@ func withFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
 func said(_ result: ExitTest.Result?) -> String {
     String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
 }
+
+extension Checkpoint {
+    /// Opens a file of those bytes.
+    init(writing bytes: [UInt8], to path: String) throws {
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        self = try Checkpoint(path)
+    }
+}

@@ -13,6 +13,7 @@ Beside this script, committed, written with torch 2.13:
     types.safetensors       the same values as every type of element
     half.safetensors        a layer in float16
     strided.pt              views in a state dict: transposed, with gaps, expanded
+    optimisation.safetensors  steps of AdamW, clipped gradients, moving averages
     misaligned.safetensors  an order of tensors in which all but the first lie at odd addresses
 """
 
@@ -280,7 +281,56 @@ def types():
     (here / "misaligned.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + elements)
 
 
-for number, make in enumerate([functions, layers, training, random, types]):
+def optimisation():
+    tensors = {}
+    names = {"matrix": (3, 4), "vector": (5,)}
+    start = {name: draw(*shape) for name, shape in names.items()}
+    gradients = [{name: draw(*shape) for name, shape in names.items()} for _ in range(6)]
+    # The vector has no gradient at first, and once in between.
+    del gradients[0]["vector"], gradients[3]["vector"]
+    tensors |= {f"start.{name}": value.clone() for name, value in start.items()}
+    for step, given in enumerate(gradients):
+        tensors |= {f"gradient.{step}.{name}": value for name, value in given.items()}
+
+    for case, settings in {
+        "plain": {}, "other": dict(betas=(0.8, 0.95), eps=1e-3, weight_decay=0.3)
+    }.items():
+        parameters = {name: value.clone().requires_grad_() for name, value in start.items()}
+        optimiser = torch.optim.AdamW(parameters.values(), fused=True, **settings)
+        for step, given in enumerate(gradients):
+            optimiser.param_groups[0]["lr"] = 0.1 / (step + 1)
+            for name, parameter in parameters.items():
+                parameter.grad = given[name].clone() if name in given else None
+            optimiser.step()
+            for name, parameter in parameters.items():
+                tensors[f"{case}.{step}.{name}"] = parameter.detach().clone()
+        for name, parameter in parameters.items():
+            for key, value in optimiser.state[parameter].items():
+                tensors[f"{case}.state.{name}.{key}"] = value
+
+    # In the first step only the matrix has a gradient.
+    for case, step, limit in [("all", 1, 0.5), ("one", 0, 0.5), ("none", 1, 100.0)]:
+        parameters = {name: value.clone().requires_grad_() for name, value in start.items()}
+        for name, value in gradients[step].items():
+            parameters[name].grad = value.clone()
+        norm = torch.nn.utils.clip_grad_norm_(parameters.values(), limit)
+        tensors[f"clipped.{case}.norm"] = norm
+        for name, parameter in parameters.items():
+            if parameter.grad is not None:
+                tensors[f"clipped.{case}.{name}"] = parameter.grad
+
+    for decay in [0.3, 0.99]:
+        averages = {name: value.double() for name, value in start.items()}
+        for step in range(6):
+            now = min(decay, (1 + step + 1) / (10 + step + 1))
+            for name in names:
+                value = tensors[f"plain.{step}.{name}"].double()
+                averages[name] = now * averages[name] + (1 - now) * value
+        tensors |= {f"average.{decay}.{name}": value.float() for name, value in averages.items()}
+    save("optimisation", tensors)
+
+
+for number, make in enumerate([functions, layers, training, random, types, optimisation]):
     generator = torch.Generator().manual_seed(number)
     torch.manual_seed(number)
     make()
