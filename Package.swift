@@ -80,6 +80,9 @@ let package = Package(
         module(
             "Features",
             ["Media", "Perception", "Speech", "Diffusion", "Torch", "Weights", "Dataset"]),
+        module(
+            "Training",
+            ["LoopyModel", "Diffusion", "Speech", "Media", "Dataset", "Torch", "Weights"]),
         module("Evaluation", ["Media", "Perception", "Dataset"]),
         module("Pipeline", ["Dataset", subprocess]),
 
@@ -111,6 +114,7 @@ let package = Package(
             "PerceptionTests", ["Perception", "Media", "Torch", "Dataset"], exclude: ["Fixtures"]),
         tests("CurationTests", ["Curation", "Perception", "Weights", "Dataset", "Media"]),
         tests("FeaturesTests", ["Features", "Perception", "Dataset", "Media"]),
+        tests("TrainingTests", ["Training", "Dataset", "Media", "Torch"]),
         tests("WeightsTests", ["Weights"], exclude: ["Fixtures"]),
         tests("EndToEndTests", ["Dataset", "Media", "Diffusion", "Torch"]),
     ],
