@@ -7,18 +7,40 @@ struct StoredArray {
     var shape: [Int]
     var bytes: [UInt8]
 
+    /// Elements that libtorch converts without sharing them out among threads: those of the reading
+    /// thread would take the training's processors, waiting for one another most of the time.
+    private static let pieceSize = 1 << 15
+
     /// float32.
     func tensor() -> Tensor {
-        let tensor = Tensor.empty(shape)
+        let tensor = Tensor.empty([shape.reduce(1, *)])
+        let count = tensor.count
         bytes.withUnsafeBytes { source in
-            guard let base = source.baseAddress, !source.isEmpty else { return }
+            guard let base = source.baseAddress, count > 0 else { return }
             // Read only, and let go of before the bytes are.
             let stored = Tensor(
-                sharing: UnsafeMutableRawPointer(mutating: base), shape: shape, type: type,
+                sharing: UnsafeMutableRawPointer(mutating: base), shape: [count], type: type,
                 owner: NoOwner())
-            tensor.assign(stored)
+            for start in stride(from: 0, to: count, by: Self.pieceSize) {
+                let piece = start..<min(count, start + Self.pieceSize)
+                tensor[piece] = stored[piece]
+            }
         }
-        return tensor
+        return tensor.reshaped(shape)
+    }
+
+    /// Whether all values are numbers, neither infinite nor undefined: these have an exponent of ones.
+    var isFinite: Bool {
+        func isFinite<Bits: FixedWidthInteger>(_ exponent: Bits) -> Bool {
+            bytes.withUnsafeBytes { source in
+                var found = 0
+                for bits in source.bindMemory(to: Bits.self) where bits & exponent == exponent {
+                    found += 1
+                }
+                return found == 0
+            }
+        }
+        return type == .float16 ? isFinite(UInt16(0x7c00)) : isFinite(UInt32(0x7f80_0000))
     }
 
     private final class NoOwner {}

@@ -84,13 +84,12 @@ struct StoredWindow {
     }
 
     private func checked(_ name: String, _ stored: StoredArray) throws(TrainingError) -> Tensor {
-        let tensor = stored.tensor()
-        guard tensor.isFinite else {
+        guard stored.isFinite else {
             throw TrainingError(
                 .shards,
                 "\(shard), clip \(place.key): \(name) of the window at frame \(place.start) are not "
                     + "all finite numbers; extract them again")
         }
-        return tensor
+        return stored.tensor()
     }
 }

@@ -85,7 +85,7 @@ import Training
                 "motion": $0.motion,
             ][name]!  // one of the four
             for index in array.values.indices { array.values[index] = value }
-            $0.changes[name + ".npy"] = array.encoded()
+            $0.changes[name + ".npy"] = array.encoded(as: value.isNaN ? .float16 : .float32)
         }
         #expect(message.hasPrefix("\(name) of the window at frame "), "\(message)")
         #expect(message.contains("not all finite numbers"))
