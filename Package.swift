@@ -80,7 +80,6 @@ let package = Package(
         module(
             "Features",
             ["Media", "Perception", "Speech", "Diffusion", "Torch", "Weights", "Dataset"]),
-        module("Training", ["Dataset"]),
         module("Evaluation", ["Media", "Perception", "Dataset"]),
         module(
             "Training",
@@ -110,13 +109,15 @@ let package = Package(
         tests(
             "LoopyModelTests", ["LoopyModel", "Diffusion", "Torch", "Weights"],
             exclude: ["Fixtures"]),
-        tests("TrainingTests", ["Training", "Dataset"]),
         tests("MediaTests", ["Media"]),
         tests("DatasetTests", ["Dataset", "Media"], exclude: ["Fixtures"]),
         tests(
             "PerceptionTests", ["Perception", "Media", "Torch", "Dataset"], exclude: ["Fixtures"]),
         tests("CurationTests", ["Curation", "Perception", "Weights", "Dataset", "Media"]),
         tests("FeaturesTests", ["Features", "Perception", "Dataset", "Media"]),
+        tests(
+            "TrainingTests",
+            ["Training", "LoopyModel", "Diffusion", "Features", "Dataset", "Media", "Torch", "Weights"]),
         tests("WeightsTests", ["Weights"], exclude: ["Fixtures"]),
         tests("EndToEndTests", ["Dataset", "Media", "Diffusion", "Torch"]),
     ],

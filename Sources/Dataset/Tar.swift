@@ -105,6 +105,8 @@ public final class TarReader {
         var members: [Member] = []
         var offset = 0
         var header = [UInt8](repeating: 0, count: 512)
+        // Of the next member, where it does not fit a header.
+        var longName: String?
         while true {
             let count = header.withUnsafeMutableBytes {
                 pread(descriptor, $0.baseAddress, 512, off_t(offset))
@@ -115,14 +117,26 @@ public final class TarReader {
                 throw DatasetError(
                     .malformed, "\(path): no tar header at byte \(offset): cut short or damaged")
             }
-            let name = String(decoding: header[0..<100].prefix { $0 != 0 }, as: UTF8.self)
             guard let size = Int(TarReader.text(header[124..<136]), radix: 8), size >= 0 else {
                 close(descriptor)
                 throw DatasetError(
                     .malformed, "\(path): the tar header at byte \(offset) states no size")
             }
-            members.append(Member(name: name, offset: offset + 512, size: size))
-            offset += 512 + (size + 511) / 512 * 512
+            let start = offset + 512
+            switch header[156] {
+            case 0, UInt8(ascii: "0"):
+                let name = longName ?? TarReader.name(header)
+                members.append(Member(name: name, offset: start, size: size))
+                longName = nil
+            case UInt8(ascii: "x"):
+                // What Python writes before a member whose time has a fraction, or whose name is long.
+                longName = TarReader.extendedName(
+                    TarReader.bytes(descriptor, start, count: min(size, 1 << 20)))
+            default:
+                // Folders, links, remarks on the whole archive.
+                longName = nil
+            }
+            offset = start + (size + 511) / 512 * 512
         }
         self.descriptor = descriptor
         self.members = members
@@ -175,6 +189,38 @@ public final class TarReader {
             for start in stride(from: 0, to: size, by: pieceSize) {
                 try write(read(name, start..<(start + pieceSize)))
             }
+        }
+    }
+
+    /// A member's name; a long one is in two parts.
+    private static func name(_ header: [UInt8]) -> String {
+        func text(_ range: Range<Int>) -> String {
+            String(decoding: header[range].prefix { $0 != 0 }, as: UTF8.self)
+        }
+        let isPOSIX = Array(header[257..<263]) == Array("ustar".utf8) + [0]
+        let folder = isPOSIX ? text(345..<500) : ""
+        return (folder.isEmpty ? "" : folder + "/") + text(0..<100)
+    }
+
+    /// The name in a POSIX extended header, whose records are "<length> <keyword>=<value>\n".
+    private static func extendedName(_ records: [UInt8]) -> String? {
+        var rest = records[...]
+        while let space = rest.firstIndex(of: 0x20),
+            let length = Int(String(decoding: rest[..<space], as: UTF8.self)),
+            length > space - rest.startIndex + 1, length <= rest.count
+        {
+            let record = String(
+                decoding: rest[(space + 1)..<(rest.startIndex + length - 1)], as: UTF8.self)
+            if record.hasPrefix("path=") { return String(record.dropFirst("path=".count)) }
+            rest = rest.dropFirst(length)
+        }
+        return nil
+    }
+
+    /// Some bytes of the file; fewer where it ends.
+    private static func bytes(_ descriptor: Int32, _ offset: Int, count: Int) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            filled = max(0, pread(descriptor, buffer.baseAddress, count, off_t(offset)))
         }
     }
 

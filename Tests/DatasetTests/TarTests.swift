@@ -91,6 +91,37 @@ import Testing
         }
     }
 
+    /// As the Python package webdataset does: times with fractions give every member a header more.
+    @Test func passesOverWhatIsNoFile() throws {
+        try withFolder { folder in
+            let script = """
+                import io, sys, tarfile
+                with tarfile.open(sys.argv[1], "w") as tar:
+                    folder = tarfile.TarInfo("clips")
+                    folder.type = tarfile.DIRTYPE
+                    tar.addfile(folder)
+                    for name in "clips/a.txt", "ü.txt", "x" * 150, "y" * 90 + "/" + "z" * 50:
+                        info = tarfile.TarInfo(name)
+                        info.size = 600
+                        info.mtime = 1700000000.25
+                        tar.addfile(info, io.BytesIO(name.encode()[:1] * 600))
+                """
+            #expect(try run("python3", "-c", script, folder + "/p.tar").status == 0)
+            let reader = try TarReader(folder + "/p.tar")
+            func long(_ letter: String, _ count: Int) -> String {
+                String(repeating: letter, count: count)
+            }
+            let names = [
+                "clips/a.txt", "ü.txt", long("x", 150), long("y", 90) + "/" + long("z", 50),
+            ]
+            #expect(reader.members.map(\.name) == names)
+            for name in names {
+                let letter = name.utf8.first!  // no name is empty
+                #expect(try reader.read(name) == [UInt8](repeating: letter, count: 600))
+            }
+        }
+    }
+
     @Test func membersAreReadInPartsAndCopied() throws {
         try withFolder { folder in
             let members = Self.sizes.map(Self.member) + [Self.member(3 << 20 + 5)]

@@ -1,0 +1,202 @@
+import Dataset
+import Foundation
+import Media
+import Speech
+import Torch
+
+/// Latents of pictures, for shards that hold none.
+///
+/// - Parameters:
+///   - path: of the file that the video is in.
+///   - bytes: where it is there.
+///   - frames: that are wanted, T of them.
+/// - Returns: `[T, C, h, w]`; fewer where the video ends earlier.
+public typealias FrameEncoder =
+    @Sendable (_ path: String, _ bytes: Range<Int>, _ frames: Range<Int>) throws -> Tensor
+
+/// Reads windows of clips: what of the clip they need, each byte once.
+final class ClipReader {
+    private let settings: WindowSettings
+    private let encoder: FrameEncoder?
+    /// Lengths of the axes after the first of the members read so far, by name: batches want them alike.
+    private var rowShapes: [String: [Int]] = [:]
+    /// Sides of crops in pixels, by the shards' folder; nil where only videos know.
+    private var sides: [String: Int?] = [:]
+    /// Frames of videos that had to be decoded to know, by shard and key.
+    private var counted: [String: Int] = [:]
+
+    init(_ settings: WindowSettings, _ encoder: FrameEncoder?) {
+        self.settings = settings
+        self.encoder = encoder
+    }
+
+    /// Frames of a clip.
+    ///
+    /// - Throws: `TrainingError` and `DatasetError` that name shard, clip and member.
+    func frames(_ shard: Shard, _ clip: ShardClip) throws -> Int {
+        if clip.members["latents.npy"] != nil { return try latents(shard, clip).count }
+        guard let video = clip.members["mp4"], encoder != nil else {
+            let other = encoder == nil ? "" : ", nor \(clip.key).mp4 to make it from"
+            throw shard.error(
+                clip,
+                "has no member \(clip.key).latents.npy\(other); run loopy-extract latents and "
+                    + "loopy-pack")
+        }
+        struct Facts: Decodable { var frames: Int? }
+        if let facts = clip.members["json"],
+            let frames = try? JSONDecoder().decode(
+                Facts.self, from: Data(shard.archive.read(facts.name))
+            ).frames
+        {
+            return frames
+        }
+        let name = shard.path + " " + clip.key
+        if let frames = counted[name] { return frames }
+        let reader = try VideoReader(path: shard.path, bytes: video.bytes)
+        var frames = 0
+        while try reader.next() != nil { frames += 1 }
+        counted[name] = frames
+        return frames
+    }
+
+    private func latents(_ shard: Shard, _ clip: ShardClip) throws -> ClipArray {
+        try ClipArray(shard, clip, "latents.npy", shape: [nil, nil, nil, nil])
+    }
+
+    /// Reads windows of one clip.
+    ///
+    /// - Parameters:
+    ///   - count: frames of the clip.
+    ///   - places: of this clip; their windows end where the clip does or before.
+    /// - Throws: `TrainingError` and `DatasetError` that name shard, clip and member; `MediaError` for
+    ///   videos.
+    func windows(
+        _ shard: Shard, _ clip: ShardClip, count: Int, _ places: [WindowPlace]
+    ) throws -> [StoredWindow] {
+        let spans = places.map { place in
+            max(0, place.start - settings.motionFrames)..<(place.start + settings.frames)
+        }
+        let latents = try latents(
+            shard, clip, spans + places.map { $0.reference..<($0.reference + 1) })
+        let conditions =
+            settings.needsConditions ? try conditions(shard, clip, count: count, places) : nil
+        return places.indices.map { index in
+            let place = places[index]
+            return StoredWindow(
+                place: place, shard: shard.path,
+                historyCount: place.start - spans[index].lowerBound,
+                latents: latents[spans[index]],
+                reference: latents[place.reference..<(place.reference + 1)],
+                conditions: conditions?[index])
+        }
+    }
+
+    // MARK: Members
+
+    /// Stored, or of the video's pictures: these in float16, as the column has them.
+    private func latents(
+        _ shard: Shard, _ clip: ShardClip, _ wanted: [Range<Int>]
+    ) throws -> ClipRows {
+        if clip.members["latents.npy"] != nil {
+            var array = try latents(shard, clip)
+            try requireAlike(shard, clip, "latents", array.rows.rowShape)
+            try array.load(wanted)
+            return array.rows
+        }
+        guard let video = clip.members["mp4"], let encoder else {
+            preconditionFailure("a clip is read after its frames were counted")
+        }
+        var rows: ClipRows?
+        for range in ClipRows.joined(wanted) {
+            let encoded = try encoder(shard.path, video.bytes, range)
+            guard encoded.rank == 4, encoded.length(0) == range.count else {
+                throw shard.error(
+                    clip,
+                    "\(video.name): frames \(range.lowerBound) to \(range.upperBound - 1) gave "
+                        + "latents of the shape \(encoded.shape); is the video shorter than its facts "
+                        + "say?")
+            }
+            let rowShape = Array(encoded.shape.dropFirst())
+            try requireAlike(shard, clip, "latents", rowShape)
+            rows = rows ?? ClipRows(type: .float16, rowShape: rowShape)
+            rows?.load([range]) { _ in encoded.to(.float16).withBytes { [UInt8]($0) } }
+        }
+        return rows ?? ClipRows(type: .float16, rowShape: [])
+    }
+
+    private func conditions(
+        _ shard: Shard, _ clip: ShardClip, count: Int, _ places: [WindowPlace]
+    ) throws -> [StoredWindow.Conditions] {
+        let frames = settings.frames, radius = SpeechWindows.radius
+        var speech = try ClipArray(shard, clip, "speech.npy", shape: [nil, nil, nil])
+        try requireAlike(shard, clip, "speech", speech.rows.rowShape)
+        // Sound that ends within a frame may have been counted either way.
+        try requireCount(shard, clip, "speech.npy", speech.count, count, tolerance: 1)
+        var keypoints = try ClipArray(shard, clip, "keypoints.npy", shape: [nil, 68, 3])
+        try requireCount(shard, clip, "keypoints.npy", keypoints.count, count)
+        var motion = try ClipArray(shard, clip, "motion.npy", shape: [nil, 2])
+        let windows = count - WindowSettings.motionWindow + 1
+        try requireCount(shard, clip, "motion.npy", motion.count, windows)
+        let side = try side(shard, clip)
+
+        let heard = places.map { place in
+            let first = max(0, place.start - radius)
+            return first..<min(speech.count, place.start + frames + radius)
+        }
+        try speech.load(heard)
+        try keypoints.load(places.map { $0.start..<($0.start + frames) })
+        try motion.load(places.map { $0.start..<($0.start + 1) })
+        return zip(places, heard).map { place, heard in
+            StoredWindow.Conditions(
+                speech: speech.rows[heard], speechStart: place.start - heard.lowerBound,
+                keypoints: keypoints.rows[place.start..<(place.start + frames)], side: side,
+                motion: motion.rows[place.start..<(place.start + 1)])
+        }
+    }
+
+    private func requireCount(
+        _ shard: Shard, _ clip: ShardClip, _ name: String, _ count: Int, _ expected: Int,
+        tolerance: Int = 0
+    ) throws {
+        guard abs(count - expected) > tolerance else { return }
+        throw shard.error(
+            clip,
+            "\(clip.key).\(name) has \(count) rows, and the clip's other members want \(expected)")
+    }
+
+    private func requireAlike(
+        _ shard: Shard, _ clip: ShardClip, _ name: String, _ rowShape: [Int]
+    ) throws {
+        guard let former = rowShapes[name] else {
+            rowShapes[name] = rowShape
+            return
+        }
+        guard former != rowShape else { return }
+        throw shard.error(
+            clip, "\(name) are \(rowShape) a frame, and those of clips before it were \(former)")
+    }
+
+    /// Of the crop on which the key points were measured, in pixels.
+    private func side(_ shard: Shard, _ clip: ShardClip) throws -> Double {
+        let folder = (shard.path as NSString).deletingLastPathComponent
+        if sides[folder] == nil {
+            let dataset = DatasetDirectory((folder as NSString).deletingLastPathComponent)
+            let catalogue = try Catalogue.read(dataset)
+            sides[folder] = .some(catalogue.columns["keypoints"]?.facts["side"])
+        }
+        if let known = sides[folder], let side = known { return Double(side) }
+        guard let video = clip.members["mp4"] else {
+            throw shard.error(
+                clip,
+                "how many pixels its side has is not known: neither dataset.json beside "
+                    + "\(folder) says it (columns, keypoints, facts, side), nor is there "
+                    + "\(clip.key).mp4")
+        }
+        let reader = try VideoReader(
+            path: shard.path, bytes: video.bytes, range: 0..<1, threads: 1)
+        guard let picture = try reader.next() else {
+            throw shard.error(clip, "\(video.name) shows no picture")
+        }
+        return Double(picture.frame.width)
+    }
+}

@@ -1,0 +1,38 @@
+/// Random numbers that words determine, the same on every machine and with every release of Swift:
+/// what a run draws must not change when it goes on elsewhere. (SplitMix64.)
+struct SeededNumbers: Codable, Sendable, Equatable {
+    private var state: UInt64
+
+    /// - Parameter words: for example a seed, an epoch, the key of a clip.
+    init(_ words: String...) {
+        // FNV-1a; the zero byte keeps ("a", "b") and ("ab") apart.
+        state = 0xcbf2_9ce4_8422_2325
+        for word in words {
+            for byte in Array(word.utf8) + [0] {
+                state = (state ^ UInt64(byte)) &* 0x100_0000_01b3
+            }
+        }
+    }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var value = state
+        value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
+        return value ^ (value >> 31)
+    }
+
+    /// One of `0 ..< count`.
+    mutating func below(_ count: Int) -> Int {
+        Int(next().multipliedFullWidth(by: UInt64(count)).high)
+    }
+
+    /// `0 ..< count` in a random order.
+    mutating func permutation(_ count: Int) -> [Int] {
+        var order = Array(0..<count)
+        for place in stride(from: count - 1, to: 0, by: -1) {
+            order.swapAt(place, below(place + 1))
+        }
+        return order
+    }
+}

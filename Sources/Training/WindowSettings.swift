@@ -1,0 +1,48 @@
+/// Which windows are drawn from shards.
+public struct WindowSettings: Codable, Sendable, Equatable {
+    /// F: frames of a window.
+    public var frames = 12
+    /// Frames before the window that are wanted; there are fewer at the beginning of a clip.
+    public var motionFrames = 124
+    /// Whether speech, key points and variances are wanted. Without them shards need not hold them.
+    public var needsConditions = true
+    /// Windows drawn from each clip, an epoch.
+    public var windowsPerClip = 4
+    /// Windows among which the next is drawn.
+    public var shuffle = 256
+    public var seed = 0
+
+    /// The column `motion` holds variances over as many frames.
+    static let motionWindow = 12
+
+    public init() {}
+
+    /// For the first stage of training: single frames, and nothing besides.
+    public static var singleFrames: WindowSettings {
+        var settings = WindowSettings()
+        settings.frames = 1
+        settings.motionFrames = 0
+        settings.needsConditions = false
+        return settings
+    }
+
+    /// - Throws: `TrainingError` `.configuration` that names what cannot be.
+    public func validate() throws(TrainingError) {
+        let counts = [
+            ("frames", frames), ("windows_per_clip", windowsPerClip), ("shuffle", shuffle),
+        ]
+        for (name, value) in counts where value < 1 {
+            throw TrainingError(.configuration, "data.\(name): must be 1 or more, not \(value)")
+        }
+        guard motionFrames >= 0 else {
+            throw TrainingError(
+                .configuration, "data.motion_frames: must be 0 or more, not \(motionFrames)")
+        }
+        guard !needsConditions || frames == Self.motionWindow else {
+            throw TrainingError(
+                .configuration,
+                "data.frames: must be \(Self.motionWindow), not \(frames): the column motion holds "
+                    + "variances over \(Self.motionWindow) frames")
+        }
+    }
+}

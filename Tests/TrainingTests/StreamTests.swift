@@ -1,0 +1,176 @@
+import Dataset
+import Foundation
+import Testing
+import Torch
+import Training
+
+/// The order of windows: epochs, seeds, and going on from a state.
+@Suite struct StreamTests {
+    private func settings(_ shuffle: Int = 256, windowsPerClip: Int = 4, seed: Int = 0)
+        -> WindowSettings
+    {
+        var settings = WindowSettings()
+        settings.motionFrames = 20
+        (settings.shuffle, settings.windowsPerClip, settings.seed) = (shuffle, windowsPerClip, seed)
+        return settings
+    }
+
+    private func names(_ stream: WindowStream, _ count: Int) throws -> [String] {
+        try (0..<count).map { _ in
+            let window = try stream.next()
+            return "\(window.key) \(window.start) \(window.reference[0, 0, 0].scalar)"
+        }
+    }
+
+    @Test(arguments: [1, 2, 7, 8, 16, 40, 256])
+    func everyEpochHasEveryClipSoOften(shuffle: Int) throws {
+        try withFolder { folder in
+            let stream = try WindowStream(
+                shards: makeManyShards(folder), settings: settings(shuffle, windowsPerClip: 3))
+            var epochs: [[String]] = []
+            for epoch in 0..<3 {
+                let keys = try (0..<30).map { _ in try stream.next().key }
+                let counts = Dictionary(grouping: keys, by: { $0 }).mapValues(\.count)
+                #expect(counts == .init(uniqueKeysWithValues: (0..<10).map { ("clip\($0)", 3) }))
+                #expect(stream.state.epoch == epoch)
+                #expect(stream.counts.clips == 10)
+                epochs.append(keys)
+            }
+            // Without a buffer there is the order of three shards alone, which may come again.
+            if shuffle > 1 {
+                #expect(epochs[0] != epochs[1])
+                #expect(epochs[1] != epochs[2])
+            }
+        }
+    }
+
+    @Test func theSeedDeterminesEverything() throws {
+        try withFolder { folder in
+            let shards = try makeManyShards(folder)
+            let one = try names(WindowStream(shards: shards, settings: settings()), 80)
+            let same = try names(
+                WindowStream(shards: shards.reversed(), settings: settings()), 80)
+            let other = try names(WindowStream(shards: shards, settings: settings(seed: 1)), 80)
+            #expect(one == same)
+            #expect(one != other)
+            #expect(one[..<40].sorted() != one[40...].sorted())
+            #expect(one[..<40].sorted() != other[..<40].sorted())
+        }
+    }
+
+    /// Windows of a clip are apart: were there no buffer, they would follow one another.
+    @Test func theBufferShuffles() throws {
+        try withFolder { folder in
+            let shards = try makeManyShards(folder)
+            func neighbours(_ shuffle: Int) throws -> Int {
+                let stream = try WindowStream(
+                    shards: shards, settings: settings(shuffle, windowsPerClip: 10))
+                let keys = try (0..<100).map { _ in try stream.next().key }
+                return zip(keys, keys.dropFirst()).filter { $0 == $1 }.count
+            }
+            #expect(try neighbours(1) == 90)
+            #expect(try neighbours(100) < 40)
+        }
+    }
+
+    // MARK: State
+
+    /// After every so many windows, also past an epoch's end, through JSON.
+    @Test(arguments: [1, 5, 16, 256])
+    func aStreamGoesOnFromItsState(shuffle: Int) throws {
+        try withFolder { folder in
+            let shards = try makeManyShards(folder)
+            let settings = settings(shuffle)
+            let stream = try WindowStream(shards: shards, settings: settings)
+            var states = [stream.state]
+            var windows: [Contents] = []
+            for _ in 0..<100 {
+                windows += try contents(stream, 1)
+                states.append(stream.state)
+            }
+            for taken in [0, 1, 2, 3, 7, 20, 38, 39, 40, 41, 64, 80, 90] {
+                let stored = try JSONEncoder().encode(states[taken])
+                let state = try JSONDecoder().decode(WindowStream.State.self, from: stored)
+                #expect(state == states[taken])
+                let other = try WindowStream(
+                    shards: shards, settings: settings, restoring: state)
+                #expect(other.state == states[taken])
+                for place in taken..<min(100, taken + 25) {
+                    #expect(Contents(try other.next()) == windows[place])
+                    #expect(other.state == states[place + 1])
+                }
+            }
+        }
+    }
+
+    @Test func aStateOfOtherDataIsRefused() throws {
+        try withFolder { folder in
+            let shards = try makeManyShards(folder)
+            let stream = try WindowStream(shards: shards, settings: settings())
+            _ = try stream.next()
+            func message(_ shards: [String], _ settings: WindowSettings) -> String? {
+                let error = #expect(throws: TrainingError.self) {
+                    _ = try WindowStream(
+                        shards: shards, settings: settings, restoring: stream.state)
+                }
+                #expect(error?.code == .checkpoint)
+                return error?.message
+            }
+            #expect(message(Array(shards.dropLast()), settings())?.contains("shards") == true)
+            #expect(message(shards, settings(seed: 2))?.contains("settings") == true)
+            // The same names, but the clips are gone.
+            let other = try makeShards(
+                folder + "/other",
+                (0..<3).map { [TestClip("other\($0)", frames: 30)] })
+            #expect(message(other, settings())?.contains("holds no clip clip") == true)
+            // Or shorter.
+            let shorter = try makeShards(
+                folder + "/shorter",
+                [0..<4, 4..<5, 5..<10].map { $0.map { TestClip("clip\($0)", frames: 12) } })
+            #expect(message(shorter, settings())?.contains("shorter than it was") == true)
+        }
+    }
+
+    // MARK: Short clips
+
+    @Test func clipsShorterThanAWindowArePassedOver() throws {
+        try withFolder { folder in
+            var short = TestClip("short", frames: 11)
+            short.names = ["latents.npy"]
+            let shards = try makeShards(
+                folder, [[short, TestClip("a", frames: 12)], [TestClip("none", frames: 0)]])
+            let stream = try WindowStream(shards: shards, settings: settings())
+            for _ in 0..<12 { #expect(try stream.next().key == "a") }
+            #expect(stream.counts.passedOver == 2)
+            #expect(stream.counts.clips == 1)
+        }
+    }
+
+    @Test func noClipIsLongEnough() throws {
+        try withFolder { folder in
+            let shards = try makeShards(
+                folder, [[TestClip("a", frames: 11)], [TestClip("b", frames: 3)], []])
+            let stream = try WindowStream(shards: shards, settings: settings())
+            let error = #expect(throws: TrainingError.self) { try stream.next() }
+            #expect(error?.code == .shards)
+            #expect(
+                error?.message
+                    == "\(folder)/shards: none of 2 clips has 12 frames")
+        }
+    }
+
+    @Test func settingsThatCannotBeAreRefused() throws {
+        func message(_ change: (inout WindowSettings) -> Void) -> String? {
+            var settings = WindowSettings()
+            change(&settings)
+            let error = #expect(throws: TrainingError.self) { try settings.validate() }
+            #expect(error?.code == .configuration)
+            return error?.message
+        }
+        #expect(message { $0.frames = 16 }?.hasPrefix("data.frames: must be 12") == true)
+        #expect(message { $0.windowsPerClip = 0 }?.hasPrefix("data.windows_per_clip") == true)
+        #expect(message { $0.shuffle = 0 }?.hasPrefix("data.shuffle") == true)
+        #expect(message { $0.motionFrames = -1 }?.hasPrefix("data.motion_frames") == true)
+        try WindowSettings.singleFrames.validate()
+    }
+}
