@@ -49,7 +49,11 @@ public func layerNormalization(
 public func groupNormalization(
     _ x: Tensor, groups: Int, _ weight: Tensor?, _ bias: Tensor?, epsilon: Double
 ) -> Tensor {
-    Operator.groupNorm(x, groups, weight, bias, epsilon)
+    // libtorch 2.13's backward pass for channels last, on the CPU, writes gradients that nobody asked
+    // for to nowhere: where only the weights are trained, or only x.
+    let isTrained = weight?.requiresGradient ?? false
+    let x = x.requiresGradient == isTrained ? x : x.contiguous()
+    return Operator.groupNorm(x, groups, weight, bias, epsilon)
 }
 
 // MARK: Activations

@@ -135,4 +135,28 @@ import Torch
         ) { Tensor.ones([3]).requiringGradient() += Tensor.ones([3]) }
         #expect(said(inPlace).contains("aten::add_(float32[3], float32[3]): a leaf Variable"))
     }
+
+    @Test(
+        "channels last, whatever is trained",
+        arguments: [(true, false), (false, true), (true, true)])
+    func groupNormOfChannelsLast(trainsInput: Bool, trainsWeights: Bool) throws {
+        let generator = try Generator(seed: 3)
+        let values = Tensor.normal([2, 8, 5, 6], generator: generator)
+        func gradients(_ x: Tensor) -> [Tensor?] {
+            let weight = Tensor.ones([8]).requiringGradient(trainsWeights)
+            let bias = Tensor.zeros([8]).requiringGradient(trainsWeights)
+            x.requiringGradient(trainsInput)
+            let y = groupNormalization(x, groups: 4, weight, bias, epsilon: 1e-5)
+            (y * y.tanh()).sum().backward()
+            return [x.gradient, weight.gradient, bias.gradient]
+        }
+        let expected = gradients(values.copy())
+        let found = gradients(values.channelsLast())
+        for (a, b) in zip(found, expected) {
+            #expect((a == nil) == (b == nil))
+            if let a, let b { #expect(relativeError(a, b) < 1e-5) }
+        }
+        #expect((found[0] != nil) == trainsInput)
+        #expect((found[1] != nil) == trainsWeights)
+    }
 }

@@ -273,10 +273,3 @@ private func text(_ fields: [Field], _ number: Int) throws -> String {
 private func message(_ parent: [Field], _ number: Int) throws -> [Field] {
     try fields(try bytes(parent, number))
 }
-
-private func withFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
-    let path = FileManager.default.temporaryDirectory.path + "/loopy-" + UUID().uuidString
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    return try body(path)
-}

@@ -1,0 +1,250 @@
+import Dataset
+import Foundation
+import LoopyModel
+import Testing
+import Torch
+import Training
+import Weights
+
+/// Runs of a very small model on shards of numbers.
+@Suite(.serialized)
+struct TrainerTests {
+    /// Shards of one split that a small model can be trained on: `[T, 4, 8, 8]` latents.
+    private func makeShards(_ folder: String) throws {
+        for (split, clips) in [("train", 3), ("val", 1)] {
+            let file = try OutputFile(folder + "/shards/\(split)-00000.tar")
+            let writer = TarWriter(file)
+            for clip in 0..<clips {
+                let frames = 20 + 15 * clip
+                func array(_ shape: [Int], _ rows: Int, _ scale: Float) -> [UInt8] {
+                    let size = shape.reduce(rows, *)
+                    let values = (0..<size).map { place in
+                        scale * sin(Float(place % 911) * 0.37 + Float(clip) + Float(place / 1024))
+                    }
+                    return NumPyArray(shape: [rows] + shape, values: values).encoded()
+                }
+                let members = [
+                    ("latents.npy", array([4, 8, 8], frames, 1)),
+                    ("speech.npy", array([2, 6], frames, 2)),
+                    ("keypoints.npy", array([68, 3], frames, 100)),
+                    (
+                        "motion.npy",
+                        NumPyArray(
+                            shape: [frames - 11, 2],
+                            values: (0..<(2 * (frames - 11))).map { Float($0) * 1e-6 }
+                        ).encoded()
+                    ),
+                ]
+                for (name, bytes) in members {
+                    try writer.add("\(split)\(clip).\(name)", bytes)
+                }
+            }
+            try writer.finish()
+            try file.commit()
+        }
+        try OutputFile.write(
+            Array(
+                #"{"columns":{"keypoints":{"fingerprint":{"digest":"d"},"folder":"f","suffix":".npy","inputs":{},"networks":{},"facts":{"side":200},"settings":{}},"latents":{"fingerprint":{"digest":"d"},"folder":"f","suffix":".npy","inputs":{},"networks":{},"facts":{},"settings":{"codec":"autoencoder"}}}}"#
+                    .utf8), to: folder + "/partial.json")
+        var catalogue = try #require(
+            JSONSerialization.jsonObject(with: Data(try JSONLines.document(Catalogue())))
+                as? [String: Any])
+        let columns = try #require(
+            JSONSerialization.jsonObject(
+                with: Data(contentsOf: URL(fileURLWithPath: folder + "/partial.json")))
+                as? [String: Any])
+        catalogue["columns"] = columns["columns"]
+        try OutputFile.write(
+            JSONSerialization.data(withJSONObject: catalogue), to: folder + "/dataset.json")
+    }
+
+    private func settings(_ stage: LoopyConfiguration.Stage = .video) -> TrainingSettings {
+        var settings = TrainingSettings()
+        settings.preset = "tiny"
+        settings.model = .tiny
+        settings.model.stage = stage
+        settings.model.latentChannels = 4
+        settings.model.channels = [8, 16]
+        settings.model.attention = [true, true]
+        settings.model.normGroups = 4
+        settings.model.speechLayers = 2
+        settings.model.speechChannels = 6
+        settings.model.audioWidth = 16
+        settings.model.motionLatents.width = 16
+        settings.model.motionLatents.heads = 2
+        settings.steps = 6
+        settings.precision = .float32
+        settings.recompute = false
+        settings.optimiser.learningRate = 1e-3
+        settings.optimiser.warmUp = 2
+        settings.data.shuffle = 8
+        settings.logEvery = 1
+        settings.checkpoints.every = 100
+        settings.validation.windows = 1
+        settings.validation.every = 3
+        return settings
+    }
+
+    private func train(
+        _ settings: TrainingSettings, _ folder: String, _ name: String, steps: Int? = nil,
+        resuming: Bool = false
+    ) throws -> [Double] {
+        let source = try TrainingSource(folder + "/shards")
+        let run = RunDirectory(folder + "/" + name)
+        try run.prepare(settings, source, resuming: resuming)
+        let trainer = try Trainer(settings, source, run, resuming: resuming)
+        var losses: [Double] = []
+        while !trainer.isFinished, losses.count < steps ?? .max {
+            losses.append(try trainer.step())
+        }
+        if !trainer.isFinished { try trainer.save() }
+        return losses
+    }
+
+    private func metrics(_ folder: String, _ name: String) throws -> [MetricsLine] {
+        try JSONLines.read(MetricsLine.self, from: "\(folder)/\(name)/metrics.jsonl")
+    }
+
+    @Test("a run that is resumed is the run that was not stopped, bit for bit", arguments: [1, 4])
+    func resumedRunsAreTheSame(stop: Int) throws {
+        try withFolder { folder in
+            try makeShards(folder)
+            let settings = settings()
+            let whole = try train(settings, folder, "whole")
+            let first = try train(settings, folder, "parts", steps: stop)
+            let second = try train(settings, folder, "parts", resuming: true)
+            #expect(first + second == whole)
+            for name in ["model", "averages", "optimiser"] {
+                let path = "/checkpoints/step-00000006/\(name).safetensors"
+                #expect(
+                    try Digest.ofFile(folder + "/whole" + path)
+                        == Digest.ofFile(folder + "/parts" + path), "\(name)")
+            }
+            let lines = try (metrics(folder, "whole"), metrics(folder, "parts"))
+            #expect(lines.0.map(\.loss) == lines.1.map(\.loss))
+            #expect(lines.0.compactMap(\.validation) == lines.1.compactMap(\.validation))
+        }
+    }
+
+    @Test func accumulatedBatchesAreOneBatch() throws {
+        try withFolder { folder in
+            try makeShards(folder)
+            for stage in LoopyConfiguration.Stage.allCases {
+                var settings = settings(stage)
+                settings.batch = 4
+                let batches = try train(settings, folder, "batch-\(stage)")
+                (settings.batch, settings.accumulate) = (1, 4)
+                let parts = try train(settings, folder, "parts-\(stage)")
+                for (a, b) in zip(batches, parts) { #expect(abs(a - b) < 1e-5 * a) }
+            }
+        }
+    }
+
+    @Test func theLossCurveIsWhatItWas() throws {
+        try withFolder { folder in
+            try makeShards(folder)
+            let losses = try train(settings(), folder, "golden")
+            let golden = Self.golden
+            #expect(losses.count == golden.count)
+            for (a, b) in zip(losses, golden) { #expect(abs(a - b) < 1e-4 * b, "\(losses)") }
+            let last = try #require(try metrics(folder, "golden").last)
+            #expect(
+                Set(last.validation?.keys.map { $0 } ?? [])
+                    == ["all", "no_audio", "no_motion_frames", "no_reference"])
+        }
+    }
+
+    private static let golden = [
+        1.1638609, 1.1104485, 1.0287796, 1.1165334, 1.0670840, 1.0251184,
+    ]
+
+    @Test func theSecondStageBeginsWithTheFirst() throws {
+        try withFolder { folder in
+            try makeShards(folder)
+            _ = try train(settings(.image), folder, "first")
+            var second = settings()
+            second.begin.firstStage = folder + "/first"
+            second.frozen = ["reference_net."]
+            _ = try train(second, folder, "second")
+            let first = try Checkpoint(
+                folder + "/first/checkpoints/step-00000006/averages.safetensors")
+            let later = try Checkpoint(
+                folder + "/second/checkpoints/step-00000006/model.safetensors")
+            var (kept, changed) = (0, 0)
+            for name in first.names {
+                let (before, after) = (first.tensor(name)!, later.tensor(name)!)  // names of both
+                let isSame = Tensor(before).isEqual(to: Tensor(after))
+                if name.hasPrefix("reference_net.") { #expect(isSame, "\(name)") }
+                if isSame { kept += 1 } else { changed += 1 }
+            }
+            #expect(kept > 20 && changed > 20)
+        }
+    }
+
+    @Test func exportedWeightsHaveThePublishedNames() throws {
+        try withFolder { folder in
+            try makeShards(folder)
+            _ = try train(settings(), folder, "run")
+            let step = try Export.write(RunDirectory(folder + "/run"), to: folder + "/out")
+            #expect(step == 6)
+            let plain = try Checkpoint(folder + "/out/unet/diffusion_pytorch_model.safetensors")
+            #expect(plain.names.contains("down_blocks.0.resnets.0.conv1.weight"))
+            #expect(!plain.names.contains { $0.contains("clip") || $0.contains("audio") })
+            let whole = try Checkpoint(folder + "/out/model.safetensors")
+            let averages = try Checkpoint(
+                folder + "/run/checkpoints/step-00000006/averages.safetensors")
+            #expect(Set(whole.names) == Set(averages.names))
+            let text = try String(contentsOfFile: folder + "/out/config.json", encoding: .utf8)
+            #expect(
+                text.contains("scaled_linear") && text.contains("speech_channels")
+                    || text.contains("speechChannels"))
+        }
+    }
+
+    @Test func onlyTheNewestCheckpointsAreKept() throws {
+        try withFolder { folder in
+            try makeShards(folder)
+            var settings = settings(.image)
+            settings.checkpoints.every = 1
+            settings.checkpoints.keep = 2
+            _ = try train(settings, folder, "run")
+            // What a run that was killed left half-written is passed over.
+            try OutputFile.write([1], to: folder + "/run/checkpoints/partial-7/model.safetensors")
+            #expect(RunDirectory(folder + "/run").steps() == [5, 6])
+            settings.steps = 7
+            #expect(try train(settings, folder, "run", resuming: true).count == 1)
+        }
+    }
+
+    @Test func whatCannotBeTrainedIsSaid() throws {
+        try withFolder { folder in
+            try makeShards(folder)
+            func message(_ change: (inout TrainingSettings) -> Void) throws -> String {
+                var settings = settings()
+                change(&settings)
+                let error = #expect(throws: (any Error).self) {
+                    _ = try train(settings, folder, UUID().uuidString)
+                }
+                return error.map { "\($0)" } ?? ""
+            }
+            #expect(try message { $0.memoryGib = 0.01 }.contains("What would make it fit"))
+            #expect(try message { $0.model.latentChannels = 5 }.contains("latents have 4 channels"))
+            #expect(
+                try message { $0.model.speechLayers = 3 }.contains("speech features are [2, 6]"))
+            #expect(try message { $0.frozen = [""] }.contains("leaves no weight"))
+            #expect(try message { $0.accumulate = 0 }.contains("train.accumulate"))
+            #expect(try message { $0.masks.audio = 2 }.contains("train.masks.audio"))
+            let notFinite = try message {
+                $0.optimiser.learningRate = 1e30
+                $0.optimiser.warmUp = 0
+            }
+            #expect(notFinite.contains("step ") && notFinite.contains("clips train"))
+            #expect(throws: TrainingError.self) { try TrainingSource(folder + "/nothing") }
+            // A run goes on as what it was begun as.
+            _ = try train(settings(.image), folder, "run")
+            #expect(throws: TrainingError.self) {
+                try train(settings(), folder, "run", resuming: true)
+            }
+        }
+    }
+}
