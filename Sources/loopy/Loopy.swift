@@ -10,7 +10,7 @@ struct Loopy: AsyncParsableCommand {
         commandName: "loopy",
         abstract: "Turn raw talking-head videos into curated training shards.",
         discussion: """
-            Stages: ingest, measure, select, crop, extract, pack; and evaluate. 'loopy STAGE --help' tells what \
+            Stages: ingest, measure, select, crop, extract, pack; train; and evaluate. 'loopy STAGE --help' tells what \
             one does; 'loopy run' runs all those of a pipeline file.
             """,
         subcommands: [Run.self, Status.self, Sheet.self, Verify.self, Models.self, Model.self])

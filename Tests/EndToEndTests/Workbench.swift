@@ -68,7 +68,9 @@ struct Workbench {
         try Self.run(Self.executables + "/loopy", arguments)
     }
 
-    func start(_ arguments: String...) throws -> Process {
+    func start(_ arguments: String...) throws -> Process { try start(arguments) }
+
+    func start(_ arguments: [String]) throws -> Process {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: Self.executables + "/loopy")
         process.arguments = arguments
