@@ -83,7 +83,10 @@ let package = Package(
         module("Evaluation", ["Media", "Perception", "Dataset"]),
         module(
             "Training",
-            ["Features", "LoopyModel", "Diffusion", "Speech", "Media", "Torch", "Weights", "Dataset"]),
+            [
+                "Features", "LoopyModel", "Diffusion", "Speech", "Media", "Torch", "Weights",
+                "Dataset",
+            ]),
         module("Pipeline", ["Dataset", subprocess]),
 
         module("StageCommand", ["Dataset", arguments]),
@@ -117,7 +120,10 @@ let package = Package(
         tests("FeaturesTests", ["Features", "Perception", "Dataset", "Media"]),
         tests(
             "TrainingTests",
-            ["Training", "LoopyModel", "Diffusion", "Features", "Dataset", "Media", "Torch", "Weights"]),
+            [
+                "Training", "LoopyModel", "Diffusion", "Features", "Dataset", "Media", "Torch",
+                "Weights",
+            ]),
         tests("WeightsTests", ["Weights"], exclude: ["Fixtures"]),
         tests("EndToEndTests", ["Dataset", "Media", "Diffusion", "Torch"]),
     ],
