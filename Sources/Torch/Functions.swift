@@ -50,10 +50,16 @@ public func groupNormalization(
     _ x: Tensor, groups: Int, _ weight: Tensor?, _ bias: Tensor?, epsilon: Double
 ) -> Tensor {
     // libtorch 2.13's backward pass for channels last, on the CPU, writes gradients that nobody asked
-    // for to nowhere: where only the weights are trained, or only x.
+    // for to nowhere: where only the weights are trained, or only x. So they are asked for, and dropped.
     let isTrained = weight?.requiresGradient ?? false
-    let x = x.requiresGradient == isTrained ? x : x.contiguous()
-    return Operator.groupNorm(x, groups, weight, bias, epsilon)
+    guard x.requiresGradient != isTrained else {
+        return Operator.groupNorm(x, groups, weight, bias, epsilon)
+    }
+    func asking(_ tensor: Tensor) -> Tensor {
+        tensor.requiresGradient ? tensor : tensor.detached().requiringGradient()
+    }
+    return Operator.groupNorm(
+        asking(x), groups, weight.map(asking), bias.map(asking), epsilon)
 }
 
 // MARK: Activations

@@ -59,7 +59,7 @@ import Weights
         // Gradients behind an attention that is nearly decided are small differences of large numbers:
         // the reference has them in double precision, this model in single.
         let scale = Double(norms.max() ?? 1)
-        func allowed(_ norm: Double) -> Double { 1e-4 * norm + 5e-6 * scale }
+        func allowed(_ norm: Double) -> Double { 1e-4 * norm + 1e-5 * scale }
         for (weight, norm) in zip(store.names.sorted(), norms) {
             let gradient = store[weight]?.gradient?.norm().scalar ?? 0
             #expect(abs(gradient - Double(norm)) < allowed(Double(norm)), "\(weight)")

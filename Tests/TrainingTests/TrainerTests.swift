@@ -135,7 +135,9 @@ struct TrainerTests {
                 let batches = try train(settings, folder, "batch-\(stage)")
                 (settings.batch, settings.accumulate) = (1, 4)
                 let parts = try train(settings, folder, "parts-\(stage)")
-                for (a, b) in zip(batches, parts) { #expect(abs(a - b) < 1e-5 * a) }
+                for (a, b) in zip(batches, parts) {
+                    #expect(abs(a - b) < 1e-5 * a, "\(batches) \(parts)")
+                }
             }
         }
     }
@@ -146,7 +148,9 @@ struct TrainerTests {
             let losses = try train(settings(), folder, "golden")
             let golden = Self.golden
             #expect(losses.count == golden.count)
-            for (a, b) in zip(losses, golden) { #expect(abs(a - b) < 1e-4 * b, "\(losses)") }
+            // Steps differ by some per cent. Rounding, which depends on the processor, is far below that, but
+            // AdamW makes full steps of the smallest gradients.
+            for (a, b) in zip(losses, golden) { #expect(abs(a - b) < 1e-3 * b, "\(losses)") }
             let last = try #require(try metrics(folder, "golden").last)
             #expect(
                 Set(last.validation?.keys.map { $0 } ?? [])
