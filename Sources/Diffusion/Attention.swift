@@ -50,19 +50,25 @@ public struct Attention {
     }
 
     public func keysAndValues(_ context: Tensor) -> KeysAndValues {
-        KeysAndValues(keys: split(toK(context)), values: split(toV(context)))
+        KeysAndValues(
+            keys: toK(context).split(heads: heads), values: toV(context).split(heads: heads))
     }
 
     public func attend(_ x: Tensor, _ context: KeysAndValues, mask: Tensor? = nil) -> Tensor {
         let attended = scaledDotProductAttention(
-            split(toQ(x)), context.keys, context.values, mask: mask)
-        return toOut(attended.transposed(1, 2).flattened(from: 2))
+            toQ(x).split(heads: heads), context.keys, context.values, mask: mask)
+        return toOut(attended.joinedHeads())
+    }
+}
+
+extension Tensor {
+    /// `[B, N, C]` to `[B, heads, N, C / heads]`.
+    public func split(heads: Int) -> Tensor {
+        reshaped(length(0), length(1), heads, -1).transposed(1, 2)
     }
 
-    /// `[B, N, C]` to `[B, heads, N, C / heads]`.
-    private func split(_ x: Tensor) -> Tensor {
-        x.reshaped(x.length(0), x.length(1), heads, -1).transposed(1, 2)
-    }
+    /// `[B, heads, N, C / heads]` to `[B, N, C]`.
+    public func joinedHeads() -> Tensor { transposed(1, 2).flattened(from: 2) }
 }
 
 /// Two linear layers with a gate between them (diffusers' `FeedForward` with GEGLU): half of the wide

@@ -87,7 +87,8 @@ public struct DDIM: Sendable {
         let deviation = eta * variance.squareRoot()
         let direction = epsilon * max(0, 1 - next - deviation * deviation).squareRoot()
         let latents = clean * next.squareRoot() + direction
-        guard deviation > 0, let noise else { return latents }
+        guard deviation > 0 else { return latents }
+        guard let noise else { fatalError("a step with eta \(eta) wants noise") }
         return latents + noise * deviation
     }
 }

@@ -17,6 +17,10 @@ public struct UNet<Layer> {
         public let outputs: Int
         /// Whether a spatial transformer stands behind the residual block.
         public let hasAttention: Bool
+        /// Of its resolution: 0 is the finest, each next one has half the side.
+        public let level: Int
+        /// Whether it stands on the way up, where two tensors come in.
+        public let isUp: Bool
     }
 
     private struct DownBlock {
@@ -62,7 +66,8 @@ public struct UNet<Layer> {
                     Place(
                         scope: block, index: index,
                         inputs: index == 0 ? channels[max(0, level - 1)] : channels[level],
-                        outputs: channels[level], hasAttention: configuration.attention[level]))
+                        outputs: channels[level], hasAttention: configuration.attention[level],
+                        level: level, isUp: false))
             }
             guard level < depth - 1 else { return DownBlock(layers: made) }
             kept.append(channels[level])
@@ -76,7 +81,7 @@ public struct UNet<Layer> {
         middle = makeLayer(
             Place(
                 scope: scope["mid_block"], index: 0, inputs: deepest, outputs: deepest,
-                hasAttention: true))
+                hasAttention: true, level: depth - 1, isUp: false))
         middleEnd = ResidualBlock(
             scope["mid_block"]["resnets"][1], deepest, deepest,
             embedding: configuration.embeddingWidth, groups: configuration.groups, epsilon: 1e-5)
@@ -90,7 +95,8 @@ public struct UNet<Layer> {
                 return makeLayer(
                     Place(
                         scope: block, index: index, inputs: incoming + kept.removeLast(),
-                        outputs: channels[level], hasAttention: configuration.attention[level]))
+                        outputs: channels[level], hasAttention: configuration.attention[level],
+                        level: level, isUp: true))
             }
             let upsampling =
                 level == 0 ? nil : Upsampling(block["upsamplers"][0], channels[level])

@@ -1,3 +1,4 @@
+import Diffusion
 import Torch
 
 // Shapes: B samples, F frames, W audio width, K learnable embeddings, D width of motion latents,
@@ -61,10 +62,10 @@ public struct AudioToLatents {
     ) -> Tensor {
         let query = query(tokens, movement, sources)
         let samples = query.length(0)
-        let keys = split(toK(embeddings).unsqueezed(0)).expanded(samples, -1, -1, -1)
-        let values = split(toV(embeddings).unsqueezed(0)).expanded(samples, -1, -1, -1)
-        let motionLatents = scaledDotProductAttention(split(query), keys, values)
-            .transposed(1, 2).flattened(from: 2)
+        let motionLatents = scaledDotProductAttention(
+            query.split(heads: heads), shared(toK(embeddings), samples),
+            shared(toV(embeddings), samples)
+        ).joinedHeads()
         return projection(motionLatents.zeroed(where: isMasked))
     }
 
@@ -90,8 +91,8 @@ public struct AudioToLatents {
             along: 0)
     }
 
-    /// `[B, N, D]` to `[B, heads, N, D / heads]`.
-    private func split(_ x: Tensor) -> Tensor {
-        x.reshaped(x.length(0), x.length(1), heads, -1).transposed(1, 2)
+    /// `[K, D]` to `[B, heads, K, D / heads]`, the same for every sample.
+    private func shared(_ x: Tensor, _ samples: Int) -> Tensor {
+        x.unsqueezed(0).split(heads: heads).expanded(samples, -1, -1, -1)
     }
 }

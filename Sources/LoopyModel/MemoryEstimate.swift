@@ -1,3 +1,5 @@
+import Diffusion
+import Foundation
 import Torch
 
 /// How much memory training and sampling take, by counting what is kept: an estimate of what libtorch
@@ -66,15 +68,21 @@ public struct MemoryEstimate: Sendable {
     /// A layer of either net.
     private struct Layer {
         /// H W.
-        var places: Int
-        var inputs: Int
-        var outputs: Int
-        var isJoined: Bool
-        var hasAttention: Bool
-
+        let places: Int
+        let outputs: Int
+        let hasAttention: Bool
         /// The residual block: its two inputs joined, four values of its convolutions' inputs and two
         /// of its norms'.
-        private var residual: Int { inputs * (isJoined ? 3 : 2) + 4 * outputs }
+        private let residual: Int
+
+        init(_ place: UNet<Void>.Place, side: Int) {
+            // Rounded up, each time it is halved.
+            let side = (0..<place.level).reduce(side) { side, _ in (side + 1) / 2 }
+            places = side * side
+            outputs = place.outputs
+            hasAttention = place.hasAttention
+            residual = place.inputs * (place.isUp ? 3 : 2) + 4 * place.outputs
+        }
 
         /// Spatial attention with the reference's keys and values, audio attention, feed-forward layer.
         func denoising(isVideo: Bool) -> Int {
@@ -86,42 +94,15 @@ public struct MemoryEstimate: Sendable {
 
     /// In the order in which they run.
     private static func layers(_ configuration: LoopyConfiguration, side: Int) -> [Layer] {
-        let channels = configuration.channels, depth = channels.count
-        func places(_ level: Int) -> Int {
-            // Rounded up, each time it is halved.
-            let side = (0..<level).reduce(side) { side, _ in (side + 1) / 2 }
-            return side * side
-        }
         var layers: [Layer] = []
-        var kept = [channels[0]]
-        for level in 0..<depth {
-            for index in 0..<configuration.layersPerBlock {
-                layers.append(
-                    Layer(
-                        places: places(level),
-                        inputs: index == 0 ? channels[max(0, level - 1)] : channels[level],
-                        outputs: channels[level], isJoined: false,
-                        hasAttention: configuration.attention[level]))
-                kept.append(channels[level])
-            }
-            if level < depth - 1 { kept.append(channels[level]) }
-        }
-        let deepest = channels[depth - 1]
-        layers.append(
-            Layer(
-                places: places(depth - 1), inputs: deepest, outputs: deepest, isJoined: false,
-                hasAttention: true))
-        var incoming = deepest
-        for level in (0..<depth).reversed() {
-            for _ in 0...configuration.layersPerBlock {
-                layers.append(
-                    Layer(
-                        places: places(level), inputs: incoming + kept.removeLast(),
-                        outputs: channels[level], isJoined: true,
-                        hasAttention: configuration.attention[level]))
-                incoming = channels[level]
-            }
+        _ = UNet<Void>(ParameterStore.describing().root, configuration.unet) { place in
+            layers.append(Layer(place, side: side))
         }
         return layers
+    }
+
+    /// Bytes for people: "9.67 GiB".
+    public static func text(_ bytes: Int) -> String {
+        String(format: "%.2f GiB", Double(bytes) / Double(1 << 30))
     }
 }

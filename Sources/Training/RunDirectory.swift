@@ -88,7 +88,6 @@ public struct RunDirectory: Sendable {
             try file.commit()
         }
         try JSONLines.writeDocument(state, to: partial + "/state.json")
-        try? FileManager.default.removeItem(atPath: final)
         guard rename(partial, final) == 0 else {
             throw DatasetError(.output, "\(final): cannot be given its name (errno \(errno))")
         }
@@ -113,19 +112,22 @@ public struct RunDirectory: Sendable {
     /// Forgets the metrics of steps after one, which will be trained again.
     func cutMetrics(after step: Int) throws {
         guard FileManager.default.fileExists(atPath: metricsFile) else { return }
-        let lines = try JSONLines.read(MetricsLine.self, from: metricsFile)
+        let text = try String(contentsOfFile: metricsFile, encoding: .utf8)
+        // A line that was cut short when the power went is of such a step.
+        let lines = text.split(separator: "\n").compactMap {
+            try? JSONDecoder().decode(MetricsLine.self, from: Data($0.utf8))
+        }
         try JSONLines.write(lines.filter { $0.step <= step }, to: metricsFile)
     }
 
     func append(_ line: MetricsLine) throws {
-        let bytes = try JSONLines.line(line) + (try JSONLines.line(line).last == 10 ? [] : [10])
         if !FileManager.default.fileExists(atPath: metricsFile) {
             try OutputFile.write([], to: metricsFile)
         }
         do {
             let file = try FileHandle(forWritingTo: URL(fileURLWithPath: metricsFile))
             try file.seekToEnd()
-            try file.write(contentsOf: bytes)
+            try file.write(contentsOf: JSONLines.line(line))
             try file.close()
         } catch {
             throw DatasetError(.output, "\(metricsFile): \(error.localizedDescription)")

@@ -51,7 +51,10 @@ public final class Trainer {
         self.run = run
         device = try Device(settings.device)
         schedule = try NoiseSchedule(settings.schedule)
-        try Self.requireMemory(settings)
+
+        let window = try source.anyWindow(settings)
+        try Self.requireFit(window, settings)
+        try Self.requireMemory(settings, window)
 
         // The model, from its beginning or from the last checkpoint.
         store = ParameterStore(drawing: try Generator(seed: UInt64(settings.seed), device: device))
@@ -78,14 +81,13 @@ public final class Trainer {
             stepsDone = state.step
             seconds = state.seconds
             streamState = state.stream
-            try run.cutMetrics(after: state.step)
         }
+        if resuming { try run.cutMetrics(after: stepsDone) }
 
         let stream = try source.stream(settings, from: streamState)
         heldOut = try source.heldOut(settings)
-        try Self.requireFit(try source.anyWindow(settings), settings)
         windows = WindowPrefetcher(stream, depth: settings.data.prefetch)
-        events = try EventFile(folder: run.path, resumingAt: last)
+        events = try EventFile(folder: run.path, resumingAt: resuming ? stepsDone : nil)
     }
 
     deinit { windows.cancel() }
@@ -174,7 +176,7 @@ public final class Trainer {
         if stepsDone % settings.logEvery == 0 || isLast { line = means() }
         if stepsDone % settings.validation.every == 0 || isLast, !heldOut.isEmpty {
             line = line ?? MetricsLine(step: stepsDone)
-            line?.validation = validate()
+            line?.validation = try validate()
         }
         if let line {
             try run.append(line)
@@ -222,7 +224,7 @@ public final class Trainer {
 
     /// Mean loss on the held-out windows with fixed noise and timesteps: with all conditions, and
     /// without each of them.
-    private func validate() -> [String: Double] {
+    private func validate() throws -> [String: Double] {
         var changes: [(String, (inout ConditionMask) -> Void)] = [("all", { _ in })]
         if settings.model.stage == .video {
             changes += [
@@ -231,15 +233,13 @@ public final class Trainer {
         }
         changes.append(("no_reference", { $0.reference = true }))
         var losses: [String: Double] = [:]
-        withoutGradient {
+        try withoutGradient {
             for (name, change) in changes {
                 var sum = 0.0
                 for (number, window) in heldOut.enumerated() {
-                    guard
-                        var batch = try? TrainingBatch(
-                            fixed: window, number: number, of: heldOut.count, settings: settings,
-                            device: device)
-                    else { continue }
+                    var batch = try TrainingBatch(
+                        fixed: window, number: number, of: heldOut.count, settings: settings,
+                        device: device)
                     for sample in batch.conditions.masks.indices {
                         change(&batch.conditions.masks[sample])
                     }
@@ -253,8 +253,9 @@ public final class Trainer {
 
     // MARK: Checkpoints
 
-    /// Writes a checkpoint of where the run stands.
+    /// Writes a checkpoint of where the run stands, if there is none yet.
     public func save() throws {
+        guard run.steps().last != stepsDone else { return }
         var files: [(name: String, tensors: [(name: String, tensor: Tensor)])] = [
             ("model.safetensors", store.parameters), ("optimiser.safetensors", optimiser.state),
         ]

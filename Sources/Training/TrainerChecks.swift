@@ -5,13 +5,14 @@ import Torch
 // What is refused before a run begins.
 extension Trainer {
     /// - Throws: `TrainingError` `.memory` where the run cannot fit, with what would make it fit.
-    static func requireMemory(_ settings: TrainingSettings) throws {
+    static func requireMemory(_ settings: TrainingSettings, _ window: ClipWindow) throws {
         guard let available = availableMemory(settings) else { return }
         let summary = try ModelSummary(settings.model)
+        let side = max(window.latents.length(2), window.latents.length(3))
         func needed(batch: Int, recompute: Bool) -> Int {
             let estimate = MemoryEstimate(
                 settings.model, parameters: summary.parameters, batch: batch,
-                side: settings.usualSide, precision: settings.precision)
+                side: side, precision: settings.precision)
             let averages = settings.averageDecay > 0 ? 4 * summary.parameters : 0
             return averages + (recompute ? estimate.recomputedTraining : estimate.training)
         }
@@ -30,13 +31,13 @@ extension Trainer {
                 least <= available
                     ? "batch: 1 with accumulate: \(settings.batch * settings.accumulate) and "
                         + "recompute: true"
-                    : "a device with \(gibibytes(least)) or more, average_decay: 0, or preset: tiny"
+                    : "a device with \(MemoryEstimate.text(least)) or more, average_decay: 0, or preset: tiny"
             )
         }
         throw TrainingError(
             .memory,
-            "training takes about \(gibibytes(wanted)), and \(settings.device) has "
-                + "\(gibibytes(available)). What would make it fit: "
+            "training takes about \(MemoryEstimate.text(wanted)), and \(settings.device) has "
+                + "\(MemoryEstimate.text(available)). What would make it fit: "
                 + remedies.joined(separator: ", or "))
     }
 
@@ -49,10 +50,6 @@ extension Trainer {
             let kibibytes = line.split(separator: " ").compactMap({ Int($0) }).first
         else { return nil }
         return kibibytes << 10
-    }
-
-    private static func gibibytes(_ bytes: Int) -> String {
-        String(format: "%.1f GiB", Double(bytes) / Double(1 << 30))
     }
 
     /// - Throws: `TrainingError` `.shards` where clips do not fit the model's shape.
@@ -76,10 +73,4 @@ extension Trainer {
                     + "train.model.speech_layers and speech_channels, or extract other features")
         }
     }
-}
-
-extension TrainingSettings {
-    /// Places along a side of the latents, where nothing else is known: 512 pixels by the autoencoder,
-    /// 256 by the codec of principal components.
-    var usualSide: Int { preset == "tiny" ? 32 : 64 }
 }

@@ -76,7 +76,8 @@ private struct Draw {
     var motion: (frames: Tensor, isPresent: [Bool])
 
     init(_ window: ClipWindow, number: Int, _ settings: TrainingSettings) throws {
-        let generator = try Generator(seed: Self.seed(settings.seed, number))
+        var words = SeededNumbers("sample", "\(settings.seed)", "\(number)")
+        let generator = try Generator(seed: words.next())
         let steps = settings.schedule.steps
         timestep = Int(Tensor.integers(0..<steps, [1], generator: generator).scalar)
         noise = .normal(window.latents.shape, generator: generator)
@@ -88,13 +89,5 @@ private struct Draw {
         mask = .drawn(settings.masks, generator)
         source = .drawn(generator)
         motion = settings.model.segments.abstract(window.history, generator: generator)
-    }
-
-    /// SplitMix64's mixing of the run's seed and the sample's number.
-    private static func seed(_ seed: Int, _ number: Int) -> UInt64 {
-        var z = UInt64(bitPattern: Int64(seed)) &* 0x9e37_79b9_7f4a_7c15 &+ UInt64(number)
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

@@ -8,7 +8,7 @@ import StageCommand
 struct Loopy: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "loopy",
-        abstract: "Turn raw talking-head videos into curated training shards.",
+        abstract: "Turn raw talking-head videos into training shards, and train a model on them.",
         discussion: """
             Stages: ingest, measure, select, crop, extract, pack; train; and evaluate. 'loopy STAGE --help' tells what \
             one does; 'loopy run' runs all those of a pipeline file.

@@ -107,19 +107,13 @@ struct Model: ParsableCommand {
                 ("training, recomputing", memory.recomputedTraining),
                 ("sampling, a pass at a time", memory.sampling),
             ] {
-                printRow(name, gibibytes(bytes))
+                printRow(name, MemoryEstimate.text(bytes))
             }
         }
 
         private func printRow(_ name: String, _ value: String) {
             let padding = String(repeating: " ", count: max(1, 56 - name.count - value.count))
             print("  " + name + padding + value)
-        }
-
-        private func gibibytes(_ bytes: Int) -> String {
-            let hundredths = (bytes * 100 + (1 << 29)) >> 30
-            let fraction = String(hundredths % 100)
-            return "\(hundredths / 100).\(fraction.count == 1 ? "0" + fraction : fraction) GiB"
         }
     }
 }

@@ -103,7 +103,7 @@ import Torch
         }
     }
 
-    @Test func recomputationChangesNoBit() throws {
+    @Test func recomputationChangesNoBitOfTheLossAndNoGradient() throws {
         let reference = try Reference()
         let (model, store) = try reference.model(recording: true)
         func run(_ recomputing: Bool) throws -> (Tensor, [Tensor?]) {
@@ -122,6 +122,7 @@ import Torch
         for (index, name) in store.names.enumerated() {
             switch (gradients[index], recomputed[index]) {
             case (let a?, let b?):
+                // Summed in another order where several layers use one tensor.
                 #expect(relativeError(b, a) < 1e-5 || a.norm().scalar < 1e-7, "\(name)")
             case (nil, nil): break
             default: Issue.record("\(name) has a gradient in one run only")

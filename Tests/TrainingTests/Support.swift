@@ -73,20 +73,7 @@ struct TestClip {
 ///
 /// - Returns: paths of the shards.
 func makeShards(_ folder: String, side: Int? = 500, _ shards: [[TestClip]]) throws -> [String] {
-    if let side {
-        let document = try JSONLines.document(Catalogue())
-        var catalogue = try #require(
-            JSONSerialization.jsonObject(with: Data(document)) as? [String: Any])
-        catalogue["columns"] = [
-            "keypoints": [
-                "fingerprint": ["digest": "d"], "folder": "f", "suffix": ".npy",
-                "inputs": [String: String](), "networks": [String: String](),
-                "facts": ["side": side],
-            ] as [String: Any]
-        ]
-        let bytes = try JSONSerialization.data(withJSONObject: catalogue)
-        try OutputFile.write(bytes, to: folder + "/dataset.json")
-    }
+    if let side { try writeCatalogue(folder, side: side) }
     for (number, clips) in shards.enumerated() {
         let file = try OutputFile(folder + "/shards/train-0000\(number).tar")
         let writer = TarWriter(file)
@@ -95,6 +82,22 @@ func makeShards(_ folder: String, side: Int? = 500, _ shards: [[TestClip]]) thro
         try file.commit()
     }
     return try WindowStream.shards(in: folder + "/shards", split: "train")
+}
+
+/// Writes `dataset.json` that knows the crops' side.
+func writeCatalogue(_ folder: String, side: Int) throws {
+    let document = try JSONLines.document(Catalogue())
+    var catalogue = try #require(
+        JSONSerialization.jsonObject(with: Data(document)) as? [String: Any])
+    catalogue["columns"] = [
+        "keypoints": [
+            "fingerprint": ["digest": "d"], "folder": "f", "suffix": ".npy",
+            "inputs": [String: String](), "networks": [String: String](),
+            "facts": ["side": side],
+        ] as [String: Any]
+    ]
+    let bytes = try JSONSerialization.data(withJSONObject: catalogue)
+    try OutputFile.write(bytes, to: folder + "/dataset.json")
 }
 
 /// Clips of different lengths in three shards.
