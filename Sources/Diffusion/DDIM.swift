@@ -30,7 +30,7 @@ public struct DDIM: Sendable {
     public let steps: [Step]
     private let prediction: NoiseSchedule.Prediction
     /// 0 draws no noise on the way, 1 as much as DDPM.
-    private let eta: Double
+    public let eta: Double
 
     /// - Throws: `DiffusionError` `.configuration` for a number of steps that the schedule does not have.
     public init(

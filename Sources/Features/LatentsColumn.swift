@@ -92,13 +92,8 @@ enum LatentsColumn {
 
     // MARK: Codecs
 
-    /// The codec alone, outside of a dataset.
-    static func codec(_ settings: LatentsSettings) throws -> any LatentCodec {
-        try codecRecipe(settings, nil, threads: 0).codec.get()
-    }
-
     /// A codec, and what identifies its output.
-    private struct CodecRecipe {
+    struct CodecRecipe {
         var channels: Int
         var factor: Int
         var networks: [String: String]
@@ -106,7 +101,7 @@ enum LatentsColumn {
         var codec: Lazily<any LatentCodec>
     }
 
-    private static func codecRecipe(
+    static func codecRecipe(
         _ settings: LatentsSettings, _ dataset: DatasetDirectory?, threads: Int
     ) throws -> CodecRecipe {
         switch settings.codec {
@@ -161,6 +156,17 @@ extension String {
     }
 }
 
+extension LatentsSettings {
+    /// The codec, outside of a dataset, and the digests of its files by name.
+    ///
+    /// - Throws: `DatasetError` `.configuration` for settings that cannot be used; what is wrong with
+    ///   weights.
+    public func makeCodec() throws -> (codec: any LatentCodec, networks: [String: String]) {
+        let recipe = try LatentsColumn.codecRecipe(self, nil, threads: 0)
+        return (try recipe.codec.get(), recipe.networks)
+    }
+}
+
 /// Latents of some frames of a video, as the column would hold them: for shards that have no such column.
 public struct FrameCoder {
     private let settings: LatentsSettings
@@ -172,7 +178,7 @@ public struct FrameCoder {
     public init(_ settings: LatentsSettings) throws {
         self.settings = settings
         device = try Device(settings.device)
-        codec = try LatentsColumn.codec(settings)
+        codec = try settings.makeCodec().codec
     }
 
     /// - Returns: float32 `[T, C, h, w]`, T of the frames that are there.
@@ -224,16 +230,21 @@ struct Pictures {
         let pictures = FramePrefetcher(reader)
         defer { pictures.cancel() }
         while let picture = try pictures.next() {
-            let frame = picture.frame
-            let pixels = Tensor.empty([1, frame.height, frame.width, 3], type: .uint8)
-            try pixels.withMutableElements(of: UInt8.self) {
-                try converter.convert(frame, into: $0)
-            }
-            var values = pixels.permuted(0, 3, 1, 2).to(.float32) / 127.5 - 1.0
-            if side > 0, values.shape != [1, 3, side, side] {
-                values = interpolate(values, size: [side, side], .linear, antialias: true)
-            }
-            try body(values)
+            try body(converter.tensor(picture.frame, side: side))
         }
+    }
+}
+
+extension RGBConverter {
+    /// A picture as codecs take it: `[1, 3, H, W]`, -1 to 1.
+    ///
+    /// - Parameter side: to which it is brought; 0 leaves it as it is.
+    /// - Throws: `MediaError` `.undecodable` for a picture that cannot be converted.
+    public func tensor(_ frame: VideoFrame, side: Int) throws -> Tensor {
+        let pixels = Tensor.empty([1, frame.height, frame.width, 3], type: .uint8)
+        try pixels.withMutableElements(of: UInt8.self) { try convert(frame, into: $0) }
+        let values = pixels.permuted(0, 3, 1, 2).to(.float32) / 127.5 - 1.0
+        guard side > 0, values.shape != [1, 3, side, side] else { return values }
+        return interpolate(values, size: [side, side], .linear, antialias: true)
     }
 }

@@ -40,9 +40,6 @@ public struct SpeechSettings: Codable, Sendable {
 /// video frame.
 enum SpeechColumn {
     static let version = 1
-    /// A recording of up to ten minutes is held in memory: decoding it once more costs time.
-    private static let longestInMemory = 600 * Recording.sampleRate
-
     /// - Throws: `DatasetError` `.configuration` for settings that cannot be used; `WeightsError` when
     ///   the weights cannot be found.
     static func recipe(_ settings: SpeechSettings, threads: Int) throws -> ColumnRecipe {
@@ -62,7 +59,7 @@ enum SpeechColumn {
     private static func member(
         _ slice: FileSlice, _ encoder: any SpeechEncoder, _ element: NumPyElement
     ) throws -> ColumnMember {
-        let (recording, samples) = try recording(slice)
+        let (recording, samples) = try Recording.file(slice.path, bytes: slice.bytes)
         let frames = Recording.frames(samples: samples)
         let header = NumPyHeader(
             type: element.rawValue, shape: [frames, encoder.layers, encoder.channels])
@@ -83,27 +80,15 @@ enum SpeechColumn {
         }
     }
 
-    private static func recording(_ slice: FileSlice) throws -> (Recording, samples: Int) {
-        let stream = try AudioStream(path: slice.path, bytes: slice.bytes)
-        guard stream.sampleCount > longestInMemory else {
-            return (Recording(try stream.next(stream.sampleCount)), stream.sampleCount)
-        }
-        let recording = Recording {
-            let stream = try AudioStream(path: slice.path, bytes: slice.bytes)
-            return { try stream.next($0) }
-        }
-        return (recording, stream.sampleCount)
-    }
-
     /// An encoder, and what identifies its output.
-    private struct EncoderRecipe {
+    struct EncoderRecipe {
         var configuration: [String: String]
         var networks: [String: String]
         var words: [String: String]
         var network: Lazily<any SpeechEncoder>
     }
 
-    private static func encoderRecipe(_ settings: SpeechSettings) throws -> EncoderRecipe {
+    static func encoderRecipe(_ settings: SpeechSettings) throws -> EncoderRecipe {
         let name = settings.encoder.rawValue
         switch settings.encoder {
         case .logMel:
@@ -179,5 +164,38 @@ enum SpeechColumn {
         }
 
         private enum CodingKeys: CodingKey { case doNormalize }
+    }
+}
+
+extension SpeechSettings {
+    /// The encoder, and the digests of its files by name.
+    ///
+    /// - Throws: `DatasetError` `.configuration` for settings that cannot be used; what is wrong with
+    ///   weights.
+    public func makeEncoder() throws -> (encoder: any SpeechEncoder, networks: [String: String]) {
+        let recipe = try SpeechColumn.encoderRecipe(self)
+        return (try recipe.network.get(), recipe.networks)
+    }
+}
+
+extension Recording {
+    /// A recording of up to ten minutes is held in memory: decoding it once more costs time.
+    private static let longestInMemory = 600 * Recording.sampleRate
+
+    /// The sound of a media file, or of a part of a file: a member of an archive.
+    ///
+    /// - Throws: `MediaError`, as `AudioStream`.
+    public static func file(
+        _ path: String, bytes: Range<Int>? = nil
+    ) throws -> (Recording, samples: Int) {
+        let stream = try AudioStream(path: path, bytes: bytes)
+        guard stream.sampleCount > longestInMemory else {
+            return (Recording(try stream.next(stream.sampleCount)), stream.sampleCount)
+        }
+        let recording = Recording {
+            let stream = try AudioStream(path: path, bytes: bytes)
+            return { try stream.next($0) }
+        }
+        return (recording, stream.sampleCount)
     }
 }

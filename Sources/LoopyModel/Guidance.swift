@@ -1,3 +1,4 @@
+import Diffusion
 import Torch
 
 /// Guidance by several conditions (section 3.4, "Inference"):
@@ -12,33 +13,113 @@ import Torch
 public struct Guidance: Codable, Sendable, Equatable {
     public var audioRatio = 5.0
     public var referenceRatio = 3.0
+    /// The part of the sampling steps that is guided, from 0, the noise, to 1, the picture; the others
+    /// ask `e_audio` alone, which is one pass instead of three (Kynkäänniemi et al. 2024). The paper
+    /// guides all of them.
+    public var first = 0.0
+    public var last = 1.0
 
     public init() {}
+
+    /// - Parameter step: of `count`, from 0.
+    package func guides(step: Int, of count: Int) -> Bool {
+        let place = (Double(step) + 0.5) / Double(count)
+        return first <= place && place <= last
+    }
+
+    /// - Throws: `DiffusionError` `.configuration`.
+    public func validate() throws(DiffusionError) {
+        guard 0 <= first, first <= last, last <= 1 else {
+            throw DiffusionError(
+                .configuration, "guidance: first and last lie between 0 and 1, first no later")
+        }
+        guard audioRatio.isFinite, referenceRatio.isFinite else {
+            throw DiffusionError(.configuration, "guidance: ratios are finite numbers")
+        }
+    }
 }
 
-extension LoopyModel {
-    /// What the guided model predicts for a clip. The reference net runs once, when this is called; a pass
-    /// that has no weight in the sum does not run at all.
-    ///
-    /// - Returns: a function of noisy latents `[B, F, C, h, w]` and their timestep.
-    public func guided(
-        _ conditions: Conditions, _ guidance: Guidance
-    ) -> (_ latents: Tensor, _ timestep: Int) -> Tensor {
-        let all = encode(conditions)
-        let silent = silenced(all, conditions)
+/// What the guided model predicts for a clip. Its conditions are encoded once, when this is made; a pass
+/// that has no weight in the sum does not run at all.
+public struct GuidedModel {
+    /// Passes that run as one batch, and their weights in the sum.
+    private struct Batch {
+        let conditions: LoopyModel.EncodedConditions
+        let weights: [Double]
+    }
+
+    private let model: LoopyModel
+    private let guidance: Guidance
+    private let all: LoopyModel.EncodedConditions
+    private let batches: [Batch]
+
+    /// - Parameter together: whether the two passes that see the reference run as one batch: less time
+    ///   where batches are cheap, more memory, the same numbers up to rounding. The third has fewer
+    ///   tokens to attend to, and always runs alone.
+    public init(
+        _ model: LoopyModel, _ conditions: Conditions, _ guidance: Guidance, together: Bool = false
+    ) {
+        self.model = model
+        self.guidance = guidance
+        all = model.encode(conditions)
+        let silent = model.silenced(all, conditions)
         // The sum above, in terms of the three passes.
-        let passes: [(conditions: EncodedConditions, weight: Double)] = [
-            (all, guidance.audioRatio),
-            (silent, guidance.referenceRatio - guidance.audioRatio),
-            (silent.withoutReference, 1 - guidance.referenceRatio),
-        ].filter { $0.weight != 0 }
-        return { latents, timestep in
-            let timesteps = Tensor.full(
-                [latents.length(0)], Double(timestep), type: .int64, device: latents.device)
-            let predictions = passes.map { pass in
-                predict(latents, timesteps, pass.conditions) * pass.weight
-            }
-            return predictions.dropFirst().reduce(predictions[0], +)
+        let weights = (
+            audio: guidance.audioRatio, reference: guidance.referenceRatio - guidance.audioRatio,
+            base: 1 - guidance.referenceRatio
+        )
+        var batches = [
+            Batch(conditions: all, weights: [weights.audio]),
+            Batch(conditions: silent, weights: [weights.reference]),
+        ].filter { $0.weights != [0] }
+        if together, batches.count == 2 {
+            batches = [
+                Batch(conditions: all.with(silent), weights: [weights.audio, weights.reference])
+            ]
         }
+        if weights.base != 0 {
+            batches.append(Batch(conditions: silent.withoutReference, weights: [weights.base]))
+        }
+        self.batches = batches
+    }
+
+    /// - Parameters:
+    ///   - latents: noisy, `[B, F, C, h, w]`.
+    ///   - isGuided: otherwise this is `e_audio`.
+    public func callAsFunction(
+        _ latents: Tensor, timestep: Int, isGuided: Bool = true
+    ) -> Tensor {
+        func predict(_ conditions: LoopyModel.EncodedConditions, copies: Int) -> Tensor {
+            let inputs = concatenated(Array(repeating: latents, count: copies), along: 0)
+            let timesteps = Tensor.full(
+                [inputs.length(0)], Double(timestep), type: .int64, device: latents.device)
+            return model.predict(inputs, timesteps, conditions)
+        }
+        guard isGuided else { return predict(all, copies: 1) }
+        let parts = batches.flatMap { batch in
+            let predictions = predict(batch.conditions, copies: batch.weights.count)
+                .chunks(batch.weights.count, along: 0)
+            return zip(predictions, batch.weights).map { $0 * $1 }
+        }
+        return parts.dropFirst().reduce(parts[0], +)
+    }
+
+    /// A clip's latents (section 3.4, "Inference"), from noise by DDIM.
+    ///
+    /// - Parameters:
+    ///   - noise: `[B, F, C, h, w]`.
+    ///   - generator: for the noise on the way, where DDIM's η is not 0.
+    public func sample(_ noise: Tensor, _ ddim: DDIM, generator: Generator) -> Tensor {
+        var latents = noise
+        for (index, step) in ddim.steps.enumerated() {
+            let prediction = self(
+                latents, timestep: step.timestep,
+                isGuided: guidance.guides(step: index, of: ddim.steps.count))
+            let fresh =
+                ddim.eta > 0
+                ? Tensor.normal(noise.shape, generator: generator).to(noise.device) : nil
+            latents = ddim.next(latents, step, prediction: prediction, noise: fresh)
+        }
+        return latents
     }
 }

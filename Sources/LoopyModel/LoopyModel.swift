@@ -138,4 +138,30 @@ extension LoopyModel.EncodedConditions {
         context.seesMotionFrame = nil
         return LoopyModel.EncodedConditions(context: context)
     }
+
+    /// One batch of these conditions and others of the same references and motion frames.
+    func with(_ other: LoopyModel.EncodedConditions) -> LoopyModel.EncodedConditions {
+        func both(_ own: Tensor?, _ others: Tensor?) -> Tensor? {
+            own.map { own in others.map { concatenated([own, $0], along: 0) } ?? own }
+        }
+        /// Without copying, where there is one sample.
+        func twice(_ tensor: Tensor?) -> Tensor? {
+            guard let tensor else { return nil }
+            guard tensor.length(0) == 1 else { return concatenated([tensor, tensor], along: 0) }
+            return tensor.expanded([2] + Array(repeating: -1, count: tensor.rank - 1))
+        }
+        var context = context
+        context.samples *= 2
+        context.audio = both(context.audio, other.context.audio)
+        context.motionLatents = both(context.motionLatents, other.context.motionLatents)
+        context.hasReference = twice(context.hasReference)
+        context.seesMotionFrame = twice(context.seesMotionFrame)
+        context.reference = context.reference.map { reference in
+            ReferenceFeatures(
+                layers: reference.layers.map {
+                    ReferenceFeatures.Layer(spatial: twice($0.spatial), motion: twice($0.motion))
+                })
+        }
+        return LoopyModel.EncodedConditions(context: context)
+    }
 }

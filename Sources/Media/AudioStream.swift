@@ -1,5 +1,6 @@
 /// The speech of a whole media file, as `AudioReader` gives it, from front to back in pieces: an hour
-/// takes no more memory than a minute. Belongs to one task.
+/// takes no more memory than a minute. Other rates than 16 kHz are for people to hear. Belongs to one
+/// task.
 ///
 /// Everything is decoded twice. The first pass learns what the whole recording must say: how long it
 /// is, its mean and variance (speech encoders want it normalised), and whether its channels cancel
@@ -18,19 +19,23 @@ public final class AudioStream {
 
     /// - Parameters:
     ///   - bytes: the part of the file that is the media file: a member of an archive.
+    ///   - rate: samples a second.
     ///   - start: seconds on the container's time line at which the stream begins
     ///     (`clock.startSeconds` for the sound that belongs to a video's pictures); nil for the
     ///     first sample's time, which is where files of sound alone begin.
     /// - Throws: `MediaError` `.noAudio` when there is no audio stream that can be decoded,
     ///   `.tooLarge` when the file's time line reaches beyond the limit.
     public init(
-        path: String, bytes: Range<Int>? = nil, start: Double? = nil,
+        path: String, bytes: Range<Int>? = nil, rate: Int = Grid.sampleRate, start: Double? = nil,
         limits: MediaLimits = MediaLimits()
     ) throws {
+        func open() throws -> SpeechWindow {
+            try SpeechWindow(path: path, bytes: bytes, rate: rate, start: start, limits: limits)
+        }
         var statistics = ChannelStatistics()
-        var survey = try SpeechWindow(path: path, bytes: bytes, start: start, limits: limits)
+        var survey = try open()
         while true {
-            let range = try survey.load(Grid.sampleRate)
+            let range = try survey.load(rate)
             if range.isEmpty { break }
             statistics += survey.buffer.statistics(range)
             survey.drop(range.count)
@@ -39,7 +44,7 @@ public final class AudioStream {
         mean = statistics.mean
         variance = statistics.variance
         mixing = statistics.mixing
-        window = try SpeechWindow(path: path, bytes: bytes, start: start, limits: limits)
+        window = try open()
     }
 
     /// The next `count` samples; fewer at the end, and none behind it.
@@ -57,8 +62,9 @@ public final class AudioStream {
 /// Where time stamps go back, later sound replaces earlier sound, as in `AudioReader`, for as long as
 /// that is still in the window.
 private struct SpeechWindow {
-    /// How far time stamps may go back: recordings that overlap by more are not known.
-    private static let overlapSamples = 10 * Grid.sampleRate
+    /// Samples by which time stamps may go back: recordings that overlap by more are not known.
+    private let overlap: Int
+    private let rate: Int
 
     private(set) var buffer = SpeechBuffer(count: 0)
     private let timeline: SpeechTimeline
@@ -71,16 +77,21 @@ private struct SpeechWindow {
     /// Decoded, but beyond what has been asked for: a gap may be as long as it likes.
     private var waiting: SpeechTimeline.Piece?
 
-    init(path: String, bytes: Range<Int>?, start: Double?, limits: MediaLimits) throws {
-        timeline = try SpeechTimeline(path: path, bytes: bytes, limits: limits, start: start)
-        longest = Int(min(1e12, limits.maximumDuration * Double(Grid.sampleRate)))
+    init(
+        path: String, bytes: Range<Int>?, rate: Int, start: Double?, limits: MediaLimits
+    ) throws {
+        timeline = try SpeechTimeline(
+            path: path, bytes: bytes, rate: rate, limits: limits, start: start)
+        self.rate = rate
+        overlap = 10 * rate
+        longest = Int(min(1e12, limits.maximumDuration * Double(rate)))
         self.path = path
     }
 
     /// Where in the buffer the next `count` samples are; fewer at the recording's end.
     mutating func load(_ count: Int) throws -> Range<Int> {
         let end = dropped + count
-        let wanted = end + Self.overlapSamples
+        let wanted = end + overlap
         while buffer.count < wanted {
             if waiting == nil { waiting = try nextPiece() }
             guard let piece = waiting else { break }
@@ -97,7 +108,7 @@ private struct SpeechWindow {
     mutating func drop(_ count: Int) {
         dropped += count
         // Moving the rest to the front costs time: not for every small piece.
-        guard dropped >= Self.overlapSamples else { return }
+        guard dropped >= overlap else { return }
         buffer.removeFirst(dropped)
         origin += dropped
         dropped = 0
@@ -108,7 +119,7 @@ private struct SpeechWindow {
         guard piece.position + piece.count <= longest else {
             throw MediaError(
                 .tooLarge,
-                "its sound reaches beyond \(longest / Grid.sampleRate) s (limits.maximum_duration)",
+                "its sound reaches beyond \(longest / rate) s (limits.maximum_duration)",
                 path: path)
         }
         return piece

@@ -10,9 +10,14 @@ final class Container {
 
     /// Opens a local file as one of the accepted containers and finds its streams.
     ///
-    /// - Parameter bytes: the part of the file that is the media file: a member of an archive.
+    /// - Parameters:
+    ///   - bytes: the part of the file that is the media file: a member of an archive.
+    ///   - accepting: demuxers that are offered to the file.
     /// - Throws: `MediaError` `.unreadable`, `.notMedia` or `.tooLarge`.
-    init(path: String, bytes: Range<Int>? = nil, limits: MediaLimits) throws {
+    init(
+        path: String, bytes: Range<Int>? = nil, accepting formats: [String] = acceptedContainers,
+        limits: MediaLimits
+    ) throws {
         self.path = path
         self.bytes = bytes
         self.limits = limits
@@ -22,7 +27,7 @@ final class Container {
         var options: OpaquePointer?
         defer { av_dict_free(&options) }
         av_dict_set(&options, "protocol_whitelist", "file,subfile", 0)
-        av_dict_set(&options, "format_whitelist", acceptedContainers.joined(separator: ","), 0)
+        av_dict_set(&options, "format_whitelist", formats.joined(separator: ","), 0)
         av_dict_set(&options, "probesize", String(limits.probeBytes), 0)
         let microseconds = String(Int(limits.probeSeconds * 1e6))
         av_dict_set(&options, "analyzeduration", microseconds, 0)

@@ -19,3 +19,11 @@ let acceptedContainers = [
     "mpegvideo", "flv", "live_flv", "asf", "ogg", "mxf", "gxf", "ivf", "dv", "nut", "rm", "wtv",
     "h264", "hevc", "m4v", "wav", "w64", "flac", "mp3", "aac", "aiff", "au", "caf", "amr",
 ]
+
+/// Demuxers of single pictures; none of them reads a second file.
+let acceptedPictures = [
+    "bmp_pipe", "gif", "j2k_pipe", "jpeg_pipe", "jpegls_pipe", "jpegxl_pipe", "pam_pipe",
+    "pgm_pipe",
+    "png_pipe", "ppm_pipe", "psd_pipe", "qoi_pipe", "sgi_pipe", "sunrast_pipe", "tiff_pipe",
+    "webp_pipe", "xpm_pipe",
+]

@@ -40,7 +40,7 @@ public struct Orientation: Sendable, Equatable {
     ///     that are not a multiple of 90 degrees are taken to the nearest one.
     ///   - pixelAspect: width of a coded pixel over its height.
     init(
-        codedWidth: Int, codedHeight: Int, matrix: UnsafePointer<Int32>?, pixelAspect: Double
+        codedWidth: Int, codedHeight: Int, matrix: [Int32]?, pixelAspect: Double
     ) {
         var quarter = (xx: 1, xy: 0, yx: 0, yy: 1)
         if let matrix {
@@ -73,6 +73,19 @@ public struct Orientation: Sendable, Equatable {
             xx: Double(codedWidth) / squareWidth, xy: 0, x0: 0,
             yx: 0, yy: Double(codedHeight) / squareHeight, y0: 0)
         uprightToCoded = square.then(toCoded)
+    }
+
+    /// A photo's orientation by EXIF (tag 0x0112, 1 to 8) as a display matrix; nil for one that is upright.
+    static func matrix(exif orientation: Int) -> [Int32]? {
+        // Where x and y of the stored picture go.
+        let axes: [Int: (x: (Int32, Int32), y: (Int32, Int32))] = [
+            2: ((-1, 0), (0, 1)), 3: ((-1, 0), (0, -1)), 4: ((1, 0), (0, -1)),
+            5: ((0, 1), (1, 0)), 6: ((0, 1), (-1, 0)), 7: ((0, -1), (-1, 0)),
+            8: ((0, -1), (1, 0)),
+        ]
+        guard let (x, y) = axes[orientation] else { return nil }
+        let one: Int32 = 1 << 16
+        return [x.0 * one, x.1 * one, 0, y.0 * one, y.1 * one, 0, 0, 0, 1 << 30]
     }
 
     /// FFmpeg's filters that turn a coded picture upright, in a chain; empty when it already is.

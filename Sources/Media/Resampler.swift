@@ -4,9 +4,12 @@ import CFFmpeg
 final class Resampler {
     private var context: OpaquePointer?
     private let rate: Int32, format: Int32, inputChannels: Int32
+    private let outputRate: Int
     private let outputChannels: Int
 
-    init(for frame: UnsafeMutablePointer<AVFrame>) throws {
+    /// - Parameter outputRate: samples a second.
+    init(for frame: UnsafeMutablePointer<AVFrame>, to outputRate: Int) throws {
+        self.outputRate = outputRate
         rate = frame.pointee.sample_rate
         format = frame.pointee.format
         inputChannels = frame.pointee.ch_layout.nb_channels
@@ -21,7 +24,7 @@ final class Resampler {
         av_channel_layout_default(&output, Int32(outputChannels))
         try check(
             swr_alloc_set_opts2(
-                &context, &output, AV_SAMPLE_FMT_FLTP, Int32(Grid.sampleRate), &input,
+                &context, &output, AV_SAMPLE_FMT_FLTP, Int32(outputRate), &input,
                 AVSampleFormat(format), rate, 0, nil),
             .processing, "cannot make a resampler")
         if input.order != AV_CHANNEL_ORDER_NATIVE {
@@ -41,14 +44,14 @@ final class Resampler {
     /// - Parameter place: where the first input sample belongs, in output samples.
     /// - Returns: where the first output sample belongs.
     func align(to place: Double) throws -> Int {
-        let step = Double(Grid.sampleRate) / Double(rate)
+        let step = Double(outputRate) / Double(rate)
         func distance(_ silence: Int) -> Double {
             let shifted = place - Double(silence) * step
             // Slightly favouring one side decides ties the same way everywhere.
             let offset = shifted - shifted.rounded()
             return abs(offset - 1e-5)
         }
-        // Common rates meet 16 kHz again within 441 samples.
+        // Common rates meet 16 kHz, and 48 kHz, again within 441 samples.
         var best = 0
         for silence in 1..<441 where distance(silence) < distance(best) - 1e-6 { best = silence }
         if best > 0 {

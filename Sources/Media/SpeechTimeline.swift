@@ -1,10 +1,10 @@
 import CFFmpeg
 
-/// The sound of a media file at 16 kHz, in pieces that know their place on the time line. Belongs to
+/// The sound of a media file at one rate, in pieces that know their place on the time line. Belongs to
 /// one thread at a time.
 final class SpeechTimeline {
     struct Piece {
-        /// Where the first sample belongs: samples of 16 kHz from the time line's zero.
+        /// Where the first sample belongs: samples from the time line's zero.
         let position: Int
         /// One channel or two, equally long and not empty.
         let channels: [[Float]]
@@ -21,6 +21,7 @@ final class SpeechTimeline {
     /// True when decoding began somewhere that the file does not give a time for.
     private(set) var isLost = false
     private let decoder: AudioDecoder
+    private let rate: Int
     private let isMidway: Bool
     private let end: Double
     /// Seconds of the container's time line at position 0.
@@ -33,14 +34,16 @@ final class SpeechTimeline {
     private var isAtEnd = false
 
     /// - Parameters:
+    ///   - rate: samples a second.
     ///   - start: seconds of the container's time line at position 0; nil for the first sample's.
     ///   - end: seconds of the container's time line from which on nothing is wanted.
     ///   - seekTo: seconds at or before which to begin; nil for the beginning.
     init(
-        path: String, bytes: Range<Int>? = nil, limits: MediaLimits, start: Double?,
-        end: Double = .infinity, seekTo: Double? = nil
+        path: String, bytes: Range<Int>? = nil, rate: Int = Grid.sampleRate, limits: MediaLimits,
+        start: Double?, end: Double = .infinity, seekTo: Double? = nil
     ) throws {
         decoder = try AudioDecoder(path: path, bytes: bytes, limits: limits, seekTo: seekTo)
+        self.rate = rate
         isMidway = seekTo != nil
         self.start = start
         self.end = end
@@ -72,9 +75,9 @@ final class SpeechTimeline {
         start = zero
         if time != nextTime || run?.accepts(frame.pointee) != true {
             try finishRun()
-            let resampler = try Resampler(for: frame)
+            let resampler = try Resampler(for: frame, to: rate)
             // Beyond any span, a place needs no precision but must fit an integer.
-            let place = min(1e12, max(-1e12, (time - zero) * Double(Grid.sampleRate)))
+            let place = min(1e12, max(-1e12, (time - zero) * Double(rate)))
             position = try resampler.align(to: place)
             run = resampler
         }

@@ -3,84 +3,35 @@ import CFFmpeg
 /// Encodes one stream into one container in memory.
 final class StreamEncoder {
     let context: UnsafeMutablePointer<AVCodecContext>
-    private var muxer: UnsafeMutablePointer<AVFormatContext>?
-    private let stream: UnsafeMutablePointer<AVStream>
-    private let packet: UnsafeMutablePointer<AVPacket>
+    private let encoder: PacketEncoder
+    private let muxer: Muxer
 
     /// - Parameters:
     ///   - format: the muxer's name, "mp4" or "flac".
     ///   - configure: sets sizes, rates and options before the encoder is opened.
     init(
-        format: String, codec name: String,
+        format: String, codec: String,
         configure: (UnsafeMutablePointer<AVCodecContext>) throws -> Void
     ) throws {
-        guard let codec = avcodec_find_encoder_by_name(name) else {
-            throw MediaError(.processing, "this FFmpeg was built without the encoder '\(name)'")
-        }
-        guard let context = avcodec_alloc_context3(codec), let packet = av_packet_alloc() else {
-            throw MediaError(.processing, "out of memory for an encoder")
-        }
-        self.context = context
-        self.packet = packet
-        try check(
-            avformat_alloc_output_context2(&muxer, nil, format, nil), .processing,
-            "cannot write '\(format)'")
-        guard let muxer, let stream = avformat_new_stream(muxer, nil) else {
-            throw MediaError(.processing, "out of memory for a stream")
-        }
-        self.stream = stream
-        try configure(context)
-        // No version strings and no dates: the same pictures give the same bytes.
-        context.pointee.flags |= AV_CODEC_FLAG_BITEXACT
-        muxer.pointee.flags |= AVFMT_FLAG_BITEXACT
-        if muxer.pointee.oformat.pointee.flags & AVFMT_GLOBALHEADER != 0 {
-            context.pointee.flags |= AV_CODEC_FLAG_GLOBAL_HEADER
-        }
-        try check(avcodec_open2(context, codec, nil), .processing, "cannot open '\(name)'")
-        try check(
-            avcodec_parameters_from_context(stream.pointee.codecpar, context), .processing,
-            "cannot describe the stream")
-        stream.pointee.time_base = context.pointee.time_base
-        stream.pointee.avg_frame_rate = context.pointee.framerate
-        try check(avio_open_dyn_buf(&muxer.pointee.pb), .processing, "out of memory for output")
-        try check(avformat_write_header(muxer, nil), .processing, "cannot write a header")
-    }
-
-    deinit {
-        if muxer?.pointee.pb != nil { _ = takeBytes() }
-        avformat_free_context(muxer)
-        var freeingPacket: UnsafeMutablePointer<AVPacket>? = packet
-        av_packet_free(&freeingPacket)
-        var freeingContext: UnsafeMutablePointer<AVCodecContext>? = context
-        avcodec_free_context(&freeingContext)
+        encoder = try PacketEncoder(
+            codec: codec, hasGlobalHeader: Muxer.hasGlobalHeader(format), configure: configure)
+        context = encoder.context
+        muxer = try Muxer(format: format)
+        try muxer.addStream(of: encoder)
+        try muxer.begin()
     }
 
     func encode(_ frame: UnsafeMutablePointer<AVFrame>?) throws {
-        try check(avcodec_send_frame(context, frame), .processing, "the encoder refused a frame")
-        while true {
-            let status = avcodec_receive_packet(context, packet)
-            if status == loopy_error_again || status == loopy_error_eof { return }
-            try check(status, .processing, "encoding failed")
-            av_packet_rescale_ts(packet, context.pointee.time_base, stream.pointee.time_base)
-            packet.pointee.stream_index = stream.pointee.index
-            try check(
-                av_interleaved_write_frame(muxer, packet), .processing, "cannot write a packet")
+        try encoder.encode(frame) {
+            try muxer.write($0, to: 0, from: context.pointee.time_base)
         }
     }
 
     /// Ends the stream and gives the whole file.
     func finish() throws -> [UInt8] {
         try encode(nil)
-        try check(av_write_trailer(muxer), .processing, "cannot finish the file")
-        return takeBytes()
-    }
-
-    private func takeBytes() -> [UInt8] {
-        var buffer: UnsafeMutablePointer<UInt8>?
-        let count = Int(avio_close_dyn_buf(muxer?.pointee.pb, &buffer))
-        muxer?.pointee.pb = nil
-        defer { av_free(buffer) }
-        return Array(UnsafeBufferPointer(start: buffer, count: count))
+        try muxer.end()
+        return muxer.takeBytes()
     }
 }
 

@@ -7,6 +7,10 @@ public struct GridFrame: Sendable {
     public let frame: VideoFrame
     /// True when the source has no new picture here and the one before is shown again.
     public let isRepeat: Bool
+
+    package init(index: Int, frame: VideoFrame, isRepeat: Bool) {
+        (self.index, self.frame, self.isRepeat) = (index, frame, isRepeat)
+    }
 }
 
 /// Decodes one video file into upright pictures on an exact 25 fps grid.
@@ -20,6 +24,7 @@ public final class VideoReader {
     private var container: Container
     private var decoder: Decoder
     private let streamIndex: Int
+    private let formats: [String]
     private let threads: Int
     private let range: Range<Int>
 
@@ -49,11 +54,37 @@ public final class VideoReader {
     ///   - range: grid indices wanted; reading ends early where the source does.
     ///   - threads: decoding threads; 0 for one a processor.
     /// - Throws: `MediaError` when the file cannot be opened, has no video, or gives no picture.
-    public init(
+    public convenience init(
         path: String, bytes: Range<Int>? = nil, clock: VideoClock? = nil,
         range: Range<Int> = 0..<Int.max, threads: Int = 0, limits: MediaLimits = MediaLimits()
     ) throws {
-        (container, decoder, streamIndex) = try VideoReader.open(path, bytes, threads, limits)
+        try self.init(
+            path: path, bytes: bytes, accepting: acceptedContainers, clock: clock, range: range,
+            threads: threads, limits: limits)
+    }
+
+    /// The picture of an image file, or the first one of a video.
+    ///
+    /// - Throws: `MediaError`, as for a video.
+    public static func firstPicture(
+        path: String, limits: MediaLimits = MediaLimits()
+    ) throws -> VideoFrame {
+        let reader = try VideoReader(
+            path: path, bytes: nil, accepting: acceptedContainers + acceptedPictures, clock: nil,
+            range: 0..<1, threads: 1, limits: limits)
+        guard let picture = try reader.next()?.frame else {
+            throw MediaError(.undecodable, "no picture of it can be decoded", path: path)
+        }
+        return picture
+    }
+
+    private init(
+        path: String, bytes: Range<Int>?, accepting formats: [String], clock: VideoClock?,
+        range: Range<Int>, threads: Int, limits: MediaLimits
+    ) throws {
+        self.formats = formats
+        (container, decoder, streamIndex) = try VideoReader.open(
+            path, bytes, formats, threads, limits)
         self.threads = threads
         self.range = range
         nextIndex = range.lowerBound
@@ -93,9 +124,11 @@ public final class VideoReader {
     }
 
     private static func open(
-        _ path: String, _ bytes: Range<Int>?, _ threads: Int, _ limits: MediaLimits
+        _ path: String, _ bytes: Range<Int>?, _ formats: [String], _ threads: Int,
+        _ limits: MediaLimits
     ) throws -> (Container, Decoder, Int) {
-        let container = try Container(path: path, bytes: bytes, limits: limits)
+        let container = try Container(
+            path: path, bytes: bytes, accepting: formats, limits: limits)
         guard let index = container.bestStream(AVMEDIA_TYPE_VIDEO) else {
             throw MediaError(.noVideo, "has no video stream that can be decoded", path: path)
         }
@@ -152,7 +185,7 @@ public final class VideoReader {
             if let following, following.index <= index, repair.untimed == 0 { return }
         }
         (container, decoder, _) = try VideoReader.open(
-            container.path, container.bytes, threads, container.limits)
+            container.path, container.bytes, formats, threads, container.limits)
         for frame in deinterlaced { free(frame) }
         (deinterlacer, deinterlaced, packetsEnded, awaitsKeyFrame) = (nil, [], false, false)
         (following, endIndex) = (nil, nil)
@@ -167,11 +200,22 @@ public final class VideoReader {
             aspect = stream.pointee.codecpar.pointee.sample_aspect_ratio
         }
         let ratio = aspect.num > 0 && aspect.den > 0 ? Double(aspect.num) / Double(aspect.den) : 1
+        let photo = Orientation.matrix(exif: exifOrientation(of: frame))
         return Orientation(
             codedWidth: Int(frame.width), codedHeight: Int(frame.height),
-            matrix: loopy_stream_display_matrix(stream),
+            matrix: loopy_stream_display_matrix(stream).map {
+                Array(UnsafeBufferPointer(start: $0, count: 9))
+            } ?? photo,
             // Absurd aspects are header noise.
             pixelAspect: (0.25...4).contains(ratio) ? ratio : 1)
+    }
+
+    /// How a camera was held, 1 to 8, where a photo says so.
+    private func exifOrientation(of frame: AVFrame) -> Int {
+        guard let entry = av_dict_get(frame.metadata, "Orientation", nil, 0),
+            let text = entry.pointee.value
+        else { return 1 }
+        return Int(String(cString: text).filter(\.isNumber)) ?? 1
     }
 }
 

@@ -21,6 +21,7 @@ public struct PipelineRun: Sendable {
     private let file: String
     private let overrides: [String]
     private let inputs: [String]
+    private let runs: String
     private let settings: RunSettings
 
     /// Stages that are one piece of work.
@@ -31,15 +32,17 @@ public struct PipelineRun: Sendable {
     /// - Parameters:
     ///   - folder: where the stage executables are.
     ///   - inputs: what `ingest` is to read.
+    ///   - runs: the folder of the training runs.
     public init(
         folder: String, dataset: String, file: String, overrides: [String], inputs: [String],
-        settings: RunSettings
+        runs: String, settings: RunSettings
     ) {
         self.folder = folder
         self.dataset = dataset
         self.file = file
         self.overrides = overrides
         self.inputs = inputs
+        self.runs = runs
         self.settings = settings
     }
 
@@ -71,7 +74,31 @@ public struct PipelineRun: Sendable {
             }
             onEvent(.stageEnded(name))
         }
+        try await train(onEvent)
         return allSucceeded
+    }
+
+    /// Runs the training files: each goes on where it stands, and a finished one does nothing. A run whose
+    /// features have changed is begun anew.
+    private func train(_ onEvent: @Sendable (Event) -> Void) async throws {
+        var former: String?
+        for name in settings.train {
+            let own = URL(fileURLWithPath: file).deletingLastPathComponent()
+            let path = name.hasPrefix("/") ? name : own.appendingPathComponent(name).path
+            let stem = ((name as NSString).lastPathComponent as NSString).deletingPathExtension
+            let run = runs + "/" + stem
+            var arguments = [path, "--shards", dataset + "/shards", "--output", run]
+            arguments += ["--resume", "--renew", "--threads", String(settings.threads)]
+            arguments += overrides.flatMap { ["--set", $0] }
+            if let former { arguments += ["--first-stage", former] }
+            onEvent(.stageBegan(stem, units: 0))
+            let end = try await StageProcess(
+                folder: folder, name: "loopy-train", arguments: arguments
+            ).run()
+            guard end == .exited(0) else { throw Self.error(stem, end) }
+            onEvent(.stageEnded(stem))
+            former = run
+        }
     }
 
     private func process(for stage: [String]) -> StageProcess {

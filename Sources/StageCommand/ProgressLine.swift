@@ -19,8 +19,11 @@ public final class ProgressLine {
     public var isComplete: Bool { done >= total }
 
     /// A unit more is finished.
-    public func advance() {
-        done += 1
+    public func advance() { advance(to: done + 1) }
+
+    /// So many units are finished.
+    public func advance(to done: Int) {
+        self.done = done
         if !isComplete { show() }
     }
 

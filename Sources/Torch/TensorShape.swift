@@ -21,7 +21,9 @@ extension Tensor {
     }
 
     /// Repeats axes of length 1 without copying; -1 leaves an axis as it is.
-    public func expanded(_ shape: Int...) -> Tensor { Operator.expand(self, shape) }
+    public func expanded(_ shape: [Int]) -> Tensor { Operator.expand(self, shape) }
+
+    public func expanded(_ shape: Int...) -> Tensor { expanded(shape) }
 
     /// Each element several times over, along an axis: a copy.
     public func repeated(_ times: Int, along axis: Int) -> Tensor {

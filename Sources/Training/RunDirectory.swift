@@ -7,7 +7,7 @@ import Weights
 
 /// The directory of a training run.
 ///
-///     run.json                    settings, and what the latents were coded with
+///     run.json                    settings, and the columns that the model sees
 ///     metrics.jsonl               a line now and then; events.out.tfevents.… the same for TensorBoard
 ///     codec.safetensors           of latents that were coded with principal components
 ///     checkpoints/step-00001000/  model.safetensors, averages.safetensors, optimiser.safetensors,
@@ -27,8 +27,8 @@ public struct RunDirectory: Sendable {
     /// What was trained, and on what.
     public struct Description: Codable, Sendable {
         public var settings: TrainingSettings
-        /// Of the column `latents`, in words: ["codec": "autoencoder", …].
-        public var latents: [String: String]
+        /// Those columns of the dataset that the model sees, where its producer says what they are.
+        public var columns: [String: Catalogue.Column]
     }
 
     /// - Throws: `DatasetError` when there is no run, or it cannot be understood.

@@ -1,10 +1,10 @@
 /// Random numbers that words determine, the same on every machine and with every release of Swift:
 /// what a run draws must not change when it goes on elsewhere. (SplitMix64.)
-struct SeededNumbers: Codable, Sendable, Equatable {
+public struct SeededNumbers: Codable, Sendable, Equatable {
     private var state: UInt64
 
     /// - Parameter words: for example a seed, an epoch, the key of a clip.
-    init(_ words: String...) {
+    public init(_ words: String...) {
         // FNV-1a; the zero byte keeps ("a", "b") and ("ab") apart.
         state = 0xcbf2_9ce4_8422_2325
         for word in words {
@@ -14,7 +14,7 @@ struct SeededNumbers: Codable, Sendable, Equatable {
         }
     }
 
-    mutating func next() -> UInt64 {
+    public mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var value = state
         value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9

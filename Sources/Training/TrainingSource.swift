@@ -27,18 +27,26 @@ public struct TrainingSource {
         catalogue = hasCatalogue ? try Catalogue.read(dataset) : nil
     }
 
-    /// How the latents were coded, in words, and the codec's file where there is one.
-    func latents(_ settings: TrainingSettings) -> (words: [String: String], codec: String?) {
+    /// What the model sees of the dataset.
+    func columns(_ stage: LoopyConfiguration.Stage) -> [String: Catalogue.Column] {
+        let still = ["video", "latents"]
+        let seen = stage == .image ? still : still + ["keypoints", "motion", "speech"]
+        return (catalogue?.columns ?? [:]).filter { seen.contains($0.key) }
+    }
+
+    /// The file of the codec, where latents are principal components.
+    func codec(_ settings: TrainingSettings) -> String? {
         guard let column = catalogue?.columns["latents"] else {
             let settings = settings.data.latents
             let isFile = settings.codec == .patchPCA && !settings.weights.isEmpty
-            return (["codec": settings.codec.rawValue], isFile ? settings.weights : nil)
+            return isFile ? settings.weights : nil
         }
-        let file = column.settings["weights"].map {
+        guard column.settings["codec"] == LatentsSettings.Codec.patchPCA.rawValue else {
+            return nil
+        }
+        return column.settings["weights"].map {
             $0.hasPrefix("/") ? $0 : dataset.path + "/" + $0
         }
-        let isCodec = column.settings["codec"] == LatentsSettings.Codec.patchPCA.rawValue
-        return (column.settings, isCodec ? file : nil)
     }
 
     func stream(
@@ -106,27 +114,56 @@ extension TrainingSettings {
 }
 
 extension RunDirectory {
+    /// What a run that goes on would be trained on otherwise than so far; nil where it may go on, and where
+    /// there is no checkpoint yet.
+    ///
+    /// - Throws: `DatasetError` when the run cannot be understood.
+    public func change(
+        from settings: TrainingSettings, _ source: TrainingSource
+    ) throws -> String? {
+        guard !steps().isEmpty else { return nil }
+        let former = try description()
+        guard former.settings.model == settings.model,
+            former.settings.schedule == settings.schedule, former.settings.seed == settings.seed
+        else { return "another model, noise schedule or seed" }
+        let columns = source.columns(settings.model.stage)
+        let changed = Set(former.columns.keys).union(columns.keys).filter {
+            former.columns[$0]?.fingerprint != columns[$0]?.fingerprint
+        }
+        return changed.isEmpty
+            ? nil : "shards with another \(changed.sorted().joined(separator: ", "))"
+    }
+
+    /// Gives the run another name, RUN.1 or the next that is free, so that a new one can begin.
+    ///
+    /// - Returns: the name.
+    /// - Throws: `DatasetError` `.output`.
+    public func setAside() throws -> String {
+        let names = (1...).lazy.map { "\(path).\($0)" }
+        let name = names.first { !FileManager.default.fileExists(atPath: $0) } ?? path
+        guard rename(path, name) == 0 else {
+            throw DatasetError(.output, "\(path): cannot be renamed (errno \(errno))")
+        }
+        return name
+    }
+
     /// Writes what the run is, and keeps the codec of its latents.
     ///
-    /// - Throws: `TrainingError` `.checkpoint` when a run that goes on had another model or schedule.
+    /// - Throws: `TrainingError` `.checkpoint` when a run that goes on had another model or schedule, or
+    ///   saw other columns.
     public func prepare(
         _ settings: TrainingSettings, _ source: TrainingSource, resuming: Bool
     ) throws {
-        if resuming, !steps().isEmpty {
-            let former = try description().settings
-            guard former.model == settings.model, former.schedule == settings.schedule,
-                former.seed == settings.seed
-            else {
-                throw TrainingError(
-                    .checkpoint,
-                    "\(path): was begun with another model, noise schedule or seed; go on with those, or "
-                        + "begin a new run")
-            }
+        if resuming, let change = try change(from: settings, source) {
+            throw TrainingError(
+                .checkpoint,
+                "\(path): was trained with \(change); go on with what it had, or begin a new run "
+                    + "(--renew sets this one aside)")
         }
-        let (words, codec) = source.latents(settings)
-        try write(Description(settings: settings, latents: words))
-        if let codec, let bytes = FileManager.default.contents(atPath: codec) {
-            try OutputFile.write([UInt8](bytes), to: codecFile)
+        let columns = source.columns(settings.model.stage)
+        try write(Description(settings: settings, columns: columns))
+        if let codec = source.codec(settings).flatMap(FileManager.default.contents) {
+            try OutputFile.write([UInt8](codec), to: codecFile)
         }
     }
 }

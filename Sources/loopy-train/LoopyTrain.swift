@@ -36,6 +36,13 @@ struct Train: ParsableCommand {
     @Flag(help: "Go on from the run's last checkpoint; begin, where there is none.")
     var resume = false
 
+    @Flag(
+        help: """
+            With --resume: a run that was trained with another model, or on shards with other features, is \
+            set aside as RUN.1, and begun anew.
+            """)
+    var renew = false
+
     @Option(help: "Optimiser steps in all, over the file's.")
     var steps: Int?
 
@@ -76,6 +83,9 @@ struct Train: ParsableCommand {
                     + "another --output begins anew")
         }
         let source = try TrainingSource(shards)
+        if resume, renew, let change = try run.change(from: settings, source) {
+            say("\(output): was trained with \(change): kept as \(try run.setAside()), begun anew")
+        }
         try run.prepare(settings, source, resuming: resume)
         let trainer = try Trainer(settings, source, run, resuming: resume)
         let stop = StopSignals()
@@ -135,38 +145,11 @@ struct ExportWeights: ParsableCommand {
 
     func run() throws {
         try reporting {
-            let step = try Export.write(
-                RunDirectory(trained), step: step, averaged: !latest, to: output)
-            say("\(output): step \(step)")
+            let model = try TrainedModel(RunDirectory(trained), step: step, averaged: !latest)
+            try Export.write(model, to: output)
+            say("\(output): step \(model.description.step)")
         }
     }
-}
-
-/// Whether Ctrl-C or SIGTERM was received since this was made.
-private final class StopSignals {
-    private let flag = Flag()
-    private var sources: [any DispatchSourceSignal] = []
-
-    private final class Flag: @unchecked Sendable {
-        // Unchecked: guarded by the lock.
-        private let lock = NSLock()
-        private var isSet = false
-
-        var value: Bool { lock.withLock { isSet } }
-        func set() { lock.withLock { isSet = true } }
-    }
-
-    init() {
-        for number in [SIGINT, SIGTERM] {
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler { [flag] in flag.set() }
-            source.resume()
-            sources.append(source)
-        }
-    }
-
-    var wasAsked: Bool { flag.value }
 }
 
 /// Loss, steps a second and time left, on standard error: in place on a terminal, a line now and then

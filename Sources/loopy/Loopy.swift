@@ -2,18 +2,23 @@ import ArgumentParser
 import Foundation
 import StageCommand
 
-/// `loopy run`, `status`, `sheet`, `verify`, `models`, `model`; and `loopy STAGE`, which runs `loopy-STAGE`
+/// `loopy run`, `status`, `sheet`, `page`, `verify`, `models`, `model`; and `loopy STAGE`, which runs `loopy-STAGE`
 /// from beside this executable, as git does.
 @main
 struct Loopy: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "loopy",
-        abstract: "Turn raw talking-head videos into training shards, and train a model on them.",
-        discussion: """
-            Stages: ingest, measure, select, crop, extract, pack; train; and evaluate. 'loopy STAGE --help' tells what \
-            one does; 'loopy run' runs all those of a pipeline file.
+        abstract: """
+            Turn raw talking-head videos into training shards, train a model on them, and generate.
             """,
-        subcommands: [Run.self, Status.self, Sheet.self, Verify.self, Models.self, Model.self])
+        discussion: """
+            Stages: ingest, measure, select, crop, extract, pack; then train, generate and evaluate. \
+            'loopy STAGE --help' tells what one does; 'loopy run' runs those of a pipeline file, up to \
+            trained models.
+            """,
+        subcommands: [
+            Run.self, Status.self, Sheet.self, MakePage.self, Verify.self, Models.self, Model.self,
+        ])
 
     static func main() async {
         handOverToStage()

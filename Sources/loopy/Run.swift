@@ -6,7 +6,7 @@ import StageCommand
 
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Run the stages of a pipeline file, in order.",
+        abstract: "Run the stages of a pipeline file, in order, and train on what they made.",
         discussion: """
             Finished work is kept: run the same command again after a crash, a kill or a change of \
             settings, and only what is missing or depends on the change is done. Exit status 0: all \
@@ -24,6 +24,12 @@ struct Run: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp("The dataset directory; made where it is missing.", valueName: "dir"))
     var dataset: String
+
+    @Option(
+        help: ArgumentHelp(
+            "Where run.train puts its training runs; DATASET/runs when left out.", valueName: "dir")
+    )
+    var runs: String?
 
     @Option(help: "Worker processes at a time; the pipeline file's run.workers else.")
     var workers: Int?
@@ -53,7 +59,7 @@ struct Run: AsyncParsableCommand {
             }
             let pipeline = PipelineRun(
                 folder: Loopy.folder, dataset: dataset, file: file, overrides: settings,
-                inputs: input, settings: runSettings)
+                inputs: input, runs: runs ?? dataset + "/runs", settings: runSettings)
             let board = ProgressBoard()
             let succeeded = try await cancellingOnSignals {
                 try await pipeline.run { board.show($0) }

@@ -60,7 +60,7 @@ import Testing
         _ track: TrackRecorder, stretchStart: Int = 0, sound: StretchSound? = nil
     ) throws -> Metrics {
         TrackMetrics(track: track, stretchStart: stretchStart, sound: sound)
-            .metrics(of: try makeSource("s", frames: 100, width: 320, height: 240))
+            .metrics(framesPerSecond: 25)
     }
 
     private func expect(

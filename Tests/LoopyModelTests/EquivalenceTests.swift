@@ -130,35 +130,6 @@ import Torch
         }
     }
 
-    @Test func guidanceIsTheSumOfThreePasses() throws {
-        let reference = try Reference()
-        let (model, _) = try reference.model()
-        let latents = try reference.latents
-        var conditions = try reference.conditions("audio")
-        conditions.movement = nil
-        func pass(audio: Bool, reference: Bool) -> Tensor {
-            var changed = conditions
-            for sample in changed.masks.indices {
-                changed.masks[sample].audio = !audio
-                changed.masks[sample].reference = !reference
-            }
-            return model(latents, Tensor([Int64](repeating: 400, count: 4)), changed)
-        }
-        let all = pass(audio: true, reference: true)
-        let silent = pass(audio: false, reference: true)
-        let base = pass(audio: false, reference: false)
-        #expect(relativeError(silent, all) > 1e-3)
-        #expect(relativeError(base, silent) > 1e-3)
-        let expected = (all - silent) * 5.0 + (silent - base) * 3.0 + base
-        let guided = model.guided(conditions, Guidance())(latents, 400)
-        #expect(relativeError(guided, expected) < 1e-5)
-        // Without guidance one pass is enough.
-        var none = Guidance()
-        none.audioRatio = 1
-        none.referenceRatio = 1
-        #expect(model.guided(conditions, none)(latents, 400).isEqual(to: all * 1.0))
-    }
-
     @Test func theFirstClipIsAStateThatTrainingVisits() throws {
         // No motion frames yet, all absent, and all masked: one state.
         let reference = try Reference()

@@ -1,0 +1,32 @@
+import Curation
+import Dataset
+import Features
+import Media
+import Torch
+
+/// A portrait as the model sees it: the face found, judged, and cropped as in curation.
+public struct CroppedPortrait {
+    /// SHA-256 of the file.
+    public let digest: String
+    public let crop: CropSquare
+    /// `[1, 3, side, side]`, -1 to 1.
+    let tensor: Tensor
+
+    /// - Parameters:
+    ///   - path: any picture that FFmpeg reads, or a video, whose first picture counts.
+    ///   - clipSide: of the crop, from which it is brought to `side`: as in training.
+    /// - Throws: `GenerationError` when the picture is refused; `MediaError` when it cannot be read.
+    init(_ path: String, _ settings: GenerationSettings, clipSide: Int, side: Int) throws {
+        let picture = try VideoReader.firstPicture(path: path)
+        let portrait: Portrait
+        do {
+            portrait = try Portrait(picture, rules: settings.rules, clips: settings.clips)
+        } catch let refusal as Portrait.Refusal {
+            throw GenerationError("\(path): \(refusal)")
+        }
+        digest = try Digest.ofFile(path)
+        crop = portrait.crop
+        tensor = try RGBConverter().tensor(
+            picture.cut(portrait.crop, size: clipSide), side: side)
+    }
+}

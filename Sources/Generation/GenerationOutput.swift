@@ -1,0 +1,123 @@
+import Dataset
+import Foundation
+import Media
+import Torch
+import Weights
+
+/// What made a video, and how long it took: `OUT.json`.
+public struct GenerationRecord: Encodable {
+    struct Portrait: Encodable {
+        var path: String
+        var sha256: String
+        /// In pixels of the upright picture.
+        var crop: CropSquare
+    }
+
+    struct Audio: Encodable {
+        var path: String
+        var sha256: String
+        var seconds: Double
+    }
+
+    /// SHA-256 of the files of weights, by name.
+    var weights: [String: String]
+    /// Steps that they were trained for.
+    var step: Int
+    var portrait: Portrait
+    var audio: Audio
+    var frames: Int
+    /// Of the pictures, in pixels.
+    var side: Int
+    var settings: GenerationSettings
+    /// By part: known at the end.
+    var secondsPerFrame: [String: Double]?
+
+    /// What the video depends on.
+    fileprivate func identity() throws -> String {
+        var facts = self
+        facts.portrait.path = ""
+        facts.audio.path = ""
+        return Digest.of(String(decoding: try JSONLines.line(facts), as: UTF8.self))
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case weights, step, portrait, audio, frames, side, settings
+        case secondsPerFrame = "seconds_per_frame"
+    }
+}
+
+/// The files of a generated video.
+public struct GenerationOutput: Sendable {
+    /// Of the finished video.
+    public let video: String
+    public let partialVideo: String
+    public let record: String
+    private let state: String
+
+    init(_ path: String) {
+        video = path
+        let stem = (path as NSString).deletingPathExtension
+        partialVideo = stem + ".partial.mp4"
+        state = stem + ".partial.safetensors"
+        record = stem + ".json"
+    }
+
+    /// Where a video stands that is not finished.
+    struct State {
+        var place: GrowingVideo.Place
+        /// Latents of the last frames.
+        var history: Tensor
+        /// By part.
+        var seconds: [String: Double]
+    }
+
+    private struct Facts: Codable {
+        var identity: String
+        var place: GrowingVideo.Place
+        var seconds: [String: Double]
+    }
+
+    /// - Throws: `DatasetError` `.output`.
+    func keep(_ state: State, of record: GenerationRecord) throws {
+        let facts = Facts(
+            identity: try record.identity(), place: state.place, seconds: state.seconds)
+        let file = try OutputFile(self.state)
+        try SafeTensors.write(
+            tensors: [("history", state.history.to(.cpu))],
+            metadata: ["state": String(decoding: try JSONLines.line(facts), as: UTF8.self)]
+        ) { try file.write($0) }
+        try file.commit()
+    }
+
+    /// Where the video was left; nil where it was not begun.
+    ///
+    /// - Throws: `GenerationError` when it was begun with something else.
+    func past(of record: GenerationRecord) throws -> State? {
+        guard FileManager.default.fileExists(atPath: state) else { return nil }
+        let file = try Checkpoint(state)
+        guard let text = file.metadata["state"], let stored = file.tensor("history"),
+            let facts = try? JSONDecoder().decode(Facts.self, from: Data(text.utf8))
+        else { throw GenerationError("\(state): cannot be understood; delete it to begin anew") }
+        guard facts.identity == (try record.identity()) else {
+            throw GenerationError(
+                "\(partialVideo): was begun with another portrait, recording, model or other settings; "
+                    + "go on with those, or begin anew without --resume")
+        }
+        // Copied: the file will be replaced.
+        return State(
+            place: facts.place, history: Tensor(stored).copy(), seconds: facts.seconds)
+    }
+
+    /// Gives the finished video its name, says what made it, and removes what was needed on the way.
+    func finish(
+        _ growing: GrowingVideo, _ record: GenerationRecord, seconds: [String: Double]
+    ) throws {
+        try OutputFile.write(to: video) { try growing.finish(to: $0) }
+        var record = record
+        record.secondsPerFrame = seconds.mapValues { $0 / Double(record.frames) }
+        try JSONLines.writeDocument(record, to: self.record)
+        for leftover in [state, partialVideo] {
+            try? FileManager.default.removeItem(atPath: leftover)
+        }
+    }
+}

@@ -1,0 +1,21 @@
+/// Where the time went, in seconds.
+final class PartTimes {
+    enum Part: String, CaseIterable {
+        case speech, reference, denoising, decoding, encoding
+    }
+
+    private(set) var seconds: [String: Double]
+
+    /// - Parameter seconds: of a video that is gone on with.
+    init(_ seconds: [String: Double] = [:]) { self.seconds = seconds }
+
+    func measure<Result>(_ part: Part, _ body: () throws -> Result) rethrows -> Result {
+        let started = ContinuousClock.now
+        defer { add(part, (ContinuousClock.now - started) / .seconds(1)) }
+        return try body()
+    }
+
+    func add(_ part: Part, _ spent: Double) { seconds[part.rawValue, default: 0] += spent }
+
+    var total: Double { seconds.values.reduce(0, +) }
+}

@@ -1,0 +1,109 @@
+import Dataset
+import Diffusion
+import Features
+import LoopyModel
+import Speech
+import Torch
+import Training
+
+/// A trained model with what codes its pictures and encodes its speech, as they were when it was trained.
+public struct PortraitModel {
+    public let trained: TrainedModel
+    let model: LoopyModel
+    let schedule: NoiseSchedule
+    let codec: any LatentCodec
+    let speech: any SpeechEncoder
+    let device: Device
+    /// Of the pictures, in pixels.
+    let side: Int
+    /// The side that clips are cut out with, before they are brought to `side`.
+    let clipSide: Int
+
+    /// - Throws: `DatasetError` and `GenerationError` for settings that do not fit the model; what is
+    ///   wrong with weights.
+    public init(_ trained: TrainedModel, _ settings: GenerationSettings) throws {
+        let description = trained.description
+        guard description.model.stage == .video else {
+            throw GenerationError(
+                "\(trained.path): is of the first stage, which knows single pictures; train the second"
+            )
+        }
+        self.trained = trained
+        device = try Device(settings.device)
+        schedule = try NoiseSchedule(description.schedule)
+
+        let latents = description.columns["latents"], speech = description.columns["speech"]
+        var latentsSettings = settings.latents
+        latentsSettings.device = settings.device
+        if let name = latents?.settings["codec"].flatMap(LatentsSettings.Codec.init) {
+            latentsSettings.codec = name
+        }
+        if latentsSettings.codec == .patchPCA, let file = trained.codecFile {
+            latentsSettings.weights = file
+        }
+        let codec = try latentsSettings.makeCodec()
+        try Self.require(codec.networks, of: latents, "latents", trained)
+        self.codec = codec.codec
+
+        var speechSettings = settings.speech
+        speechSettings.device = settings.device
+        if let name = speech?.settings["encoder"].flatMap(SpeechSettings.Encoder.init) {
+            speechSettings.encoder = name
+        }
+        if let name = speech?.settings["alignment"].flatMap(Wav2Vec2Encoder.Alignment.init) {
+            speechSettings.alignment = name
+        }
+        let encoder = try speechSettings.makeEncoder()
+        try Self.require(encoder.networks, of: speech, "speech", trained)
+        self.speech = encoder.encoder
+
+        let model = description.model
+        guard encoder.encoder.layers == model.speechLayers,
+            encoder.encoder.channels == model.speechChannels
+        else {
+            throw GenerationError(
+                "\(trained.path): takes speech features of [\(model.speechLayers), "
+                    + "\(model.speechChannels)] a frame, and \(speechSettings.encoder.rawValue) gives "
+                    + "[\(encoder.encoder.layers), \(encoder.encoder.channels)]; set generate.speech"
+            )
+        }
+        guard codec.codec.channels == model.latentChannels else {
+            throw GenerationError(
+                "\(trained.path): takes latents of \(model.latentChannels) channels, and "
+                    + "\(latentsSettings.codec.rawValue) gives \(codec.codec.channels); set "
+                    + "generate.latents")
+        }
+        clipSide = description.columns["video"]?.facts["side"] ?? settings.video.size
+        let wanted = settings.latents.side
+        side = wanted > 0 ? wanted : latents?.facts["side"] ?? clipSide
+        self.model = try trained.load(on: device)
+    }
+
+    /// - Throws: `DatasetError` when features would come from other networks than in training.
+    private static func require(
+        _ networks: [String: String], of column: Catalogue.Column?, _ name: String,
+        _ trained: TrainedModel
+    ) throws {
+        guard let column, column.networks != networks else { return }
+        let weights = column.settings["weights"].map { " (\($0))" } ?? ""
+        throw DatasetError(
+            .configuration,
+            "\(trained.path): was trained on \(name) from other weights\(weights) than these: set "
+                + "generate.\(name).weights to those")
+    }
+
+    /// Latents of a portrait: `[1, C, h, w]`.
+    func encode(_ portrait: CroppedPortrait) throws -> Tensor {
+        withoutGradient { codec.encode(portrait.tensor.to(device)) }
+    }
+
+    /// Pictures of latents `[F, C, h, w]`: 8-bit RGB, `[side, side, 3]` each.
+    func decode(_ latents: Tensor) -> [[UInt8]] {
+        (0..<latents.length(0)).map { frame in
+            let picture = withoutGradient { codec.decode(latents[frame..<(frame + 1)]) }
+            // Truncated, so half a level more rounds.
+            let levels = (picture[0].permuted(1, 2, 0) * 127.5 + 128.0).clamped(0, 255)
+            return levels.to(.uint8).to(.cpu).contiguous().array()
+        }
+    }
+}

@@ -1,0 +1,47 @@
+import Speech
+import Torch
+
+/// Speech features cut into clips, as they come from the encoder: no more of them are in memory than the
+/// next clip needs.
+package struct SpeechClips {
+    /// F.
+    let frames: Int
+    /// Of the whole recording.
+    let total: Int
+    /// `[t, L, S]`, from frame `start` on.
+    private var features: Tensor?
+    private var start = 0
+    /// The first frame of the next clip.
+    private var next = 0
+
+    package init(frames: Int, total: Int) {
+        self.frames = frames
+        self.total = total
+    }
+
+    /// Adds features, and hands out each clip that is then complete.
+    ///
+    /// - Parameters:
+    ///   - piece: `[t, L, S]`.
+    ///   - body: gets speech windows `[F, 5, L, S]`; behind the recording's end its last frame stands.
+    package mutating func add(_ piece: Tensor, _ body: (Tensor) throws -> Void) throws {
+        features = features.map { concatenated([$0, piece], along: 0) } ?? piece
+        let radius = SpeechWindows.radius
+        while next < total, let known = features {
+            let end = start + known.length(0)
+            guard end >= min(total, next + frames + radius) else { return }
+            let rows = (next - radius..<next + frames + radius).map {
+                min(max($0, 0), total - 1) - start
+            }
+            let windows = SpeechWindows.windows(
+                known.gathered(Tensor(rows.map(Int64.init)), along: 0),
+                frames: radius..<(radius + frames))
+            next += frames
+            let stale = max(0, min(next - radius, end) - start)
+            // A copy: a view would keep what is not needed any more.
+            features = known[stale...].copy()
+            start += stale
+            try body(windows)
+        }
+    }
+}

@@ -1,0 +1,38 @@
+import Dataset
+import Features
+import Foundation
+import Media
+import Speech
+
+/// The recording that a portrait speaks.
+public struct SpokenAudio {
+    public let path: String
+    /// SHA-256 of the file.
+    public let digest: String
+    /// Of 16 kHz.
+    public let samples: Int
+    let recording: Recording
+    /// Root mean square below which a recording counts as silent: -60 dB.
+    private static let audibleLevel = 0.001
+
+    /// - Parameter path: any file with sound that FFmpeg reads.
+    /// - Throws: `MediaError` when it cannot be read; `GenerationError` when nothing can be heard in it.
+    init(_ path: String) throws {
+        let stream = try AudioStream(path: path)
+        guard stream.sampleCount > 0 else { throw GenerationError("\(path): holds no sound") }
+        let level = (stream.variance + stream.mean * stream.mean).squareRoot()
+        guard level >= Self.audibleLevel else {
+            throw GenerationError(
+                String(
+                    format: "%@: is silent (%.0f dB; from -60 dB on it counts as sound): there is "
+                        + "nothing to say in it", path, 20 * log10(max(level, 1e-7))))
+        }
+        self.path = path
+        digest = try Digest.ofFile(path)
+        (recording, samples) = try Recording.file(path)
+    }
+
+    public var seconds: Double { Double(samples) / Double(Recording.sampleRate) }
+    /// Video frames that it lasts: the last one may be begun only.
+    public var frames: Int { Recording.frames(samples: samples) }
+}

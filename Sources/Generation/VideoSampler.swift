@@ -1,0 +1,81 @@
+import Diffusion
+import LoopyModel
+import Torch
+import Training
+
+// Shapes: F frames of a clip, M motion frames, H frames before it, C channels and h w places of latents,
+// L layers and S channels of speech features.
+
+/// Latents of a video, clip after clip: each sees the latents before it as its motion frames. The first
+/// has none, which is a state that training visits.
+///
+/// What is drawn for a clip follows from the seed and its number: a video that is gone on with draws the
+/// same.
+struct VideoSampler {
+    /// Latents of the last frames, as many as the temporal segments reach back: `[H, C, h, w]`.
+    private(set) var history: Tensor
+    /// Clips so far.
+    private(set) var clips: Int
+
+    private let portrait: PortraitModel
+    private let settings: GenerationSettings
+    private let ddim: DDIM
+    /// `[1, C, h, w]`
+    private let reference: Tensor
+
+    /// - Parameter past: where a video is gone on with.
+    init(
+        _ portrait: PortraitModel, _ settings: GenerationSettings, reference: Tensor,
+        past: (history: Tensor, clips: Int)? = nil
+    ) throws {
+        self.portrait = portrait
+        self.settings = settings
+        self.reference = reference
+        ddim = try DDIM(
+            portrait.schedule, steps: settings.steps, spacing: settings.spacing, eta: settings.eta)
+        try settings.guidance.validate()
+        history =
+            past?.history.to(portrait.device)
+            ?? .zeros([0] + reference.shape[1...], device: portrait.device)
+        clips = past?.clips ?? 0
+    }
+
+    /// The latents of the next clip: `[F, C, h, w]`.
+    ///
+    /// - Parameter speech: of the frames f - 2 to f + 2: `[F, 5, L, S]`.
+    mutating func next(speech: Tensor, _ times: PartTimes) throws -> Tensor {
+        let configuration = portrait.model.configuration
+        var words = SeededNumbers("clip", "\(settings.seed)", "\(clips)")
+        let generator = try Generator(seed: words.next())
+        let shape = [1, configuration.frames] + reference.shape[1...]
+        let noise = Tensor.normal(shape, generator: generator).to(portrait.device)
+
+        var conditions = Conditions(
+            reference: reference, speech: speech.unsqueezed(0).to(portrait.device))
+        if history.length(0) > 0 {
+            let motion = configuration.segments.abstract(history, generator: generator)
+            conditions.motionFrames = .init(
+                latents: motion.frames.unsqueezed(0), isPresent: [motion.isPresent])
+        }
+        func sample() -> Tensor {
+            let guided = times.measure(.reference) {
+                GuidedModel(
+                    portrait.model, conditions, settings.guidance,
+                    together: settings.runsTogether)
+            }
+            return times.measure(.denoising) {
+                guided.sample(noise, ddim, generator: generator)
+            }
+        }
+        let latents = withoutGradient {
+            settings.precision == .bfloat16
+                ? withAutocast(portrait.device, .bfloat16, sample) : sample()
+        }[0]
+        let all = concatenated([history, latents], along: 0)
+        let kept = min(all.length(0), configuration.segments.motionFrames)
+        // A copy: a view would keep all that came before.
+        history = all[(all.length(0) - kept)...].copy()
+        clips += 1
+        return latents
+    }
+}

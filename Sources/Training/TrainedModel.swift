@@ -1,0 +1,110 @@
+import Dataset
+import Diffusion
+import Foundation
+import LoopyModel
+import Torch
+import Weights
+
+/// A model that was trained: what it is, what it was trained on, and where its weights are.
+public struct TrainedModel: Sendable {
+    /// What `config.json` of an export holds.
+    public struct Description: Codable, Sendable {
+        public var model: LoopyConfiguration
+        public var schedule: NoiseSchedule.Settings
+        /// The dataset's columns that the model was trained on: how speech is encoded and pictures are
+        /// coded. None of shards whose producer does not say.
+        public var columns: [String: Catalogue.Column]
+        /// Steps that it was trained for.
+        public var step: Int
+    }
+
+    public let description: Description
+    /// The run or the folder, for messages.
+    public let path: String
+    /// Of principal components, where latents are coded with them.
+    public let codecFile: String?
+    /// Files of weights; a later one's stand for an earlier one's of the same name.
+    private let files: [String]
+
+    /// A checkpoint of a run.
+    ///
+    /// - Parameters:
+    ///   - step: of the checkpoint; the last when left out.
+    ///   - averaged: whether averaged weights are taken where there are some.
+    /// - Throws: `DatasetError` when the run has no such checkpoint.
+    public init(_ run: RunDirectory, step: Int? = nil, averaged: Bool = true) throws {
+        let known = run.steps()
+        let description = try run.description()
+        guard let step = step ?? known.last, known.contains(step) else {
+            throw DatasetError(
+                .missing,
+                "\(run.path): has no checkpoint" + (step.map { " of step \($0)" } ?? "")
+                    + (known.isEmpty ? "" : "; there are \(known)"))
+        }
+        path = run.path
+        self.description = Description(
+            model: description.settings.model, schedule: description.settings.schedule,
+            columns: description.columns, step: step)
+        let weights = run.checkpoint(step) + "/model.safetensors"
+        files =
+            averaged && run.bestWeights(step) != weights
+            ? [weights, run.bestWeights(step)] : [weights]
+        codecFile = Self.existing(run.codecFile)
+    }
+
+    /// What `loopy-train export` wrote.
+    ///
+    /// - Throws: `DatasetError` when the folder holds something else.
+    public init(folder: String) throws {
+        let file = folder + "/config.json"
+        guard FileManager.default.fileExists(atPath: file) else {
+            throw DatasetError(
+                .missing,
+                "\(folder): holds no exported model (no config.json); loopy-train export writes one"
+            )
+        }
+        path = folder
+        description = try JSONLines.readDocument(Description.self, from: file)
+        files = [folder + "/model.safetensors"]
+        codecFile = Self.existing(folder + "/codec.safetensors")
+    }
+
+    private static func existing(_ path: String) -> String? {
+        FileManager.default.fileExists(atPath: path) ? path : nil
+    }
+
+    /// All weights, by name.
+    public func weights() throws -> [(name: String, tensor: Tensor)] {
+        let checkpoints = try files.map { try Checkpoint($0) }
+        guard let all = checkpoints.first else { return [] }
+        return all.names.sorted().compactMap { name in
+            let stored = checkpoints.reversed().lazy.compactMap { $0.tensor(name) }.first
+            return stored.map { (name, Tensor($0)) }
+        }
+    }
+
+    /// The model, with its weights.
+    ///
+    /// - Throws: `TrainingError` `.checkpoint` when a weight is missing; what is wrong with the files.
+    public func load(on device: Device) throws -> LoopyModel {
+        let store = ParameterStore(drawing: try Generator(seed: 0, device: device))
+        let model = try LoopyModel(store.root, description.model)
+        var covered: Set<String> = []
+        for file in files { covered.formUnion(try store.assign(Checkpoint(file))) }
+        guard let missing = store.names.first(where: { !covered.contains($0) }) else {
+            return model
+        }
+        throw TrainingError(
+            .checkpoint, "\(files[0]): lacks the weight '\(missing)' of the model that it describes"
+        )
+    }
+
+    /// SHA-256 of the files of weights, by name.
+    public func digests() throws -> [String: String] {
+        var digests: [String: String] = [:]
+        for file in files {
+            digests[(file as NSString).lastPathComponent] = try Digest.ofFile(file)
+        }
+        return digests
+    }
+}

@@ -1,0 +1,129 @@
+import ArgumentParser
+import Dataset
+import Foundation
+import Generation
+import LoopyModel
+import StageCommand
+import Torch
+import Training
+
+@main
+struct LoopyGenerate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "loopy-generate",
+        abstract: "Generate a talking video from one portrait and one recording of speech.",
+        usage: """
+            loopy-generate --run RUN --image PORTRAIT --audio SPEECH --output OUT.mp4
+            loopy-generate --weights DIR --image PORTRAIT --audio SPEECH --output OUT.mp4
+            """,
+        discussion: """
+            The portrait is any picture of one face; it is cropped as in curation. While the video is \
+            made, OUT.partial.mp4 holds what there is and can be played; after an interruption --resume \
+            goes on with it, to the same bytes. OUT.json says what made the video. The defaults are the \
+            paper's; fewer --steps, or guidance on a part of them (--set generate.guidance.first=0.2 and \
+            last=0.8), are faster.
+            """)
+
+    @Option(
+        name: .customLong("run"),
+        help: ArgumentHelp("The training run whose last checkpoint is used.", valueName: "dir"))
+    var trained: String?
+
+    @Option(help: ArgumentHelp("A folder that loopy-train export wrote.", valueName: "dir"))
+    var weights: String?
+
+    @Option(help: "With --run: the checkpoint's step.")
+    var step: Int?
+
+    @Option(help: ArgumentHelp("A picture of one face.", valueName: "file"))
+    var image: String
+
+    @Option(help: ArgumentHelp("Speech: anything with sound, of any length.", valueName: "file"))
+    var audio: String
+
+    @Option(help: ArgumentHelp("The MP4.", valueName: "file"))
+    var output: String
+
+    @Flag(help: "Go on with a video that was interrupted; begin, where there is none.")
+    var resume = false
+
+    @Option(help: "Another seed gives another video.")
+    var seed: Int?
+
+    @Option(help: "Sampling steps (25).")
+    var steps: Int?
+
+    @Option(help: "How strongly the audio guides (5).")
+    var audioRatio: Double?
+
+    @Option(help: "How strongly the portrait guides (3).")
+    var referenceRatio: Double?
+
+    @Option(help: "cpu, or cuda:N.")
+    var device: String?
+
+    @Option(help: "float32, or bfloat16.")
+    var precision: MemoryEstimate.Precision?
+
+    @OptionGroup var settings: SettingsOptions
+
+    func validate() throws {
+        guard (trained == nil) != (weights == nil) else {
+            throw ValidationError("name the model by --run or by --weights")
+        }
+        guard step == nil || trained != nil else {
+            throw ValidationError("--step is of a run's checkpoint: name it by --run")
+        }
+    }
+
+    func run() throws {
+        try reporting {
+            let threads = settings.threads
+            Torch.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
+            let settings = try readSettings()
+            let model = try PortraitModel(
+                trained.map { try TrainedModel(RunDirectory($0), step: step) }
+                    ?? TrainedModel(folder: weights ?? ""), settings)
+            let generation = try Generation(
+                model, settings, image: image, audio: audio, output: output, resuming: resume)
+            try generate(generation)
+        }
+    }
+
+    private func generate(_ generation: Generation) throws {
+        if generation.audio.seconds < 1 {
+            say(
+                String(
+                    format: "%@: lasts %.2f s: that makes %d frames", audio,
+                    generation.audio.seconds, generation.frames))
+        }
+        let stop = StopSignals()
+        let progress = ProgressLine("generate", total: generation.frames)
+        progress.advance(to: generation.framesDone)
+        let isFinished = try generation.run {
+            progress.advance(to: generation.framesDone)
+            return !stop.wasAsked
+        }
+        progress.end()
+        guard isFinished else {
+            say(
+                "stopped after \(generation.framesDone) frames, which are in "
+                    + "\(generation.output.partialVideo); --resume goes on")
+            throw ExitCode(130)
+        }
+        say("\(output): \(generation.frames) frames")
+    }
+
+    private func readSettings() throws -> GenerationSettings {
+        var read = try settings.read(GenerationSettings(), section: ["generate"])
+        if let seed { read.seed = seed }
+        if let steps { read.steps = steps }
+        if let audioRatio { read.guidance.audioRatio = audioRatio }
+        if let referenceRatio { read.guidance.referenceRatio = referenceRatio }
+        if let device { read.device = device }
+        if let precision { read.precision = precision }
+        return read
+    }
+}
+
+extension MemoryEstimate.Precision: ExpressibleByArgument {}

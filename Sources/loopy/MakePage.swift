@@ -1,0 +1,47 @@
+import ArgumentParser
+import Curation
+import Dataset
+import Report
+import StageCommand
+
+struct MakePage: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "page",
+        abstract:
+            "Write one HTML page of a dataset, of runs trained on it, and of generated videos.",
+        discussion: """
+            The page shows files that lie beside or below it, so write it into the folder that holds \
+            them; contact sheets are drawn beside it.
+            """)
+
+    @Option(help: ArgumentHelp("The dataset directory.", valueName: "dir"))
+    var dataset: String
+
+    @Option(
+        name: .customLong("run"), parsing: .singleValue,
+        help: ArgumentHelp("A training run. May be repeated.", valueName: "dir"))
+    var runs: [String] = []
+
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp("A video by loopy-generate. May be repeated.", valueName: "file"))
+    var generated: [String] = []
+
+    @Option(help: ArgumentHelp("The page.", valueName: "file"))
+    var output: String
+
+    func run() throws {
+        try reporting {
+            let directory = DatasetDirectory(dataset)
+            var page = try Page(directory, to: output)
+            let stem = output.hasSuffix(".html") ? String(output.dropLast(5)) : output
+            page.add(
+                sheets: try ContactSheet(directory).draw(
+                    to: stem + "-candidates.png", perPage: 60, pages: 5))
+            for run in runs { try page.add(run: run) }
+            for video in generated { try page.add(video: video) }
+            try page.write()
+            print(output)
+        }
+    }
+}

@@ -1,0 +1,108 @@
+import Diffusion
+import LoopyModel
+import Testing
+import Torch
+
+@Suite struct SamplingTests {
+    private let reference: Reference
+    private let model: LoopyModel
+    /// Of four samples, as in use: motion latents come from speech.
+    private let conditions: Conditions
+
+    init() throws {
+        reference = try Reference()
+        model = try reference.model().0
+        var conditions = try reference.conditions("audio")
+        conditions.movement = nil
+        self.conditions = conditions
+    }
+
+    /// One of the three passes, by the model as it is trained.
+    private func pass(_ latents: Tensor, _ timestep: Int, audio: Bool, reference: Bool) -> Tensor {
+        var changed = conditions
+        for sample in changed.masks.indices {
+            changed.masks[sample].audio = !audio
+            changed.masks[sample].reference = !reference
+        }
+        return model(latents, Tensor([Int64](repeating: Int64(timestep), count: 4)), changed)
+    }
+
+    private func formula(_ latents: Tensor, _ timestep: Int) -> Tensor {
+        let all = pass(latents, timestep, audio: true, reference: true)
+        let silent = pass(latents, timestep, audio: false, reference: true)
+        let base = pass(latents, timestep, audio: false, reference: false)
+        return (all - silent) * 5.0 + (silent - base) * 3.0 + base
+    }
+
+    @Test func guidanceIsTheSumOfThreePasses() throws {
+        let latents = try reference.latents
+        let all = pass(latents, 400, audio: true, reference: true)
+        let silent = pass(latents, 400, audio: false, reference: true)
+        #expect(relativeError(silent, all) > 1e-3)
+        #expect(relativeError(pass(latents, 400, audio: false, reference: false), silent) > 1e-3)
+        let guided = GuidedModel(model, conditions, Guidance())
+        #expect(relativeError(guided(latents, timestep: 400), formula(latents, 400)) < 1e-5)
+        // Where a step is not guided, and without guidance, one pass is enough.
+        #expect(guided(latents, timestep: 400, isGuided: false).isEqual(to: all))
+        var none = Guidance()
+        (none.audioRatio, none.referenceRatio) = (1, 1)
+        #expect(
+            GuidedModel(model, conditions, none)(latents, timestep: 400).isEqual(to: all * 1.0))
+    }
+
+    @Test func passesInOneBatchEqualPassesOneByOne() throws {
+        let latents = try reference.latents
+        func guided(_ conditions: Conditions, _ latents: Tensor, together: Bool) -> Tensor {
+            GuidedModel(model, conditions, Guidance(), together: together)(latents, timestep: 700)
+        }
+        #expect(
+            relativeError(
+                guided(conditions, latents, together: true),
+                guided(conditions, latents, together: false)) < 1e-5)
+        // One sample, with some of its motion frames missing, as at a video's beginning.
+        var one = Conditions(reference: conditions.reference[0..<1])
+        one.speech = conditions.speech.map { $0[0..<1] }
+        one.motionFrames = conditions.motionFrames.map {
+            .init(
+                latents: $0.latents[0..<1],
+                isPresent: [$0.isPresent[0].indices.map { $0 < 2 }])
+        }
+        #expect(
+            relativeError(
+                guided(one, latents[0..<1], together: true),
+                guided(one, latents[0..<1], together: false)) < 1e-5)
+    }
+
+    @Test func zerosForSpeechAreAudioMasked() throws {
+        let latents = try reference.latents
+        let silent = pass(latents, 400, audio: false, reference: true)
+        var zeroed = conditions
+        zeroed.speech = conditions.speech.map { $0 * 0.0 }
+        let timesteps = Tensor([Int64](repeating: 400, count: 4))
+        #expect(model(latents, timesteps, zeroed).isEqual(to: silent))
+    }
+
+    @Test(arguments: [0.0, 0.6]) func samplingIsDDIMOfTheGuidedModel(eta: Double) throws {
+        let schedule = try NoiseSchedule()
+        let ddim = try DDIM(schedule, steps: 3, eta: eta)
+        let start = try reference.latents
+        let sampled = GuidedModel(model, conditions, Guidance()).sample(
+            start, ddim, generator: try Generator(seed: 5))
+        let generator = try Generator(seed: 5)
+        var expected = start
+        for step in ddim.steps {
+            let noise = eta > 0 ? Tensor.normal(start.shape, generator: generator) : nil
+            expected = ddim.next(
+                expected, step, prediction: formula(expected, step.timestep), noise: noise)
+        }
+        #expect(relativeError(sampled, expected) < 1e-4)
+    }
+
+    @Test func guidanceOnPartOfTheStepsIsWithinIt() {
+        var guidance = Guidance()
+        (guidance.first, guidance.last) = (0.2, 0.6)
+        #expect(
+            (0..<5).map { guidance.guides(step: $0, of: 5) } == [false, true, true, false, false])
+        #expect((0..<5).allSatisfy { Guidance().guides(step: $0, of: 5) })
+    }
+}
