@@ -35,11 +35,14 @@ final class Measurements {
         }
     }
 
-    /// All lines of a source, in order of their starts.
-    func lines(of source: Source) throws -> [StitchedCandidate.Part] {
-        try (unitsOfSource[source.digest.prefix(16)] ?? []).flatMap { unit in
+    /// All lines of a source, or of an annotated span of it, in order of their starts.
+    func lines(
+        of source: Source, span: AnnotatedSpan? = nil
+    ) throws -> [StitchedCandidate.Part] {
+        let frames = span?.frames ?? 0..<Int.max
+        return try (unitsOfSource[source.digest.prefix(16)] ?? []).flatMap { unit in
             try lines(ofUnit: unit)
-                .filter { $0.source == source.digest }
+                .filter { $0.source == source.digest && frames.contains($0.start) }
                 .map { StitchedCandidate.Part(candidate: $0, unit: unit) }
         }
     }
@@ -63,8 +66,9 @@ final class Measurements {
     /// The 68 points of a decision's face in one frame; none where there was no face.
     func points(of decision: Decision, source: Source, at frame: Int) throws -> [Point] {
         // A stitched candidate has a part for each stretch; each part numbers its faces anew.
+        let span = source.spans?.first { $0.name == decision.annotation }
         let candidates = try stitched(
-            lines(of: source).filter { $0.candidate.outcome == .candidate })
+            lines(of: source, span: span).filter { $0.candidate.outcome == .candidate })
         for candidate in candidates
         where candidate.first.face == decision.face
             && candidate.frames.lowerBound <= decision.frames.lowerBound
