@@ -35,14 +35,11 @@ final class Measurements {
         }
     }
 
-    /// All lines of a source, or of an annotated span of it, in order of their starts.
-    func lines(
-        of source: Source, span: AnnotatedSpan? = nil
-    ) throws -> [StitchedCandidate.Part] {
-        let frames = span?.frames ?? 0..<Int.max
-        return try (unitsOfSource[source.digest.prefix(16)] ?? []).flatMap { unit in
+    /// All lines of a source, in order of their starts.
+    func lines(of source: Source) throws -> [StitchedCandidate.Part] {
+        try (unitsOfSource[source.digest.prefix(16)] ?? []).flatMap { unit in
             try lines(ofUnit: unit)
-                .filter { $0.source == source.digest && frames.contains($0.start) }
+                .filter { $0.source == source.digest }
                 .map { StitchedCandidate.Part(candidate: $0, unit: unit) }
         }
     }
@@ -68,7 +65,7 @@ final class Measurements {
         // A stitched candidate has a part for each stretch; each part numbers its faces anew.
         let span = source.spans?.first { $0.name == decision.annotation }
         let candidates = try stitched(
-            lines(of: source, span: span).filter { $0.candidate.outcome == .candidate })
+            lines(of: source).within(span).filter { $0.candidate.outcome == .candidate })
         for candidate in candidates
         where candidate.first.face == decision.face
             && candidate.frames.lowerBound <= decision.frames.lowerBound
@@ -91,6 +88,15 @@ final class Measurements {
         }
         let bytes = try archive!.reader.read(name)  // opened above
         return try NumPyArray(decoding: bytes, name: name)
+    }
+}
+
+extension [StitchedCandidate.Part] {
+    /// The lines of an annotated span; all of them where there is none.
+    func within(_ span: AnnotatedSpan?) -> [StitchedCandidate.Part] {
+        guard let frames = span?.frames else { return self }
+        // Stretches end where spans do: what begins in one lies in it.
+        return filter { frames.contains($0.candidate.start) }
     }
 }
 

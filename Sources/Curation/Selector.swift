@@ -41,10 +41,12 @@ public final class Selector {
                 decision.rule = source.reason
                 decision.error = source.error
                 decisions = [decision]
-            } else if let spans = source.spans {
-                decisions = try spans.flatMap { try decide(source, $0, measurements, &state) }
             } else {
-                decisions = try decide(source, nil, measurements, &state)
+                let measured = try measurements.lines(of: source)
+                let spans = source.spans.map { $0.map(Optional.some) } ?? [nil]
+                decisions = try spans.flatMap {
+                    try decide(source, $0, measured.within($0), measurements, &state)
+                }
             }
             for decision in decisions {
                 if let rule = decision.rule { state.report.counts.rejected[rule, default: 0] += 1 }
@@ -74,10 +76,9 @@ public final class Selector {
 
     /// Decides about a source, or about one annotated span of it: each is judged by itself.
     private func decide(
-        _ source: Source, _ span: AnnotatedSpan?, _ measurements: Measurements,
-        _ state: inout Progress
+        _ source: Source, _ span: AnnotatedSpan?, _ measured: [StitchedCandidate.Part],
+        _ measurements: Measurements, _ state: inout Progress
     ) throws -> [Decision] {
-        let measured = try measurements.lines(of: source, span: span)
         var decisions = withoutCandidates(measured.map(\.candidate), source, span)
         var candidates = stitched(measured.filter { $0.candidate.outcome == .candidate })
         let compared = comparedFaces(candidates.map { ($0.frames, $0.metrics) })
