@@ -2,7 +2,8 @@ import Dataset
 import Foundation
 import Media
 
-/// Lists raw videos in `sources.jsonl`: digest, size and what the container says.
+/// Lists raw videos in `sources.jsonl`: digest, size, what the container says, and what a public
+/// dataset's annotations do.
 ///
 /// Sources that are already listed keep their place, so that the work units of former runs stand;
 /// files unchanged since then are not read again. What cannot be used is listed with the reason.
@@ -13,6 +14,15 @@ public struct Ingest {
         public var duplicates: [(path: String, original: String)] = []
         /// Files in the folders that are not videos by their names.
         public var ignored = 0
+        /// Where annotations were read.
+        public var imported: ImportReport?
+    }
+
+    /// What lies below the inputs.
+    private struct Found {
+        var videos: [String] = []
+        var others: [String] = []
+        var unreadable: [Source] = []
     }
 
     private let dataset: DatasetDirectory
@@ -31,23 +41,36 @@ public struct Ingest {
         _ inputs: [String], onSource: (Source, Int, Int) -> Void = { _, _, _ in }
     ) throws -> Report {
         var report = Report()
-        var paths: [String] = []
-        var unreadable: [Source] = []
-        for input in inputs {
-            try find(input, into: &paths, unreadable: &unreadable, ignored: &report.ignored)
+        var found = Found()
+        for input in inputs { try find(input, &found) }
+        var paths = Set(found.videos).sorted()
+        report.ignored = found.others.count
+        let annotations = try settings.readAnnotations(
+            videos: paths, others: Set(found.others).sorted())
+        let match = annotations.map { AnnotationMatch($0.videos, files: paths) }
+        if let annotations, let match {
+            report.imported = ImportReport(settings.format, annotations, match)
+            paths = paths.filter { match.videos[$0] != nil }
         }
-        paths = Set(paths).sorted()
 
         let listed =
             FileManager.default.fileExists(atPath: dataset.sourcesFile)
             ? try dataset.sources() : []
         let known = Dictionary(
             listed.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
-        var read: [Source] = unreadable
+        var read: [Source] = found.unreadable
         for (number, path) in paths.enumerated() {
             let source = source(at: path, known: known[path])
             onSource(source, number + 1, paths.count)
-            read.append(source)
+            guard let annotations, let place = match?.videos[path] else {
+                read.append(source.withoutAnnotations)
+                continue
+            }
+            var problems: [AnnotationProblem] = []
+            if let source = source.annotated(as: annotations.videos[place], problems: &problems) {
+                read.append(source)
+            }
+            report.imported?.problems += problems
         }
 
         // Former sources first and in their order, then the new ones.
@@ -63,30 +86,35 @@ public struct Ingest {
             } else {
                 originals[source.digest] = source.path
                 report.sources.append(source)
+                if match?.videos[source.path] != nil, source.probe != nil {
+                    report.imported?.count(source)
+                }
             }
         }
         try JSONLines.write(report.sources, to: dataset.sourcesFile)
+        if let imported = report.imported {
+            try JSONLines.writeDocument(imported, to: dataset.ingestReportFile)
+        } else {
+            unlink(dataset.ingestReportFile)
+        }
         return report
     }
 
-    private func find(
-        _ input: String, into paths: inout [String], unreadable: inout [Source],
-        ignored: inout Int
-    ) throws {
+    private func find(_ input: String, _ found: inout Found) throws {
         let path = URL(fileURLWithPath: input).standardizedFileURL.path
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
             throw DatasetError(.missing, "\(path): there is no such file or folder")
         }
         if !isFolder.boolValue {
-            paths.append(path)
+            found.videos.append(path)
             return
         }
         guard let names = try? FileManager.default.contentsOfDirectory(atPath: path) else {
             var source = Source(digest: Digest.of(path), path: path, bytes: 0, modified: 0)
             source.reason = MediaError.Code.unreadable.rawValue
             source.error = "the folder cannot be listed; its permissions forbid it"
-            unreadable.append(source)
+            found.unreadable.append(source)
             return
         }
         for name in names where !name.hasPrefix(".") {
@@ -96,12 +124,12 @@ public struct Ingest {
             {
                 // A link to a folder may lead in a circle.
                 if (try? FileManager.default.destinationOfSymbolicLink(atPath: child)) == nil {
-                    try find(child, into: &paths, unreadable: &unreadable, ignored: &ignored)
+                    try find(child, &found)
                 }
             } else if settings.extensions.contains((name as NSString).pathExtension.lowercased()) {
-                paths.append(child)
+                found.videos.append(child)
             } else {
-                ignored += 1
+                found.others.append(child)
             }
         }
     }
@@ -135,6 +163,16 @@ public struct Ingest {
             source.reason = MediaError.Code.unreadable.rawValue
             source.error = "\(error)"
         }
+        return source
+    }
+}
+
+extension Source {
+    /// As it is where no annotations are read, whatever was said of it before.
+    fileprivate var withoutAnnotations: Source {
+        guard spans != nil else { return self }
+        var source = self
+        (source.spans, source.identity) = (nil, nil)
         return source
     }
 }

@@ -6,13 +6,19 @@ public struct Stretch: Sendable, Equatable {
     public let source: Source
     /// On the 25 fps grid. The last stretch of a source has no end of its own.
     public let frames: Range<Int>
+    /// Whether the source, or an annotated part of it, begins here: there must be a picture.
+    let isFirst: Bool
 
-    /// The stretch's name in its unit's record.
-    public var name: String { "\(source.digest.prefix(16))-\(frames.lowerBound)" }
+    /// The stretch's name in its unit's record. Where nothing is annotated the starts tell the ends.
+    public var name: String {
+        let name = "\(source.digest.prefix(16))-\(frames.lowerBound)"
+        return source.spans == nil ? name : name + "-\(frames.upperBound)"
+    }
 }
 
-/// Cuts sources into stretches and groups these into work units of about equal length, so that a
-/// two-hour video is shared out and a thousand short ones do not make a thousand files.
+/// Cuts sources, or the parts of them that annotations name, into stretches and groups these into
+/// work units of about equal length, so that a two-hour video is shared out and a thousand short ones
+/// do not make a thousand files.
 public struct MeasurePlan: Sendable {
     public let units: [WorkUnit]
     private let stretches: [String: Stretch]
@@ -33,18 +39,23 @@ public struct MeasurePlan: Sendable {
         }
         for source in sources {
             guard let frames = source.probe?.video.gridFrames else { continue }
-            // Pieces of equal length: no short one at the end.
-            let pieces = max(1, Int((Double(frames) / Double(unitFrames)).rounded()))
-            for piece in 0..<pieces {
-                let start = frames * piece / pieces, end = frames * (piece + 1) / pieces
-                if length + (end - start) > unitFrames * 5 / 4
-                    || current.count >= Self.maximumStretches
-                {
-                    close()
+            for part in Self.parts(of: source, frames: frames) {
+                // Pieces of equal length: no short one at the end.
+                let pieces = max(1, Int((Double(part.count) / Double(unitFrames)).rounded()))
+                for piece in 0..<pieces {
+                    let start = part.lowerBound + part.count * piece / pieces
+                    let end = part.lowerBound + part.count * (piece + 1) / pieces
+                    if length + (end - start) > unitFrames * 5 / 4
+                        || current.count >= Self.maximumStretches
+                    {
+                        close()
+                    }
+                    let open = end == frames ? Self.open(source, frames: frames) : 0
+                    current.append(
+                        Stretch(
+                            source: source, frames: start..<(end + open), isFirst: piece == 0))
+                    length += end - start
                 }
-                let open = piece == pieces - 1 ? Self.slack : 0
-                current.append(Stretch(source: source, frames: start..<(end + open)))
-                length += end - start
             }
         }
         close()
@@ -56,6 +67,24 @@ public struct MeasurePlan: Sendable {
         }
         stretches = Dictionary(
             units.joined().map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// What of a source is measured. Annotated spans may overlap (two faces of one picture, say):
+    /// cut wherever one begins or ends, every picture is measured once, and faces are joined again.
+    private static func parts(of source: Source, frames: Int) -> [Range<Int>] {
+        guard let spans = source.spans else { return [0..<frames] }
+        let ranges = spans.map { $0.frames.clamped(to: 0..<frames) }.filter { !$0.isEmpty }
+        let borders = Set(ranges.flatMap { [$0.lowerBound, $0.upperBound] }).sorted()
+        return zip(borders, borders.dropFirst()).map { $0..<$1 }.filter { part in
+            ranges.contains { $0.contains(part.lowerBound) }
+        }
+    }
+
+    /// Frames to look for beyond a source's stated end.
+    private static func open(_ source: Source, frames: Int) -> Int {
+        guard let spans = source.spans else { return slack }
+        let furthest = spans.map(\.frames.upperBound).max() ?? frames
+        return min(slack, max(0, furthest - frames))
     }
 
     public func stretches(of unit: WorkUnit) -> [Stretch] {

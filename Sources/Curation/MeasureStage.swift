@@ -66,7 +66,7 @@ public final class MeasureStage: UnitStage {
             }
             do {
                 let result = try measure(stretch)
-                if result.frames == 0, stretch.frames.lowerBound == 0 {
+                if result.frames == 0, stretch.isFirst {
                     try fail("undecodable", "no picture of it can be decoded")
                     continue
                 }

@@ -63,8 +63,9 @@ final class Measurements {
     /// The 68 points of a decision's face in one frame; none where there was no face.
     func points(of decision: Decision, source: Source, at frame: Int) throws -> [Point] {
         // A stitched candidate has a part for each stretch; each part numbers its faces anew.
+        let span = source.spans?.first { $0.name == decision.annotation }
         let candidates = try stitched(
-            lines(of: source).filter { $0.candidate.outcome == .candidate })
+            lines(of: source).within(span).filter { $0.candidate.outcome == .candidate })
         for candidate in candidates
         where candidate.first.face == decision.face
             && candidate.frames.lowerBound <= decision.frames.lowerBound
@@ -87,6 +88,15 @@ final class Measurements {
         }
         let bytes = try archive!.reader.read(name)  // opened above
         return try NumPyArray(decoding: bytes, name: name)
+    }
+}
+
+extension [StitchedCandidate.Part] {
+    /// The lines of an annotated span; all of them where there is none.
+    func within(_ span: AnnotatedSpan?) -> [StitchedCandidate.Part] {
+        guard let frames = span?.frames else { return self }
+        // Stretches end where spans do: what begins in one lies in it.
+        return filter { frames.contains($0.candidate.start) }
     }
 }
 

@@ -14,6 +14,8 @@ public final class Selector {
 
     private let dataset: DatasetDirectory
     private let settings: SelectSettings
+    /// A face is the one that an annotation means when its centre is in the annotated box as often.
+    private static let meantShare = 0.5
 
     public init(_ dataset: DatasetDirectory, settings: SelectSettings) {
         self.dataset = dataset
@@ -29,44 +31,31 @@ public final class Selector {
         var lines = DecisionWriter(perShard: settings.clips.perShard)
         let file = try OutputFile(dataset.selectionFile)
 
-        var report = Report()
-        var judged = JudgedMetrics()
-        var keys = Set<String>()
-        report.counts.sources = sources.count
+        var state = Progress()
+        state.report.counts.sources = sources.count
         for source in sources {
-            var decisions: [Decision] = []
+            let decisions: [Decision]
             if source.probe == nil {
                 var decision = Decision(
                     source: source.digest, path: source.path, start: 0, end: 0, decision: .reject)
                 decision.rule = source.reason
                 decision.error = source.error
-                decisions.append(decision)
+                decisions = [decision]
             } else {
                 let measured = try measurements.lines(of: source)
-                decisions += withoutCandidates(measured.map(\.candidate), source)
-                var candidates = stitched(measured.filter { $0.candidate.outcome == .candidate })
-                let compared = comparedFaces(candidates.map { ($0.frames, $0.metrics) })
-                for index in compared.indices { candidates[index].metrics = compared[index] }
-                report.counts.candidates += candidates.count
-                for candidate in candidates {
-                    let made = try decide(candidate, source, measurements).map { decision in
-                        guard let key = decision.key else { return decision }
-                        return keys.insert(key).inserted ? decision : decision.asCopy
-                    }
-                    judged.add(candidate.metrics)
-                    let clips = made.count { $0.decision == .accept }
-                    report.clips += clips
-                    if clips > 0 { report.counts.accepted += 1 }
-                    decisions += made
+                let spans = source.spans.map { $0.map(Optional.some) } ?? [nil]
+                decisions = try spans.flatMap {
+                    try decide(source, $0, measured.within($0), measurements, &state)
                 }
             }
             for decision in decisions {
-                if let rule = decision.rule { report.counts.rejected[rule, default: 0] += 1 }
+                if let rule = decision.rule { state.report.counts.rejected[rule, default: 0] += 1 }
                 try file.write(JSONLines.line(lines.placed(decision)))
             }
         }
         try file.commit()
-        report.rulesNotApplied = judged.neverSeen(by: settings.rules).map(\.rawValue)
+        var report = state.report
+        report.rulesNotApplied = state.judged.neverSeen(by: settings.rules).map(\.rawValue)
         try Catalogue.update(dataset) { catalogue in
             let former = catalogue.counts
             catalogue.counts = report.counts
@@ -78,15 +67,50 @@ public final class Selector {
         return report
     }
 
+    /// What builds up while one source after the other is decided about.
+    private struct Progress {
+        var report = Report()
+        var judged = JudgedMetrics()
+        var keys = Set<String>()
+    }
+
+    /// Decides about a source, or about one annotated span of it: each is judged by itself.
+    private func decide(
+        _ source: Source, _ span: AnnotatedSpan?, _ measured: [StitchedCandidate.Part],
+        _ measurements: Measurements, _ state: inout Progress
+    ) throws -> [Decision] {
+        var decisions = withoutCandidates(measured.map(\.candidate), source, span)
+        var candidates = stitched(measured.filter { $0.candidate.outcome == .candidate })
+        let compared = comparedFaces(candidates.map { ($0.frames, $0.metrics) })
+        for index in compared.indices { candidates[index].metrics = compared[index] }
+        state.report.counts.candidates += candidates.count
+        for candidate in candidates {
+            let made = try decide(candidate, source, span, measurements).map { decision in
+                guard let key = decision.key else { return decision }
+                return state.keys.insert(key).inserted ? decision : decision.asCopy
+            }
+            state.judged.add(candidate.metrics)
+            let clips = made.count { $0.decision == .accept }
+            state.report.clips += clips
+            if clips > 0 { state.report.counts.accepted += 1 }
+            decisions += made
+        }
+        for index in decisions.indices { decisions[index].annotation = span?.name }
+        return decisions
+    }
+
     /// One line for a source in which nothing was found, or that could not be decoded.
-    private func withoutCandidates(_ lines: [Candidate], _ source: Source) -> [Decision] {
+    private func withoutCandidates(
+        _ lines: [Candidate], _ source: Source, _ span: AnnotatedSpan?
+    ) -> [Decision] {
         let broken = lines.filter { $0.outcome == .undecodable }
         let isEmpty = !lines.contains { $0.outcome == .candidate }
         guard isEmpty || !broken.isEmpty else { return [] }
         let shown = broken.isEmpty ? lines : broken
+        let start = shown.first?.start ?? span?.frames.lowerBound ?? 0
         var decision = Decision(
-            source: source.digest, path: source.path, start: shown.first?.start ?? 0,
-            end: shown.last?.end ?? 0, decision: .reject)
+            source: source.digest, path: source.path, start: start,
+            end: shown.last?.end ?? start, decision: .reject)
         let outcome = shown.first?.outcome ?? .noFace
         decision.rule = outcome.rawValue
         decision.error = shown.first?.error
@@ -94,13 +118,20 @@ public final class Selector {
     }
 
     private func decide(
-        _ candidate: StitchedCandidate, _ source: Source, _ measurements: Measurements
+        _ candidate: StitchedCandidate, _ source: Source, _ span: AnnotatedSpan?,
+        _ measurements: Measurements
     ) throws -> [Decision] {
         let frames = candidate.frames
         var rejection = Decision(
             source: source.digest, path: source.path, start: frames.lowerBound,
             end: frames.upperBound, decision: .reject)
         rejection.face = candidate.first.face
+        if let box = span?.box, box.count == 4, candidate.share(in: box) < Self.meantShare {
+            rejection.rule = "other-face"
+            rejection.value = candidate.share(in: box)
+            rejection.limit = Self.meantShare
+            return [rejection]
+        }
         let (broken, notApplied) = settings.rules.judge(candidate.metrics)
         // A file without sound is a plainer reason than silence.
         if source.probe?.audio == nil, !settings.rules[.sound].isEmpty {
@@ -116,14 +147,14 @@ public final class Selector {
             return [rejection]
         }
         return try clips(
-            of: candidate, source, measurements, rejection: rejection,
+            of: candidate, source, span, measurements, rejection: rejection,
             notApplied: notApplied.map(\.rawValue))
     }
 
     /// The clips of an accepted candidate: pieces of equal length that leave out no frame.
     private func clips(
-        of candidate: StitchedCandidate, _ source: Source, _ measurements: Measurements,
-        rejection: Decision, notApplied: [String]
+        of candidate: StitchedCandidate, _ source: Source, _ annotated: AnnotatedSpan?,
+        _ measurements: Measurements, rejection: Decision, notApplied: [String]
     ) throws -> [Decision] {
         guard let video = source.probe?.video else { return [] }
         let planner = CropPlanner(
@@ -150,6 +181,8 @@ public final class Selector {
                 decision.key = Decision.key(source: source.digest, frames: span, crop: crop)
                 decision.crop = crop
                 decision.split = settings.split.split(of: source)
+                decision.identity = annotated == nil ? nil : source.identity
+                decision.attributes = annotated?.attributes
                 decision.metrics = candidate.metrics
                 decision.notApplied = notApplied
                 decision.audioDelay = candidate.metrics[.syncOffset].map { Int($0.rounded()) }
@@ -167,6 +200,7 @@ extension Decision {
         copy.rule = "duplicate"
         (copy.key, copy.crop, copy.split) = (nil, nil, nil)
         (copy.metrics, copy.notApplied, copy.audioDelay) = (nil, nil, nil)
+        (copy.identity, copy.attributes) = (nil, nil)
         return copy
     }
 }

@@ -37,6 +37,19 @@ package struct StitchedCandidate {
         return box(last.lastBox).overlap(box(next.firstBox)) > 0.5
     }
 
+    /// Of the places where each part was seen first and last, the share with the face's centre in an
+    /// annotated box.
+    func share(in annotated: [Double]) -> Double {
+        let boxes = parts.flatMap { [$0.candidate.firstBox, $0.candidate.lastBox] }
+            .filter { $0.count == 4 }
+        let inside = boxes.count { box in
+            let (x, y) = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+            return annotated[0] <= x && x <= annotated[2] && annotated[1] <= y
+                && y <= annotated[3]
+        }
+        return Double(inside) / Double(max(1, boxes.count))
+    }
+
     mutating func append(_ part: Part) {
         parts.append(part)
         metrics = metrics.merged(with: part.candidate.metrics)

@@ -7,6 +7,8 @@ public struct DatasetDirectory: Sendable {
     public init(_ path: String) { self.path = path }
 
     public var sourcesFile: String { path + "/sources.jsonl" }
+    /// What came of importing annotations; not there where there were none.
+    public var ingestReportFile: String { path + "/ingest-report.json" }
     public var selectionFile: String { path + "/selection.jsonl" }
     public var failuresFile: String { path + "/failures.jsonl" }
     public var catalogueFile: String { path + "/dataset.json" }

@@ -14,6 +14,8 @@ public struct Decision: Codable, Sendable, Equatable {
     public var end: Double
     /// The candidate's face number; nil for a source without candidates.
     public var face: Int?
+    /// Name of the annotated span, where the source has such.
+    public var annotation: String?
     public var decision: Verdict
     /// The rule that rejected, the value it saw and the limit it has.
     public var rule: String?
@@ -34,6 +36,9 @@ public struct Decision: Codable, Sendable, Equatable {
     /// Name of the work unit of every column, and of the packed shard.
     public var shard: String?
     public var split: Split?
+    /// Who is seen and what else is said of the clip, where annotations do.
+    public var identity: String?
+    public var attributes: [String: String]?
     /// What was measured of the candidate.
     public var metrics: Metrics?
 
@@ -59,8 +64,8 @@ public struct Decision: Codable, Sendable, Equatable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case source, path, start, end, face, decision, rule, value, limit, error, key, crop, shard
-        case split, metrics
+        case source, path, start, end, face, annotation, decision, rule, value, limit, error
+        case key, crop, shard, split, identity, attributes, metrics
         case notApplied = "not_applied"
         case audioDelay = "audio_delay"
     }

@@ -139,10 +139,13 @@ private struct ClipFacts: Encodable {
     let start: Double
     let end: Double
     let crop: CropSquare?
+    let annotation: String?
+    let identity: String?
+    let attributes: [String: String]?
     let metrics: Metrics?
 
     enum CodingKeys: String, CodingKey {
-        case key, frames, source, file, start, end, crop, metrics
+        case key, frames, source, file, start, end, crop, annotation, identity, attributes, metrics
         case framesPerSecond = "frames_per_second"
         case sampleRate = "sample_rate"
     }
@@ -157,6 +160,9 @@ private struct ClipFacts: Encodable {
         start = decision.start
         end = decision.end
         crop = decision.crop
+        annotation = decision.annotation
+        identity = decision.identity
+        attributes = decision.attributes
         metrics = decision.metrics
     }
 }

@@ -11,6 +11,8 @@ public struct Source: Codable, Sendable, Equatable {
     public var modified: Int
     /// Who is seen, where the manifest says so: splits never part an identity.
     public var identity: String?
+    /// What annotations name in it; nothing else of it is measured. Nil where there are none.
+    public var spans: [AnnotatedSpan]?
     /// What the container says; nil when the file cannot be used.
     public var probe: MediaProbe?
     /// Why the file cannot be used: a `MediaError` code, and the message.

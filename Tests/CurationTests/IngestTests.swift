@@ -151,4 +151,80 @@ import Testing
             #expect(error?.message.contains(folder + "/nothing") == true)
         }
     }
+
+    /// HDTF's files, of one subset.
+    private func annotate(_ folder: String, times: String) throws -> IngestSettings {
+        let names = ["Ann", "Bob", "Cid"]
+        let texts = [
+            "video_url": names.map { "\($0) u\n" }, "annotion_time": [times],
+            "crop_wh": names.map { "\($0)_0.mp4 180 360 90 360\n" },
+            "resolution": names.map { "\($0).mp4 720\n" },
+        ]
+        for (kind, rows) in texts {
+            let path = folder + "/WDA_\(kind).txt"
+            try Data(rows.joined().utf8).write(to: URL(fileURLWithPath: path))
+        }
+        var settings = IngestSettings()
+        settings.format = .hdtf
+        settings.annotations = folder
+        return settings
+    }
+
+    @Test func annotatedVideosComeWithTheirSpans() throws {
+        try withFolder { folder in
+            try makeVideos(folder, ["deep/Ann.MOV", "Bob.mp4", "other.mp4"])
+            let settings = try annotate(
+                folder,
+                times: "Ann.mp4 00:00-00:01\nBob.mp4 00:10-00:20 00:00-00:01\n"
+                    + "Cid.mp4 00:00-00:01\n")
+            let dataset = DatasetDirectory(folder + "/dataset")
+            let report = try Ingest(dataset, settings: settings).run([folder + "/videos"])
+            #expect(names(report) == ["Bob.mp4", "Ann.MOV"])
+            #expect(report.sources.map(\.identity) == ["Bob", "Ann"])
+            #expect(report.sources.map { $0.spans?.map(\.name) } == [["Bob_1"], ["Ann_0"]])
+            // 720 lines are listed, 64 are there.
+            #expect(report.sources[1].spans?.first?.box == [16, 8, 48, 40])
+            let imported = try #require(report.imported)
+            #expect(imported.listed.videos == 3 && imported.listed.spans == 4)
+            #expect(imported.imported.videos == 2 && imported.imported.spans == 2)
+            #expect(imported.imported.crops == 1)
+            #expect(imported.missing == ["Cid"])
+            #expect(imported.unlisted == [folder + "/videos/other.mp4"])
+            let late = imported.problems.filter { $0.file.hasSuffix("/Bob.mp4") }
+            #expect(late.map { $0.problem.prefix(26) } == ["Bob_0 begins at 10.0 s, an"])
+            #expect(try dataset.sources() == report.sources)
+            let stored = try JSONLines.readDocument(
+                ImportReport.self, from: dataset.ingestReportFile)
+            #expect(stored == imported)
+            // Again: the same bytes. As a folder: as if there had been no annotations.
+            let before = try Digest.ofFile(dataset.sourcesFile)
+            _ = try Ingest(dataset, settings: settings).run([folder + "/videos"])
+            #expect(try Digest.ofFile(dataset.sourcesFile) == before)
+            let plain = try ingest(folder)
+            #expect(plain.sources.count == 3)
+            #expect(plain.sources.allSatisfy { $0.spans == nil && $0.identity == nil })
+            #expect(!FileManager.default.fileExists(atPath: dataset.ingestReportFile))
+        }
+    }
+
+    @Test func aFileWithNoneOfItsSpansIsNoSource() throws {
+        try withFolder { folder in
+            try makeVideos(folder, ["Ann.mp4"])
+            let settings = try annotate(folder, times: "Ann.mp4 01:00-02:00\n")
+            let report = try Ingest(DatasetDirectory(folder + "/dataset"), settings: settings)
+                .run([folder + "/videos"])
+            #expect(report.sources == [])
+            #expect(report.imported?.missing == [])
+            #expect(report.imported?.problems.last?.problem.contains("another video?") == true)
+        }
+    }
+
+    /// Files of former versions have no spans, and none are written for them.
+    @Test func sourcesWithoutAnnotationsAreWrittenAsTheyAlwaysWere() throws {
+        var source = Source(digest: "d", path: "/a.mp4", bytes: 1, modified: 2)
+        source.reason = "not-media"
+        let line = #"{"bytes":1,"digest":"d","modified":2,"path":"/a.mp4","reason":"not-media"}"#
+        #expect(String(decoding: try JSONLines.line(source), as: UTF8.self) == line + "\n")
+        #expect(try JSONDecoder().decode(Source.self, from: Data(line.utf8)) == source)
+    }
 }

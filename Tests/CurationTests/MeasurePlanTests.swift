@@ -77,4 +77,41 @@ import Testing
         #expect(with.units == MeasurePlan([good], unitSeconds: 60).units)
         #expect(MeasurePlan([broken], unitSeconds: 60).units.isEmpty)
     }
+
+    /// A source of 400 seconds with annotated spans.
+    private func annotated(_ spans: [(Double, Double?)]) throws -> [Range<Int>] {
+        var source = try makeSource("annotated", frames: 10_000)
+        source.spans = spans.enumerated().map {
+            AnnotatedSpan(name: "\($0)", start: $1.0, end: $1.1)
+        }
+        let stretches = stretches(MeasurePlan([source], unitSeconds: 60))
+        #expect(Set(stretches.map(\.name)).count == stretches.count)
+        return stretches.map(\.frames)
+    }
+
+    @Test func onlyAnnotatedSpansAreMeasured() throws {
+        #expect(try annotated([(5, 15), (60, 70)]) == [125..<375, 1500..<1750])
+        // Whole pictures inside: 81.62 s is picture 2040.5.
+        #expect(try annotated([(81.62, 86.17), (0.28, 0.56)]) == [7..<14, 2041..<2154])
+        // Two minutes in two pieces, and to the source's end wherever that is.
+        #expect(try annotated([(280, nil)]) == [7000..<8500, 8500..<10_250])
+        #expect(try annotated([(390, 402)]) == [9750..<10_050])
+        #expect(try annotated([(500, 510)]) == [])
+    }
+
+    @Test func whereSpansOverlapEveryPictureIsMeasuredOnce() throws {
+        #expect(try annotated([(0, 10), (5, 15)]) == [0..<125, 125..<250, 250..<375])
+        #expect(try annotated([(0, 10), (0, 10)]) == [0..<250])
+        #expect(try annotated([(20, 30), (0, 50)]) == [0..<500, 500..<750, 750..<1250])
+    }
+
+    @Test func anotherEndIsOtherWork() throws {
+        func unit(_ end: Double) throws -> [WorkUnit] {
+            var source = try makeSource("a", frames: 1000)
+            source.spans = [AnnotatedSpan(name: "a", start: 1, end: end)]
+            return MeasurePlan([source], unitSeconds: 60).units
+        }
+        #expect(try unit(20) == unit(20))
+        #expect(try unit(20) != unit(21))
+    }
 }

@@ -251,4 +251,81 @@ private struct FakeMeasurements {
             #expect(later?.message.contains("1 of 1 units are not measured") == true)
         }
     }
+
+    /// Two people; the annotation means the one on the right, whose face is smaller.
+    @Test func onlyTheFaceInTheAnnotatedBoxIsTaken() throws {
+        try withFolder { folder in
+            var source = try makeSource("two", frames: 400)
+            source.identity = "Ann"
+            source.spans = [
+                AnnotatedSpan(
+                    name: "two_0", start: 4, end: 8, box: [350, 100, 600, 350],
+                    attributes: ["emotion": "happy"]),
+                AnnotatedSpan(name: "two_1", start: 12, end: 16),
+            ]
+            let measured = try FakeMeasurements(folder, [source])
+            try measured.write { stretch in
+                [
+                    Face(frames: stretch.frames, head: { _ in [50, 100, 250, 300] }),
+                    Face(frames: stretch.frames, head: { _ in [400, 150, 520, 270] }),
+                ]
+            }
+            let (report, decisions) = try measured.select()
+            #expect(decisions.map(\.rule) == ["other-face", nil, nil, nil])
+            #expect(decisions.map(\.annotation) == ["two_0", "two_0", "two_1", "two_1"])
+            #expect(decisions[0].value == 0)
+            #expect(decisions[0].limit == 0.5)
+            #expect(decisions[1].frames == 100..<200)
+            #expect(decisions[1].attributes == ["emotion": "happy"])
+            #expect(decisions[1].identity == "Ann")
+            #expect(decisions[0].identity == nil && decisions[0].attributes == nil)
+            #expect(decisions[2].attributes == nil)
+            // Without a box any face may be meant.
+            #expect(report.counts.accepted == 3)
+        }
+    }
+
+    /// 0...10 s and 5...15 s, and one face that is there all the time.
+    @Test func spansThatOverlapAreJudgedEachByItself() throws {
+        try withFolder { folder in
+            var source = try makeSource("one", frames: 500)
+            source.spans = [
+                AnnotatedSpan(name: "a", start: 0, end: 10),
+                AnnotatedSpan(name: "b", start: 5, end: 15),
+                AnnotatedSpan(name: "c", start: 16, end: 18),
+            ]
+            let measured = try FakeMeasurements(folder, [source])
+            try measured.write { stretch in
+                guard stretch.frames.lowerBound < 400 else { return [] }
+                return [Face(frames: stretch.frames, head: still, opens: true, closes: true)]
+            }
+            let (_, decisions) = try measured.select()
+            #expect(decisions.map(\.frames) == [0..<250, 125..<375, 400..<450])
+            #expect(decisions.map(\.rule) == [nil, nil, "no-face"])
+            #expect(decisions.map(\.annotation) == ["a", "b", "c"])
+        }
+    }
+
+    @Test func splitsPartNoIdentity() throws {
+        try withFolder { folder in
+            let sources = try (0..<60).map { number in
+                var source = try makeSource(
+                    "source \(number)", frames: 100, identity: "person \(number % 20)")
+                source.spans = [AnnotatedSpan(name: "\(number)", start: 0, end: nil)]
+                return source
+            }
+            let measured = try FakeMeasurements(folder, sources)
+            try measured.write { _ in [Face(frames: 0..<100, head: still)] }
+            let (_, decisions) = try measured.select {
+                $0.split.val = 0.3
+                $0.split.test = 0.3
+            }
+            #expect(decisions.count == 60)
+            for number in 0..<20 {
+                let splits = stride(from: number, to: 60, by: 20).map { decisions[$0].split }
+                #expect(Set(splits).count == 1)
+            }
+            #expect(Set(decisions.map(\.split)).count == 3)
+        }
+    }
 }
