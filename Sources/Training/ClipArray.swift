@@ -3,36 +3,39 @@ import Torch
 
 /// Numbers as a shard stores them: half the memory of the tensor that they become.
 struct StoredArray {
-    var type: ElementType
-    var shape: [Int]
-    var bytes: [UInt8]
+    /// Of the type that they are stored in.
+    let values: Tensor
 
     /// Elements that libtorch converts without sharing them out among threads: those of the reading
     /// thread would take the training's processors, waiting for one another most of the time.
     private static let pieceSize = 1 << 15
 
+    private init(_ values: Tensor) { self.values = values }
+
+    /// A copy of bytes.
+    init(type: ElementType, shape: [Int], bytes: ArraySlice<UInt8>) {
+        let memory = Memory(copying: bytes)
+        values = Tensor(sharing: memory.start, shape: shape, type: type, owner: memory)
+    }
+
+    /// Some rows, not copied.
+    subscript(rows: Range<Int>) -> StoredArray { StoredArray(values[rows]) }
+
     /// float32.
     func tensor() -> Tensor {
-        let tensor = Tensor.empty([shape.reduce(1, *)])
-        let count = tensor.count
-        bytes.withUnsafeBytes { source in
-            guard let base = source.baseAddress, count > 0 else { return }
-            // Read only, and let go of before the bytes are.
-            let stored = Tensor(
-                sharing: UnsafeMutableRawPointer(mutating: base), shape: [count], type: type,
-                owner: NoOwner())
-            for start in stride(from: 0, to: count, by: Self.pieceSize) {
-                let piece = start..<min(count, start + Self.pieceSize)
-                tensor[piece] = stored[piece]
-            }
+        let tensor = Tensor.empty([values.count])
+        let stored = values.reshaped([values.count])
+        for start in stride(from: 0, to: values.count, by: Self.pieceSize) {
+            let piece = start..<min(values.count, start + Self.pieceSize)
+            tensor[piece] = stored[piece]
         }
-        return tensor.reshaped(shape)
+        return tensor.reshaped(values.shape)
     }
 
     /// Whether all values are numbers, neither infinite nor undefined: these have an exponent of ones.
     var isFinite: Bool {
         func isFinite<Bits: FixedWidthInteger>(_ exponent: Bits) -> Bool {
-            bytes.withUnsafeBytes { source in
+            values.withBytes { source in
                 var found = 0
                 for bits in source.bindMemory(to: Bits.self) where bits & exponent == exponent {
                     found += 1
@@ -40,10 +43,23 @@ struct StoredArray {
                 return found == 0
             }
         }
-        return type == .float16 ? isFinite(UInt16(0x7c00)) : isFinite(UInt32(0x7f80_0000))
+        return values.type == .float16 ? isFinite(UInt16(0x7c00)) : isFinite(UInt32(0x7f80_0000))
     }
 
-    private final class NoOwner {}
+    private final class Memory {
+        let start: UnsafeMutableRawPointer
+
+        init(copying bytes: ArraySlice<UInt8>) {
+            start = .allocate(byteCount: bytes.count, alignment: 64)
+            bytes.withUnsafeBytes { source in
+                if let base = source.baseAddress {
+                    start.copyMemory(from: base, byteCount: source.count)
+                }
+            }
+        }
+
+        deinit { start.deallocate() }
+    }
 }
 
 /// What is read of an array whose first axis is time: some of its rows.
@@ -80,7 +96,7 @@ struct ClipRows {
         let first = (rows.lowerBound - part.rows.lowerBound) * rowSize
         return StoredArray(
             type: type, shape: [rows.count] + rowShape,
-            bytes: Array(part.bytes[first..<(first + rows.count * rowSize)]))
+            bytes: part.bytes[first..<(first + rows.count * rowSize)])
     }
 
     /// Ranges that overlap or touch become one.
