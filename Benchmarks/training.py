@@ -7,7 +7,8 @@ loopy-train is compared with.
 `train` does the work of Pipelines/train-tiny-stage1.yaml or train-tiny-stage2.yaml (STAGE 1 or 2) with the
 reference model that the tests use, and prints JSON: `steps_per_second`, a list of means over ten steps
 each, as loopy-train's metrics.jsonl has them, and `loss`, that of the last ten. `windows` only reads the
-second stage's windows: `windows_per_second`. Two threads.
+second stage's windows: `windows_per_second`. Training has two threads; reading has one, as loaders give
+their workers, because the pieces are too small to be shared out.
 
 A window is 12 frames of a clip, the 20 motion frames that stand for the 124 before it, a random frame as
 the reference, speech features of five frames around each, key points and variances. Only what a window
@@ -198,6 +199,7 @@ def train(folder, stage, steps):
 
 
 def read(folder, count):
+    torch.set_num_threads(1)
     samples = loader(stream(folder, MEMBERS, FRAMES, shuffle=32).map(window))
     next(samples)
     started = time.monotonic()

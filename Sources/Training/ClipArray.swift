@@ -10,12 +10,17 @@ struct StoredArray {
     /// thread would take the training's processors, waiting for one another most of the time.
     private static let pieceSize = 1 << 15
 
-    private init(_ values: Tensor) { self.values = values }
+    init(_ values: Tensor) { self.values = values }
 
-    /// A copy of bytes.
-    init(type: ElementType, shape: [Int], bytes: ArraySlice<UInt8>) {
-        let memory = Memory(copying: bytes)
-        values = Tensor(sharing: memory.start, shape: shape, type: type, owner: memory)
+    /// Memory of its own, which `fill` is lent to write the values into.
+    init(
+        type: ElementType, shape: [Int], _ fill: (UnsafeMutableRawBufferPointer) throws -> Void
+    ) rethrows {
+        let memory = Memory(count: shape.reduce(type.size, *))
+        try fill(memory.bytes)
+        values = Tensor(
+            sharing: memory.bytes.baseAddress!,  // allocated
+            shape: shape, type: type, owner: memory)
     }
 
     /// Some rows, not copied.
@@ -36,9 +41,10 @@ struct StoredArray {
     var isFinite: Bool {
         func isFinite<Bits: FixedWidthInteger>(_ exponent: Bits) -> Bool {
             values.withBytes { source in
-                var found = 0
-                for bits in source.bindMemory(to: Bits.self) where bits & exponent == exponent {
-                    found += 1
+                // Counted in numbers of their own width, as many at once as a register holds.
+                var found: Bits = 0
+                for bits in source.bindMemory(to: Bits.self) {
+                    found |= bits & exponent == exponent ? 1 : 0
                 }
                 return found == 0
             }
@@ -47,18 +53,11 @@ struct StoredArray {
     }
 
     private final class Memory {
-        let start: UnsafeMutableRawPointer
+        let bytes: UnsafeMutableRawBufferPointer
 
-        init(copying bytes: ArraySlice<UInt8>) {
-            start = .allocate(byteCount: bytes.count, alignment: 64)
-            bytes.withUnsafeBytes { source in
-                if let base = source.baseAddress {
-                    start.copyMemory(from: base, byteCount: source.count)
-                }
-            }
-        }
+        init(count: Int) { bytes = .allocate(byteCount: count, alignment: 64) }
 
-        deinit { start.deallocate() }
+        deinit { bytes.deallocate() }
     }
 }
 
@@ -67,9 +66,7 @@ struct ClipRows {
     let type: ElementType
     /// Lengths of the axes after the first.
     let rowShape: [Int]
-    private var parts: [(rows: Range<Int>, bytes: [UInt8])] = []
-
-    var rowSize: Int { rowShape.reduce(type.size, *) }
+    private var parts: [(rows: Range<Int>, values: StoredArray)] = []
 
     init(type: ElementType, rowShape: [Int]) {
         self.type = type
@@ -78,25 +75,23 @@ struct ClipRows {
 
     /// Reads the rows that are wanted, each once and in the order of time.
     mutating func load(
-        _ wanted: [Range<Int>], _ read: (Range<Int>) throws -> [UInt8]
+        _ wanted: [Range<Int>], _ read: (Range<Int>) throws -> StoredArray
     ) rethrows {
         for rows in Self.joined(wanted) { parts.append((rows, try read(rows))) }
     }
 
+    /// Not copied: windows of a clip that overlap have one memory.
+    ///
     /// - Precondition: they are among those that were loaded.
     subscript(rows: Range<Int>) -> StoredArray {
-        guard !rows.isEmpty else {
-            return StoredArray(type: type, shape: [0] + rowShape, bytes: [])
-        }
+        guard !rows.isEmpty else { return StoredArray(.empty([0] + rowShape, type: type)) }
         guard
             let part = parts.first(where: {
                 $0.rows.lowerBound <= rows.lowerBound && rows.upperBound <= $0.rows.upperBound
             })
         else { preconditionFailure("rows \(rows) were not loaded") }
-        let first = (rows.lowerBound - part.rows.lowerBound) * rowSize
-        return StoredArray(
-            type: type, shape: [rows.count] + rowShape,
-            bytes: part.bytes[first..<(first + rows.count * rowSize)])
+        let first = rows.lowerBound - part.rows.lowerBound
+        return part.values[first..<(first + rows.count)]
     }
 
     /// Ranges that overlap or touch become one.
@@ -186,10 +181,12 @@ struct ClipArray {
 
     /// Reads the rows that are wanted.
     mutating func load(_ wanted: [Range<Int>]) throws {
-        let size = rows.rowSize
+        let (type, rowShape) = (rows.type, rows.rowShape)
+        let size = rowShape.reduce(type.size, *)
         try rows.load(wanted) { range in
-            try archive.read(
-                member.name, (start + range.lowerBound * size)..<(start + range.upperBound * size))
+            try StoredArray(type: type, shape: [range.count] + rowShape) { memory in
+                try archive.read(member.name, from: start + range.lowerBound * size, into: memory)
+            }
         }
     }
 }

@@ -38,7 +38,8 @@ struct WindowPlace: Codable, Sendable, Equatable {
     var reference: Int
 }
 
-/// A window as it waits to be handed out: slices of its own, and no more of the clip.
+/// A window as it waits to be handed out. Of a clip no more is kept than its windows see, once where they
+/// overlap.
 struct StoredWindow {
     let place: WindowPlace
     let shard: String
