@@ -110,8 +110,8 @@ let package = Package(
         executable("loopy-evaluate", ["Evaluation", "Torch"]),
 
         .executableTarget(
-            name: "bench-model", dependencies: ["LoopyModel", "Torch"], path: "Benchmarks/Model",
-            swiftSettings: cHeaders, linkerSettings: cLibraries),
+            name: "bench-loopy", dependencies: ["Training", "LoopyModel", "Torch"],
+            path: "Benchmarks/Loopy", swiftSettings: cHeaders, linkerSettings: cLibraries),
 
         tests("TorchTests", ["Torch", "Weights"], exclude: ["Fixtures"]),
         tests(

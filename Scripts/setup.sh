@@ -8,8 +8,8 @@
 #   Scripts/setup.sh python     also a Python environment that reads shards and event files, into
 #                               .deps/python
 #   Scripts/setup.sh bench      also what the benchmarks compare with and the fixtures are made by
-#                               (MediaPipe for Python, PyAV, PyTorch, transformers, diffusers), into
-#                               .deps/bench
+#                               (MediaPipe for Python, PyAV, PyTorch, transformers, diffusers,
+#                               webdataset), into .deps/bench
 #
 # LIBTORCH=FOLDER (the `torch` folder of a Python package) takes that libtorch; none is fetched then.
 set -euo pipefail
@@ -174,7 +174,7 @@ for extra in "$@"; do
         samples) install_samples ;;
         python) environment python webdataset==1.0.2 numpy tensorboard==2.21.0 ;;
         bench) environment bench mediapipe==0.10.14 av "torch==$torch_version" transformers==5.23.0 \
-            diffusers==0.42.1 python_speech_features==0.6 scipy safetensors ;;
+            diffusers==0.42.1 python_speech_features==0.6 scipy safetensors webdataset==1.0.2 ;;
         *) fail "unknown part '$extra' (samples, python, bench)" ;;
     esac
 done

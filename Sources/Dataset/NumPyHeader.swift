@@ -31,8 +31,9 @@ public struct NumPyHeader: Sendable, Equatable {
     /// Bytes of the whole file: this header and the values; nil when they are more than a number
     /// holds, or the values are no numbers.
     public var fileSize: Int? {
-        guard let digits = type.wholeMatch(of: /[<>|=]?[biufc]([0-9]+)/)?.1,
-            let size = Int(digits)
+        let letters = type.drop { "<>|=".contains($0) }
+        guard let kind = letters.first, "biufc".contains(kind),
+            let size = Int(letters.dropFirst()), size >= 0
         else { return nil }
         var total = size
         for length in shape {
@@ -60,9 +61,16 @@ public struct NumPyHeader: Sendable, Equatable {
         guard bytes[6] == 1 else { throw malformed("format version \(bytes[6]), not 1") }
         guard bytes.count >= 10 + length else { throw malformed("header cut short") }
         let text = String(decoding: bytes[10..<(10 + length)], as: UTF8.self)
-        guard
-            let type = text.firstMatch(of: /'descr': '([^']+)'/)?.1,
-            let axes = text.firstMatch(of: /'shape': \(([^)]*)\)/)?.1,
+        // What stands between two words. (A regular expression is parsed each time it is used, and
+        // headers are read for every clip of a training.)
+        func value(from start: String, to end: Character) -> Substring? {
+            guard let start = text.range(of: start)?.upperBound,
+                let end = text[start...].firstIndex(of: end)
+            else { return nil }
+            return text[start..<end]
+        }
+        guard let type = value(from: "'descr': '", to: "'"), !type.isEmpty,
+            let axes = value(from: "'shape': (", to: ")"),
             text.contains("'fortran_order': False")
         else { throw malformed("header not understood") }
         // One axis is written "(3,)", none "()".

@@ -163,19 +163,33 @@ public final class TarReader {
     /// - Parameter range: from the member's beginning; what is beyond its end is left out.
     /// - Throws: `DatasetError` `.missing` when the archive has no such member.
     public func read(_ name: String, _ range: Range<Int> = 0..<Int.max) throws -> [UInt8] {
-        let member = try member(name)
-        let range = range.clamped(to: 0..<member.size)
+        let range = range.clamped(to: 0..<(try member(name).size))
         return try [UInt8](unsafeUninitializedCapacity: range.count) { buffer, filled in
-            while filled < range.count {
-                let count = pread(
-                    descriptor, buffer.baseAddress! + filled, range.count - filled,
-                    off_t(member.offset + range.lowerBound + filled))
-                if count < 0 && errno == EINTR { continue }
-                guard count > 0 else {
-                    throw DatasetError(.malformed, "\(path): ends inside \(name)")
-                }
-                filled += count
+            try read(name, from: range.lowerBound, into: UnsafeMutableRawBufferPointer(buffer))
+            filled = range.count
+        }
+    }
+
+    /// Fills memory with bytes of one member.
+    ///
+    /// - Parameter start: from the member's beginning.
+    /// - Precondition: the member holds so many.
+    /// - Throws: `DatasetError` `.missing` when the archive has no such member.
+    public func read(
+        _ name: String, from start: Int, into memory: UnsafeMutableRawBufferPointer
+    ) throws {
+        let member = try member(name)
+        precondition(start >= 0 && start + memory.count <= member.size)
+        var filled = 0
+        while filled < memory.count {
+            let count = pread(
+                descriptor, memory.baseAddress! + filled,  // there, for its count is not 0
+                memory.count - filled, off_t(member.offset + start + filled))
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else {
+                throw DatasetError(.malformed, "\(path): ends inside \(name)")
             }
+            filled += count
         }
     }
 

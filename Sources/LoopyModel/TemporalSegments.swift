@@ -52,9 +52,9 @@ public struct TemporalSegments: Codable, Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - history: latents of the frames before the clip, in the order of time, `[T, C, H, W]`; T may
-    ///     be anything. The last `motionFrames` of them count.
+    ///     be anything, and so may the type. The last `motionFrames` of them count.
     ///   - generator: wanted for `random`.
-    /// - Returns: `[M, C, H, W]`, the nearest first, zeros where absent; and which are present.
+    /// - Returns: float32, `[M, C, H, W]`, the nearest first, zeros where absent; and which are present.
     public func abstract(
         _ history: Tensor, generator: Generator? = nil
     ) -> (frames: Tensor, isPresent: [Bool]) {
@@ -65,16 +65,16 @@ public struct TemporalSegments: Codable, Sendable, Equatable {
             // Backwards from the clip, so forwards from the end.
             let part = (available - span.upperBound)..<(available - span.lowerBound)
             switch abstraction {
-            case .uniform: return history[available - 1 - (span.lowerBound + span.count / 2)]
-            case .mean: return history[part].mean([0])
+            case .uniform:
+                return history[available - 1 - (span.lowerBound + span.count / 2)].to(.float32)
+            case .mean: return history[part].to(.float32).mean([0])
             case .random:
                 guard let generator else { fatalError("random motion frames want a generator") }
                 let drawn = Tensor.integers(part, [1], generator: generator)
-                return history[Int(drawn.scalar)]
+                return history[Int(drawn.scalar)].to(.float32)
             }
         }
-        let absent = Tensor.zeros(
-            Array(history.shape.dropFirst()), type: history.type, device: history.device)
+        let absent = Tensor.zeros(Array(history.shape.dropFirst()), device: history.device)
         return (stacked(frames.map { $0 ?? absent }, along: 0), frames.map { $0 != nil })
     }
 

@@ -3,47 +3,62 @@ import Torch
 
 /// Numbers as a shard stores them: half the memory of the tensor that they become.
 struct StoredArray {
-    var type: ElementType
-    var shape: [Int]
-    var bytes: [UInt8]
+    /// Of the type that they are stored in.
+    let values: Tensor
 
     /// Elements that libtorch converts without sharing them out among threads: those of the reading
     /// thread would take the training's processors, waiting for one another most of the time.
     private static let pieceSize = 1 << 15
 
+    init(_ values: Tensor) { self.values = values }
+
+    /// Memory of its own, which `fill` is lent to write the values into.
+    init(
+        type: ElementType, shape: [Int], _ fill: (UnsafeMutableRawBufferPointer) throws -> Void
+    ) rethrows {
+        let memory = Memory(count: shape.reduce(type.size, *))
+        try fill(memory.bytes)
+        values = Tensor(
+            sharing: memory.bytes.baseAddress!,  // allocated
+            shape: shape, type: type, owner: memory)
+    }
+
+    /// Some rows, not copied.
+    subscript(rows: Range<Int>) -> StoredArray { StoredArray(values[rows]) }
+
     /// float32.
     func tensor() -> Tensor {
-        let tensor = Tensor.empty([shape.reduce(1, *)])
-        let count = tensor.count
-        bytes.withUnsafeBytes { source in
-            guard let base = source.baseAddress, count > 0 else { return }
-            // Read only, and let go of before the bytes are.
-            let stored = Tensor(
-                sharing: UnsafeMutableRawPointer(mutating: base), shape: [count], type: type,
-                owner: NoOwner())
-            for start in stride(from: 0, to: count, by: Self.pieceSize) {
-                let piece = start..<min(count, start + Self.pieceSize)
-                tensor[piece] = stored[piece]
-            }
+        let tensor = Tensor.empty([values.count])
+        let stored = values.reshaped([values.count])
+        for start in stride(from: 0, to: values.count, by: Self.pieceSize) {
+            let piece = start..<min(values.count, start + Self.pieceSize)
+            tensor[piece] = stored[piece]
         }
-        return tensor.reshaped(shape)
+        return tensor.reshaped(values.shape)
     }
 
     /// Whether all values are numbers, neither infinite nor undefined: these have an exponent of ones.
     var isFinite: Bool {
         func isFinite<Bits: FixedWidthInteger>(_ exponent: Bits) -> Bool {
-            bytes.withUnsafeBytes { source in
-                var found = 0
-                for bits in source.bindMemory(to: Bits.self) where bits & exponent == exponent {
-                    found += 1
+            values.withBytes { source in
+                // Counted in numbers of their own width, as many at once as a register holds.
+                var found: Bits = 0
+                for bits in source.bindMemory(to: Bits.self) {
+                    found |= bits & exponent == exponent ? 1 : 0
                 }
                 return found == 0
             }
         }
-        return type == .float16 ? isFinite(UInt16(0x7c00)) : isFinite(UInt32(0x7f80_0000))
+        return values.type == .float16 ? isFinite(UInt16(0x7c00)) : isFinite(UInt32(0x7f80_0000))
     }
 
-    private final class NoOwner {}
+    private final class Memory {
+        let bytes: UnsafeMutableRawBufferPointer
+
+        init(count: Int) { bytes = .allocate(byteCount: count, alignment: 64) }
+
+        deinit { bytes.deallocate() }
+    }
 }
 
 /// What is read of an array whose first axis is time: some of its rows.
@@ -51,9 +66,7 @@ struct ClipRows {
     let type: ElementType
     /// Lengths of the axes after the first.
     let rowShape: [Int]
-    private var parts: [(rows: Range<Int>, bytes: [UInt8])] = []
-
-    var rowSize: Int { rowShape.reduce(type.size, *) }
+    private var parts: [(rows: Range<Int>, values: StoredArray)] = []
 
     init(type: ElementType, rowShape: [Int]) {
         self.type = type
@@ -62,25 +75,23 @@ struct ClipRows {
 
     /// Reads the rows that are wanted, each once and in the order of time.
     mutating func load(
-        _ wanted: [Range<Int>], _ read: (Range<Int>) throws -> [UInt8]
+        _ wanted: [Range<Int>], _ read: (Range<Int>) throws -> StoredArray
     ) rethrows {
         for rows in Self.joined(wanted) { parts.append((rows, try read(rows))) }
     }
 
+    /// Not copied: windows of a clip that overlap have one memory.
+    ///
     /// - Precondition: they are among those that were loaded.
     subscript(rows: Range<Int>) -> StoredArray {
-        guard !rows.isEmpty else {
-            return StoredArray(type: type, shape: [0] + rowShape, bytes: [])
-        }
+        guard !rows.isEmpty else { return StoredArray(.empty([0] + rowShape, type: type)) }
         guard
             let part = parts.first(where: {
                 $0.rows.lowerBound <= rows.lowerBound && rows.upperBound <= $0.rows.upperBound
             })
         else { preconditionFailure("rows \(rows) were not loaded") }
-        let first = (rows.lowerBound - part.rows.lowerBound) * rowSize
-        return StoredArray(
-            type: type, shape: [rows.count] + rowShape,
-            bytes: Array(part.bytes[first..<(first + rows.count * rowSize)]))
+        let first = rows.lowerBound - part.rows.lowerBound
+        return part.values[first..<(first + rows.count)]
     }
 
     /// Ranges that overlap or touch become one.
@@ -170,10 +181,12 @@ struct ClipArray {
 
     /// Reads the rows that are wanted.
     mutating func load(_ wanted: [Range<Int>]) throws {
-        let size = rows.rowSize
+        let (type, rowShape) = (rows.type, rows.rowShape)
+        let size = rowShape.reduce(type.size, *)
         try rows.load(wanted) { range in
-            try archive.read(
-                member.name, (start + range.lowerBound * size)..<(start + range.upperBound * size))
+            try StoredArray(type: type, shape: [range.count] + rowShape) { memory in
+                try archive.read(member.name, from: start + range.lowerBound * size, into: memory)
+            }
         }
     }
 }

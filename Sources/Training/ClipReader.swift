@@ -119,7 +119,7 @@ final class ClipReader {
             let rowShape = Array(encoded.shape.dropFirst())
             try requireAlike(shard, clip, "latents", rowShape)
             rows = rows ?? ClipRows(type: .float16, rowShape: rowShape)
-            rows?.load([range]) { _ in encoded.to(.float16).withBytes { [UInt8]($0) } }
+            rows?.load([range]) { _ in StoredArray(encoded.to(.cpu).to(.float16)) }
         }
         return rows ?? ClipRows(type: .float16, rowShape: [])
     }

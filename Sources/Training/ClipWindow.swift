@@ -13,8 +13,8 @@ public struct ClipWindow {
     public var start: Int
     /// Clean: `[F, C, h, w]`.
     public var latents: Tensor
-    /// Of the frames before, in the order of time: `[H, C, h, w]`. H is less than wanted at the clip's
-    /// beginning, and may be 0.
+    /// Of the frames before, in the order of time: `[H, C, h, w]`, in the type that the shard has them
+    /// in, for few of them are looked at. H is less than wanted at the clip's beginning, and may be 0.
     public var history: Tensor
     /// Of a random frame of the clip: `[C, h, w]`.
     public var reference: Tensor
@@ -38,7 +38,8 @@ struct WindowPlace: Codable, Sendable, Equatable {
     var reference: Int
 }
 
-/// A window as it waits to be handed out: slices of its own, and no more of the clip.
+/// A window as it waits to be handed out. Of a clip no more is kept than its windows see, once where they
+/// overlap.
 struct StoredWindow {
     let place: WindowPlace
     let shard: String
@@ -65,11 +66,13 @@ struct StoredWindow {
 
     /// - Throws: `TrainingError` `.shards` when a value is no number.
     func window() throws(TrainingError) -> ClipWindow {
-        let all = try checked("latents", latents)
-        let frames = all.length(0) - historyCount
+        try requireFinite("latents", latents)
+        let end = latents.values.length(0), frames = end - historyCount
         var window = ClipWindow(
-            key: place.key, shard: shard, start: place.start, latents: all[historyCount...],
-            history: all[0..<historyCount], reference: try checked("latents", reference)[0],
+            key: place.key, shard: shard, start: place.start,
+            latents: latents[historyCount..<end].tensor(),
+            history: latents[0..<historyCount].values,
+            reference: try checked("latents", reference)[0],
             speech: .zeros([frames, 2 * SpeechWindows.radius + 1, 0, 0]),
             landmarks: .zeros([frames, 0, 2]), headMotion: 0, expression: 0)
         guard let conditions else { return window }
@@ -84,12 +87,15 @@ struct StoredWindow {
     }
 
     private func checked(_ name: String, _ stored: StoredArray) throws(TrainingError) -> Tensor {
-        guard stored.isFinite else {
-            throw TrainingError(
-                .shards,
-                "\(shard), clip \(place.key): \(name) of the window at frame \(place.start) are not "
-                    + "all finite numbers; extract them again")
-        }
+        try requireFinite(name, stored)
         return stored.tensor()
+    }
+
+    private func requireFinite(_ name: String, _ stored: StoredArray) throws(TrainingError) {
+        guard !stored.isFinite else { return }
+        throw TrainingError(
+            .shards,
+            "\(shard), clip \(place.key): \(name) of the window at frame \(place.start) are not "
+                + "all finite numbers; extract them again")
     }
 }

@@ -15,6 +15,8 @@ public final class WindowStream {
     public let shards: [String]
     /// Of the epoch being read, so far.
     public private(set) var counts = Counts()
+    /// Of the shards' files.
+    private let names: [String]
     private let reader: ClipReader
     private var place = Place()
     /// Indices of the shards in the epoch's order.
@@ -56,10 +58,11 @@ public final class WindowStream {
         try settings.validate()
         self.settings = settings
         self.shards = try Self.ordered(shards)
+        names = self.shards.map(Self.name)
         reader = ClipReader(settings, encoder)
         begin(epoch: state?.place.epoch ?? 0)
         guard let state else { return }
-        guard state.settings == settings, state.shards == self.shards.map(Self.name) else {
+        guard state.settings == settings, state.shards == names else {
             throw TrainingError(
                 .checkpoint,
                 "the state of the data belongs to "
@@ -178,7 +181,7 @@ public final class WindowStream {
 
     public var state: State {
         State(
-            shards: shards.map(Self.name), settings: settings, place: place, numbers: numbers,
+            shards: names, settings: settings, place: place, numbers: numbers,
             counts: counts, buffer: buffer.map(\.place))
     }
 

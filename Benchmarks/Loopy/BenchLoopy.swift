@@ -1,0 +1,30 @@
+import Foundation
+import Torch
+
+/// Loopy's side of what is measured of its parts, on two threads; prints JSON.
+///
+///     bench-loopy forward|step [recomputing]
+///     bench-loopy windows SHARDS COUNT
+@main
+struct BenchLoopy {
+    static func main() throws {
+        let arguments = CommandLine.arguments.dropFirst()
+        Torch.threads = 2
+        switch arguments.first {
+        case "windows" where arguments.count == 3:
+            let rate = try benchmarkWindows(
+                arguments[2], count: arguments.last.flatMap { Int($0) } ?? 0)
+            print("{\"windows_per_second\": \(rate)}")
+        case "forward", "step":
+            let what = arguments.first!  // as matched
+            let seconds = try benchmarkModel(
+                step: what == "step", recomputing: arguments.contains("recomputing"))
+            print("{\"\(what)_s\": \(seconds)}")
+        default:
+            FileHandle.standardError.write(
+                Data(
+                    "bench-loopy: forward, step [recomputing], or windows SHARDS COUNT\n".utf8))
+            exit(64)
+        }
+    }
+}
