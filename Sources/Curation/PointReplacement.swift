@@ -38,7 +38,7 @@ package enum PointReplacement {
             waiting.append(picture)
             if waiting.count == DWPose.batch { try look() }
         }
-        try look()
+        if !waiting.isEmpty { try look() }
     }
 
     private static func replace(
