@@ -93,6 +93,7 @@ final class PoseNetwork {
                 let row = place * Self.pointCount + point
                 let (column, sureX) = Self.greatest(x[(row * columns)..<((row + 1) * columns)])
                 let (line, sureY) = Self.greatest(y[(row * rows)..<((row + 1) * rows)])
+                // rtmlib's mean; mmpose takes the lesser of the two.
                 let confidence = 0.5 * (sureX + sureY)
                 guard confidence.isFinite else {
                     throw PerceptionError("\(network.path): gives what is no number")

@@ -65,14 +65,14 @@ struct RtmlibReference: Decodable, Sendable, CustomTestStringConvertible {
                     "person \(person), point \(index)")
                 #expect(
                     abs(Double(face.confidences[index]) - reference.confidences[person][index])
-                        < 3e-3)
+                        < 1e-2)
             }
         }
         let clear = Array(reference.clear.joined())
         #expect(clear.count { $0 } * 10 > clear.count * 9)
     }
 
-    /// Confidences are the same but for rounding, and points but for one in a hundred, whose peaks are
+    /// Confidences, of up to 3, are the same but for the rounding of pixels, and points but for one in a hundred, whose peaks are
     /// as good as equal.
     private func expectSame(
         _ a: [[PoseFace]], _ b: [[PoseFace]], at location: SourceLocation = #_sourceLocation
@@ -84,7 +84,7 @@ struct RtmlibReference: Decodable, Sendable, CustomTestStringConvertible {
                 if a.points[index].distance(to: b.points[index]) > 1e-2 { moved += 1 }
                 count += 1
                 #expect(
-                    abs(a.confidences[index] - b.confidences[index]) < 1e-3,
+                    abs(a.confidences[index] - b.confidences[index]) < 1e-2,
                     sourceLocation: location)
             }
         }
