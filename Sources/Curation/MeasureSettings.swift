@@ -10,8 +10,11 @@ public struct MeasureSettings: Codable, Sendable {
     /// The detector tried first, and the one for small faces: BlazeFace's two forms.
     public var nearDetector = "embedded"
     public var farDetector = "embedded"
-    /// FaceMesh.
+    /// FaceMesh; or "dwpose", whose 68 points then take the place of FaceMesh's. Faces are found,
+    /// followed and their poses measured by the embedded FaceMesh all the same.
     public var landmarks = "embedded"
+    /// Of `landmarks: dwpose`.
+    public var dwpose = DWPoseSettings()
     /// Silero VAD.
     public var voiceActivity = "embedded"
     /// SyncNet: a file, the name of a network in Manifests/models.yaml, or "none". Where the name's
@@ -30,12 +33,18 @@ public struct MeasureSettings: Codable, Sendable {
         var files = [
             "near_detector": EmbeddedNetwork.blazeFaceShortRange.path(or: nearDetector),
             "far_detector": EmbeddedNetwork.blazeFaceFullRange.path(or: farDetector),
-            "landmarks": EmbeddedNetwork.faceMesh.path(or: landmarks),
+            "landmarks": EmbeddedNetwork.faceMesh.path(or: isDWPose ? "embedded" : landmarks),
             "voice_activity": EmbeddedNetwork.sileroVAD.path(or: voiceActivity),
         ]
         files["lip_sync"] = try lipSyncFile()
+        if isDWPose {
+            let pose = try dwpose.files(for: "measure.landmarks")
+            (files["person_detector"], files["pose"]) = (pose.detector, pose.pose)
+        }
         return files
     }
+
+    var isDWPose: Bool { landmarks == DWPoseSettings.name }
 
     private func lipSyncFile() throws -> String? {
         if lipSync == "none" { return nil }

@@ -5,7 +5,7 @@ import Media
 /// `loopy-measure`: sources to `measurements-…/NNNNN-….jsonl` and the tracks beside them.
 public final class MeasureStage: UnitStage {
     /// Raised whenever the same settings measure something else.
-    private static let version = 1
+    private static let version = 2
 
     private let dataset: DatasetDirectory
     private let settings: MeasureSettings
@@ -108,7 +108,7 @@ public final class MeasureStage: UnitStage {
                 NumPyArray(shape: [track.count, columns], values: track.rows).encoded())
             try archive.add(
                 name + ".keypoints.npy",
-                NumPyArray(shape: [track.count, 68, 2], values: track.points).encoded())
+                NumPyArray(shape: [track.count, 68, 3], values: track.points).encoded())
         }
     }
 

@@ -73,9 +73,9 @@ final class Measurements {
             for part in candidate.parts where part.candidate.frames.contains(frame) {
                 let name = part.candidate.name + ".keypoints.npy"
                 let values = try array(name, unit: part.unit).values
-                let start = (frame - part.candidate.start) * IBUG68.count * 2
+                let start = (frame - part.candidate.start) * IBUG68.count * 3
                 return (0..<IBUG68.count).map {
-                    Point(Double(values[start + $0 * 2]), Double(values[start + $0 * 2 + 1]))
+                    Point(Double(values[start + $0 * 3]), Double(values[start + $0 * 3 + 1]))
                 }
             }
         }

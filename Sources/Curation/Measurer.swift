@@ -22,6 +22,7 @@ final class Measurer {
     private let tracker: FaceTracker
     private let voiceActivity: VoiceActivity
     private let lipSync: LipSync?
+    private let poseNetwork: DWPose?
     /// Pictures that a source may show one picture for: longer, and it is a hole, not a slow source.
     private static let longestRepeat = 25
     /// RMS of a frame's samples that counts as sound: -60 dB.
@@ -37,6 +38,12 @@ final class Measurer {
             network: try FaceMesh(path: files["landmarks"]))
         voiceActivity = try VoiceActivity(path: files["voice_activity"])
         lipSync = try files["lip_sync"].map(LipSync.init)
+        poseNetwork =
+            if let detector = files["person_detector"], let pose = files["pose"] {
+                try settings.dwpose.load((detector, pose), threads: threads)
+            } else {
+                nil
+            }
         if lipSync != nil {
             Torch.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
         }
@@ -46,7 +53,11 @@ final class Measurer {
         guard let probe = stretch.source.probe else { return StretchMeasurement() }
         // Sound and pictures have nothing to do with each other until both are there.
         let listening = Background { try self.listen(stretch, probe: probe) }
-        let tracks = Result { try followFaces(stretch, probe: probe) }
+        let tracks = Result {
+            var tracks = try followFaces(stretch, probe: probe)
+            try replacePoints(of: &tracks.closed, stretch, probe: probe)
+            return tracks
+        }
         let heard = listening.result()
         var result = try measurement(of: stretch, tracks.get(), heard.get())
         try measureLipSync(&result, of: stretch, probe: probe)
@@ -173,6 +184,22 @@ final class Measurer {
         }
         closeAll()
         return result
+    }
+
+    /// Where DWPose is wanted, its points in the place of FaceMesh's, in a second pass: it looks at
+    /// several pictures at once, and takes far longer than decoding.
+    private func replacePoints(
+        of tracks: inout [TrackRecorder], _ stretch: Stretch, probe: MediaProbe
+    ) throws {
+        guard let poseNetwork, let first = tracks.map(\.start).min(),
+            let last = tracks.map(\.end).max()
+        else { return }
+        let reader = try VideoReader(
+            path: stretch.source.path, clock: probe.video.clock, range: first..<last,
+            threads: threads, limits: settings.limits)
+        let pictures = FramePrefetcher(reader)
+        defer { pictures.cancel() }
+        try PointReplacement.replace(in: &tracks, pictures) { try poseNetwork.faces(in: $0) }
     }
 
     /// Adds what was seen to the open tracks; tracks whose face is gone are closed.

@@ -7,9 +7,9 @@ package struct TrackRecorder {
     let face: Int
     let start: Int
     /// `[T, TrackColumn.count]`
-    private(set) var rows: [Float] = []
-    /// `[T, 68, 2]`, pixels of the upright source.
-    private(set) var points: [Float] = []
+    package private(set) var rows: [Float] = []
+    /// `[T, 68, 3]`: x and y in pixels of the upright source, confidence.
+    package private(set) var points: [Float] = []
     /// Size of the upright picture.
     let width: Int
     let height: Int
@@ -50,7 +50,8 @@ package struct TrackRecorder {
         set(.brightness, landmarks.brightness)
         set(.isRepeat, frame.isRepeat ? 1 : 0)
         rows += row
-        for point in landmarks.points { points += [Float(point.x), Float(point.y)] }
+        points += Self.pointRow(
+            landmarks.points, observation.isCoasting ? nil : landmarks.confidences)
         if frame.frame.isDamaged { damaged += 1 }
         unseen = observation.isCoasting ? unseen + 1 : 0
     }
@@ -61,7 +62,37 @@ package struct TrackRecorder {
         var row = Array(rows.suffix(width))
         row[TrackColumn.isRepeat.rawValue] = 1
         rows += row
-        points += Array(points.suffix(IBUG68.count * 2))
+        points += Array(points.suffix(Self.pointValues))
+    }
+
+    /// Puts the points of another network, and what is measured of them, in the place of a frame's.
+    ///
+    /// - Parameter confidences: nil where the network did not see the face: 0.
+    mutating func replacePoints(
+        at frame: Int, by new: [Point], confidences: [Float]?
+    ) {
+        let start = frame * Self.pointValues
+        points.replaceSubrange(
+            start..<(start + Self.pointValues), with: Self.pointRow(new, confidences))
+        rows[frame * TrackColumn.allCases.count + TrackColumn.mouthOpening.rawValue] = Float(
+            FaceLandmarks.mouthOpening(
+                new,
+                faceHeight: self[frame, .faceBottom] - self[frame, .faceTop]))
+    }
+
+    private static let pointValues = IBUG68.count * 3
+
+    private static func pointRow(_ points: [Point], _ confidences: [Float]?) -> [Float] {
+        points.indices.flatMap {
+            [Float(points[$0].x), Float(points[$0].y), confidences?[$0] ?? 0]
+        }
+    }
+
+    /// The 68 points of a frame.
+    func points(at frame: Int) -> [Point] {
+        stride(from: frame * Self.pointValues, to: (frame + 1) * Self.pointValues, by: 3).map {
+            Point(Double(points[$0]), Double(points[$0 + 1]))
+        }
     }
 
     /// Takes the pictures at the end away in which the face was not seen.
@@ -70,7 +101,7 @@ package struct TrackRecorder {
     package mutating func dropLast(_ frames: Int) {
         guard frames > 0 else { return }
         rows.removeLast(min(rows.count, frames * TrackColumn.allCases.count))
-        points.removeLast(min(points.count, frames * IBUG68.count * 2))
+        points.removeLast(min(points.count, frames * Self.pointValues))
         unseen = 0
     }
 
@@ -97,7 +128,7 @@ package struct TrackRecorder {
         let range = 27..<48
         var sum = Point(0, 0)
         for index in range {
-            let place = (frame * IBUG68.count + index) * 2
+            let place = (frame * IBUG68.count + index) * 3
             sum.x += Double(points[place])
             sum.y += Double(points[place + 1])
         }

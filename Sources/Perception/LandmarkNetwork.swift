@@ -44,12 +44,15 @@ public struct FaceLandmarks: Sendable {
 
     /// Distance between the inner lips, over the face's height so that turning the head sideways
     /// does not change it, in units of the distance between the eyes of a frontal face.
-    public var mouthOpening: Double {
+    public var mouthOpening: Double { Self.mouthOpening(points, faceHeight: box.height) }
+
+    /// The same, of any 68 points.
+    public static func mouthOpening(_ points: [Point], faceHeight: Double) -> Double {
         let gaps = zip(IBUG68.innerUpperLip, IBUG68.innerLowerLip).map {
             points[$0].distance(to: points[$1])
         }
         // Seen from the front, the eyes of the mean face are 0.42 face heights apart.
-        let frontalEyeDistance = 0.42 * box.height
+        let frontalEyeDistance = 0.42 * faceHeight
         return frontalEyeDistance > 0 ? gaps.reduce(0, +) / 3 / frontalEyeDistance : 0
     }
 

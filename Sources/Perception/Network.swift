@@ -10,13 +10,17 @@ public final class Network {
     private var request: OpaquePointer?
     private var compiled: OpaquePointer?
     private var tensors: [OpaquePointer] = []
-    private let outputCount: Int
+    public let outputCount: Int
 
     /// - Parameters:
     ///   - inputShapes: shapes to run with; nil takes the file's, which must then be fixed.
+    ///   - openAxes: of a network of one input: lengths of the axes that the file leaves open; those
+    ///     that it fixes stay as they are.
     ///   - threads: processors that one request may use.
     /// - Throws: `PerceptionError` that names the file.
-    public init(path: String, inputShapes: [[Int]]? = nil, threads: Int = 1) throws {
+    public init(
+        path: String, inputShapes: [[Int]]? = nil, openAxes: [Int]? = nil, threads: Int = 1
+    ) throws {
         self.path = path
         guard FileManager.default.isReadableFile(atPath: path) else {
             throw PerceptionError(
@@ -27,6 +31,7 @@ public final class Network {
         var model: OpaquePointer?
         try Network.check(ov_core_read_model(core, path, nil, &model), "\(path): cannot be read")
         defer { ov_model_free(model) }
+        if let openAxes { try Network.close(model, openAxes, path: path) }
         try Network.check(
             loopy_ov_compile_for_cpu(core, model, String(threads), &compiled),
             "\(path): cannot be compiled")
@@ -42,7 +47,7 @@ public final class Network {
                     + "it should be?")
         }
         for index in 0..<inputCount {
-            let shape = try inputShapes?[index] ?? fixedShape(ofInput: index)
+            let shape = try inputShapes?[index] ?? shape(ofInput: index)
             try attachInput(index, shape: shape)
         }
     }
@@ -77,6 +82,19 @@ public final class Network {
             UnsafeBufferPointer(start: data.assumingMemoryBound(to: Float.self), count: count))
     }
 
+    public func shape(ofOutput index: Int) throws -> [Int] {
+        var tensor: OpaquePointer?
+        try Network.check(
+            ov_infer_request_get_output_tensor_by_index(request, index, &tensor),
+            "\(path): has no output \(index)")
+        defer { ov_tensor_free(tensor) }
+        var shape = ov_shape_t()
+        try Network.check(
+            ov_tensor_get_shape(tensor, &shape), "\(path): output \(index) has no shape")
+        defer { ov_shape_free(&shape) }
+        return (0..<Int(shape.rank)).map { Int(shape.dims[$0]) }
+    }
+
     /// Index of the output with this many values: exporters do not agree on the order of outputs.
     public func output(ofCount wanted: Int) throws -> Int {
         for index in 0..<outputCount where try withOutput(index, { $0.count }) == wanted {
@@ -86,7 +104,44 @@ public final class Network {
             "\(path): has no output of \(wanted) values; is it the network it should be?")
     }
 
-    private func fixedShape(ofInput index: Int) throws -> [Int] {
+    /// Gives the only input's open axes these lengths.
+    private static func close(
+        _ model: OpaquePointer?, _ lengths: [Int], path: String
+    ) throws {
+        var port: OpaquePointer?
+        try Network.check(
+            ov_model_const_input(model, &port),
+            "\(path): has not one input; is it the network it should be?")
+        defer { ov_output_const_port_free(port) }
+        var given = ov_partial_shape_t()
+        try Network.check(
+            ov_port_get_partial_shape(port, &given), "\(path): the shape of its input is unreadable"
+        )
+        defer { ov_partial_shape_free(&given) }
+        // Where not even the number of axes is known, all are open.
+        let isOpen = ov_dimension_is_dynamic(given.rank)
+        guard isOpen || Int(given.rank.max) == lengths.count else {
+            throw PerceptionError(
+                "\(path): its input has \(given.rank.max) axes, not \(lengths.count); is it the "
+                    + "network it should be?")
+        }
+        let closed = lengths.indices.map { axis -> Int64 in
+            guard !isOpen, !ov_dimension_is_dynamic(given.dims[axis]) else {
+                return Int64(lengths[axis])
+            }
+            return given.dims[axis].max
+        }
+        var shape = ov_partial_shape_t()
+        try Network.check(
+            ov_partial_shape_create_static(Int64(closed.count), closed, &shape),
+            "\(path): shape refused")
+        defer { ov_partial_shape_free(&shape) }
+        try Network.check(
+            ov_model_reshape_single_input(model, shape), "\(path): does not take \(closed)")
+    }
+
+    /// The shape of an input that has a fixed one.
+    public func shape(ofInput index: Int) throws -> [Int] {
         var port: OpaquePointer?
         try Network.check(
             ov_compiled_model_input_by_index(compiled, index, &port),

@@ -38,7 +38,8 @@ import Testing
             left: centre.x - half * 0.8, top: centre.y - half, right: centre.x + half * 0.8,
             bottom: centre.y + half)
         return FaceLandmarks(
-            points: points, confidences: [], box: box, pose: state.pose, presence: 0.9,
+            points: points, confidences: points.map { _ in 0.9 }, box: box, pose: state.pose,
+            presence: 0.9,
             sharpness: 7, brightness: 0.5,
             region: FaceRegion(around: box, angle: 0, scale: 1.5))
     }

@@ -1,0 +1,39 @@
+import CTorch
+
+/// A TorchScript network, as `torch.jit.save` writes them (.pt): it brings its own graph. Of one
+/// tensor in, and tensors out; belongs to one thread at a time.
+public final class ScriptModule {
+    public let path: String
+    public let device: Device
+    private let script: LoopyScript
+
+    /// - Throws: `TorchError` `.script` that names the file.
+    public init(path: String, device: Device = .cpu) throws(TorchError) {
+        var loaded: LoopyScript?
+        let message = loopy_torch_load_script(path, device.type, device.index, &loaded)
+        try throwing(.script, "\(path): cannot be read as TorchScript", message)
+        self.path = path
+        self.device = device
+        script = loaded!  // set when there is no message
+    }
+
+    deinit { loopy_torch_release_script(script) }
+
+    /// Runs `forward`, without gradients.
+    ///
+    /// - Returns: its tensors, those of tuples and lists one by one.
+    /// - Throws: `TorchError` `.script` where the network does not take the input.
+    public func callAsFunction(_ input: Tensor) throws(TorchError) -> [Tensor] {
+        var results: UnsafeMutablePointer<LoopyTensor?>?
+        var count: Int32 = 0
+        let moved = input.to(device)
+        let message = withExtendedLifetime(self) {
+            moved.lend { loopy_torch_run_script(script, $0, &results, &count) }
+        }
+        try throwing(.script, "\(path): does not take \(input)", message)
+        defer { loopy_torch_free_results(results) }
+        return UnsafeBufferPointer(start: results, count: Int(count)).compactMap {
+            $0.map(Tensor.init(owning:))
+        }
+    }
+}
