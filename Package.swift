@@ -80,7 +80,7 @@ let package = Package(
         module(
             "Features",
             ["Media", "Perception", "Speech", "Diffusion", "Torch", "Weights", "Dataset"]),
-        module("Evaluation", ["Media", "Perception", "Dataset"]),
+        module("Evaluation", ["Curation", "Media", "Perception", "Torch", "Dataset"]),
         module(
             "Training",
             [
@@ -124,6 +124,12 @@ let package = Package(
                 "Training", "LoopyModel", "Diffusion", "Features", "Dataset", "Media", "Torch",
                 "Weights",
             ]),
+        tests(
+            "EvaluationTests",
+            [
+                "Evaluation", "Features", "Curation", "Perception", "Dataset", "Media", "Torch",
+                "Weights",
+            ], exclude: ["Fixtures"]),
         tests("WeightsTests", ["Weights"], exclude: ["Fixtures"]),
         tests("EndToEndTests", ["Dataset", "Media", "Diffusion", "Torch"]),
     ],

@@ -9,7 +9,8 @@ import Torch
 @main
 struct LoopyEvaluate: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "loopy-evaluate", abstract: "Measure videos.", subcommands: [Sync.self])
+        commandName: "loopy-evaluate", abstract: "Measure videos.",
+        subcommands: [Sync.self, Motion.self])
 }
 
 struct Sync: ParsableCommand {
@@ -46,20 +47,46 @@ struct Sync: ParsableCommand {
             }
             Torch.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
             let evaluation = try SyncEvaluation(weights: file, threads: threads)
-            var failed = 0
-            for video in videos {
-                do {
-                    let report = try evaluation.report(
-                        video, wholeFrame ? .wholeFrame : .faceCrop)
-                    print(
-                        String(decoding: try JSONLines.line(report), as: UTF8.self),
-                        terminator: "")
-                } catch {
-                    say("failed: \(error)")
-                    failed += 1
-                }
-            }
-            if failed > 0 { throw StageExit.someFailed }
+            try report(videos) { try evaluation.report($0, wholeFrame ? .wholeFrame : .faceCrop) }
         }
     }
+}
+
+struct Motion: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Head-motion and expression variance, a line of JSON a video.",
+        discussion: """
+            Glo is the variance of the nose tip's place, Exp that of the upper face's key points relative to \
+            it, over windows of 12 frames, as in the column `motion`; here the means over all windows. The \
+            face is the one that fills most of the video. Coordinates are divided by the side of a square \
+            video, of any other by that of the crop that would be cut out of it; `protocol` says which.
+            """)
+
+    @Argument(help: ArgumentHelp("The videos.", valueName: "video"))
+    var videos: [String]
+
+    @Option(help: "Threads; 0 for one a processor.")
+    var threads = 0
+
+    func run() throws {
+        try reporting {
+            let evaluation = try MotionEvaluation(threads: threads)
+            try report(videos) { try evaluation.report($0) }
+        }
+    }
+}
+
+/// Prints a line of JSON for each video; one that fails is named, and the others go on.
+private func report(_ videos: [String], _ evaluate: (String) throws -> some Encodable) throws {
+    var failed = 0
+    for video in videos {
+        do {
+            let line = try JSONLines.line(evaluate(video))
+            print(String(decoding: line, as: UTF8.self), terminator: "")
+        } catch {
+            say("failed: \(error)")
+            failed += 1
+        }
+    }
+    if failed > 0 { throw StageExit.someFailed }
 }
