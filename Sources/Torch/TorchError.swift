@@ -8,6 +8,8 @@ public struct TorchError: Error, CustomStringConvertible, Sendable {
         case device
         /// Weights that do not fit the network.
         case weights
+        /// A TorchScript network that cannot be read, or does not take what it is given.
+        case script
         /// A state that cannot be restored.
         case state
     }

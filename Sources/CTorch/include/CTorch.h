@@ -18,6 +18,8 @@ typedef struct LoopyTensorImplementation *LoopyTensor;
 typedef const struct LoopyOperatorImplementation *LoopyOperator;
 /// An owned random generator.
 typedef struct LoopyGeneratorImplementation *LoopyGenerator;
+/// An owned TorchScript network.
+typedef struct LoopyScriptImplementation *LoopyScript;
 typedef char *LoopyMessage;
 
 void loopy_torch_free_message(LoopyMessage message);
@@ -122,6 +124,20 @@ LoopyMessage loopy_torch_recomputed(
 LoopyMessage loopy_torch_begin_autocast(
     int32_t device_type, int32_t element_type, bool *was_enabled, int32_t *former_type);
 void loopy_torch_end_autocast(int32_t device_type, bool was_enabled, int32_t former_type);
+
+// ---- TorchScript ---------------------------------------------------------------------------------
+
+/// Reads what torch.jit.save wrote, onto a device.
+LoopyMessage loopy_torch_load_script(
+    const char *path, int32_t device_type, int32_t device_index, LoopyScript *script);
+void loopy_torch_release_script(LoopyScript script);
+/// Whether `forward` has an argument of this name.
+bool loopy_torch_script_takes(LoopyScript script, const char *argument);
+/// Calls `forward` with one tensor, and truth values by name, without gradients. Results as
+/// loopy_torch_call gives them: the tensors of tuples and lists one by one.
+LoopyMessage loopy_torch_run_script(
+    LoopyScript script, LoopyTensor input, const char *const *flag_names, const bool *flags,
+    int32_t flag_count, LoopyTensor **results, int32_t *result_count);
 
 // ---- Randomness, threads, devices: of the process ------------------------------------------------
 
