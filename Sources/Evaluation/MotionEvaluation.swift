@@ -27,8 +27,8 @@ public struct MotionReport: Codable, Sendable {
     public let glo: Double
     /// Expression variance.
     public let exp: Double
-    /// The same without the camera's motion, where what is behind the person shows it: nil where it
-    /// shows it in no window.
+    /// The same without the camera's motion, over the windows in which what is behind the person shows
+    /// it: nil where these are fewer than half, which would say little of the video.
     public let stabilised: Stabilised?
 
     public struct Stabilised: Codable, Sendable {
@@ -92,7 +92,7 @@ public final class MotionEvaluation {
         return MotionReport(
             video: path, protocolName: name, side: side, start: face.start, frames: moments.count,
             windows: plain.windows, glo: plain.glo, exp: plain.exp,
-            stabilised: steady.windows == 0
+            stabilised: steady.windows * 2 < plain.windows
                 ? nil : .init(windows: steady.windows, glo: steady.glo, exp: steady.exp))
     }
 

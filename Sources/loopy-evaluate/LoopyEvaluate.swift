@@ -10,7 +10,51 @@ import Torch
 struct LoopyEvaluate: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "loopy-evaluate", abstract: "Measure videos.",
-        subcommands: [Sync.self, Motion.self])
+        subcommands: [Metrics.self, Sync.self, Motion.self], defaultSubcommand: Metrics.self)
+}
+
+struct Metrics: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measure a folder of generated videos, with or without references.",
+        usage:
+            "loopy-evaluate --generated DIR [--reference DIR] --output metrics.json [--config FILE]",
+        discussion: """
+            Prints a table, and writes every figure with its protocol, its network's digest and every \
+            video's own values as JSON. What has no network is said to be absent; which networks there \
+            are stands in the section `evaluate` of a file, or in --set evaluate.fid=FILE. What was \
+            measured is kept in OUTPUT.parts: a run that was stopped goes on.
+            """)
+
+    @Option(help: ArgumentHelp("The videos to measure.", valueName: "dir"))
+    var generated: String
+
+    @Option(
+        help: ArgumentHelp(
+            "Videos to compare with; one of the same name is a video's own reference.",
+            valueName: "dir"))
+    var reference: String?
+
+    @Option(help: ArgumentHelp("The JSON file to write.", valueName: "file"))
+    var output: String
+
+    @OptionGroup var options: SettingsOptions
+
+    func run() throws {
+        try reporting {
+            let settings = try options.read(MetricsSettings(), section: ["evaluate"])
+            let run = try MetricsRun(
+                generated: generated, reference: reference, output: output, settings: settings,
+                threads: options.threads)
+            let progress = ProgressLine("evaluate", total: run.count)
+            let report = try run.run { progress.advance() }
+            progress.end()
+            print(report.table, terminator: "")
+            for failure in report.failures {
+                say("failed: \(failure.path ?? ""): \(failure.error) [\(failure.reason)]")
+            }
+            if !report.failures.isEmpty { throw StageExit.someFailed }
+        }
+    }
 }
 
 struct Sync: ParsableCommand {
