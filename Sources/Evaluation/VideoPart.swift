@@ -20,6 +20,18 @@ struct VideoPart: Codable {
     var absent: [String: String] = [:]
 }
 
+extension VideoPart {
+    /// The mean of values, one a frame or clip, or why there is none.
+    mutating func set(_ metric: String, mean values: [Double], frames: Int) {
+        let mean = values.reduce(0, +) / Double(values.count)
+        if mean.isFinite {
+            self.values[metric] = Value(value: mean, frames: frames)
+        } else {
+            absent[metric] = "its network gives no number for it"
+        }
+    }
+}
+
 /// The folder of parts beside a run's output.
 struct PartStore {
     let folder: String
