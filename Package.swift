@@ -131,7 +131,7 @@ let package = Package(
                 "Weights",
             ], exclude: ["Fixtures"]),
         tests("WeightsTests", ["Weights"], exclude: ["Fixtures"]),
-        tests("EndToEndTests", ["Dataset", "Media", "Diffusion", "Torch"]),
+        tests("EndToEndTests", ["Dataset", "Media", "Diffusion", "Torch", "Weights"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx20

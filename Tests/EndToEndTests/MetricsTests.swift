@@ -1,6 +1,8 @@
 import Dataset
 import Foundation
 import Testing
+import Torch
+import Weights
 
 /// `loopy-evaluate` on folders of videos. The networks are small ones with random weights, of the
 /// published forms.
@@ -108,8 +110,8 @@ struct MetricsEndToEndTests {
         #expect(found.metrics["fid"]?.clips == 3)
         #expect(found.metrics["fid"]?.reference_clips == 2)
         #expect(found.metrics["fid"]?.frames == 105)
+        // Two clips of 16 frames in each of three videos of 35.
         #expect(found.metrics["fvd"]?.frames == 96)
-        // Two of a clip of 35 frames.
         #expect(found.generated.map(\.video) == ["a.mp4", "b.mp4", "c.mp4"])
         // What one video does not have is said, and does not become 0.
         #expect(found.metrics["glo"]?.clips == 2)
@@ -121,10 +123,73 @@ struct MetricsEndToEndTests {
         #expect(abs((found.metrics["psnr"]?.value ?? 0) - 20) < 1.5)
         #expect((found.generated[0].values["dglo"]?.value ?? 1) < 1e-4)
 
-        // The same videos again are at no distance: and nothing is measured again.
+        // Nothing is measured again.
         let before = try Workbench.times(bench.folder + "/metrics.parts")
         #expect(try full(bench, output: "metrics.json").status == 0)
         #expect(try Workbench.times(bench.folder + "/metrics.parts") == before)
+    }
+
+    /// SyncNet of full size with random weights: the fixture's names, with sixteen times its channels.
+    private func writeRandomSyncNet(to path: String) throws {
+        let narrow = try Checkpoint(
+            Workbench.package + "/Tests/PerceptionTests/Fixtures/syncnet/syncnet_v2.model")
+        let generator = try Generator(seed: 5)
+        let tensors = try narrow.names.map { name -> (name: String, tensor: Tensor) in
+            let shape = try #require(narrow.tensor(name)).shape
+            // All but the pictures' colours and the sound's one channel.
+            let full = shape.enumerated().map { axis, length in
+                axis == 0 || axis == 1 && length > 3 ? length * 16 : length
+            }
+            let values = Tensor.normal(full, generator: generator)
+            let fanIn = Double(full.dropFirst().reduce(1, *))
+            let isNorm =
+                name.hasSuffix("running_var") || full.count == 1 && name.hasSuffix("weight")
+            return (name, isNorm ? values.abs() + 0.5 : values / fanIn.squareRoot())
+        }
+        let file = try OutputFile(path)
+        try SafeTensors.write(tensors: tensors, to: { try file.write($0) })
+        try file.commit()
+    }
+
+    @Test func lipSyncIsScoredWhereThereIsSoundAndAFace() throws {
+        let bench = try folders()
+        defer { bench.remove() }
+        let weights = bench.folder + "/syncnet_v2.model"
+        try writeRandomSyncNet(to: weights)
+        try Workbench.ffmpeg(
+            "-i", bench.folder + "/generated/a.mp4", "-an", "-c", "copy",
+            bench.folder + "/generated/silent.mp4")
+        let arguments = ["--set", "evaluate.sync=\(weights)"]
+        let run = try Workbench.run(
+            Workbench.executables + "/loopy-evaluate",
+            [
+                "--generated", bench.folder + "/generated", "--output",
+                bench.folder + "/metrics.json", "--set", "evaluate.fid=none", "--set",
+                "evaluate.fvd=none",
+            ] + arguments)
+        #expect(run.status == 0, "\(run.errors)")
+        let found = try report(bench)
+        let confidence = try #require(found.metrics["sync_c"])
+        let distance = try #require(found.metrics["sync_d"])
+        #expect(confidence.clips == 2 && distance.clips == 2)
+        #expect(confidence.digest == (try Digest.ofFile(weights)))
+        #expect(found.generated[2].absent["sync_c"]?.contains("no face") == true)
+        #expect(found.generated[3].video == "silent.mp4")
+        #expect(found.generated[3].absent["sync_d"]?.contains("no sound") == true)
+        // As `sync` says of each of them.
+        let values = found.generated[..<2].compactMap { $0.values["sync_d"]?.value }
+        let alone = try Workbench.run(
+            Workbench.executables + "/loopy-evaluate",
+            ["sync", "--weights", weights]
+                + ["a", "b"].map { bench.folder + "/generated/\($0).mp4" })
+        struct Line: Decodable {
+            let distance: Double
+        }
+        let lines = try alone.output.split(separator: "\n").map {
+            try JSONDecoder().decode(Line.self, from: Data($0.utf8)).distance
+        }
+        #expect(values == lines)
+        #expect(distance.value == values.reduce(0, +) / 2)
     }
 
     @Test func aRunThatWasKilledGivesTheSameTable() throws {
