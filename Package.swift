@@ -80,7 +80,7 @@ let package = Package(
         module(
             "Features",
             ["Media", "Perception", "Speech", "Diffusion", "Torch", "Weights", "Dataset"]),
-        module("Evaluation", ["Media", "Perception", "Dataset"]),
+        module("Evaluation", ["Curation", "Media", "Perception", "Torch", "Dataset"]),
         module(
             "Training",
             [
@@ -135,8 +135,14 @@ let package = Package(
             ]),
         tests(
             "GenerationTests", ["Generation", "Curation", "Speech", "Media", "Torch", "Dataset"]),
+        tests(
+            "EvaluationTests",
+            [
+                "Evaluation", "Features", "Curation", "Perception", "Dataset", "Media", "Torch",
+                "Weights",
+            ], exclude: ["Fixtures"]),
         tests("WeightsTests", ["Weights"], exclude: ["Fixtures"]),
-        tests("EndToEndTests", ["Dataset", "Media", "Diffusion", "Torch"]),
+        tests("EndToEndTests", ["Dataset", "Media", "Diffusion", "Torch", "Weights"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx20

@@ -61,15 +61,23 @@ LoopyMessage loopy_torch_load_script(
 
 void loopy_torch_release_script(LoopyScript script) { delete &module_of(script); }
 
+bool loopy_torch_script_takes(LoopyScript script, const char *argument) {
+    const auto forward = module_of(script).find_method("forward");
+    return forward && forward->function().getSchema().argumentIndexWithName(argument).has_value();
+}
+
 LoopyMessage loopy_torch_run_script(
-    LoopyScript script, LoopyTensor input, LoopyTensor **results, int32_t *result_count) {
+    LoopyScript script, LoopyTensor input, const char *const *flag_names, const bool *flags,
+    int32_t flag_count, LoopyTensor **results, int32_t *result_count) {
     return guarded([&] {
         const c10::AutoGradMode no_gradients(false);
         // What is optimised after some runs may round otherwise than in the first one.
         const torch::jit::GraphOptimizerEnabledGuard not_optimised(false);
         const ExactFloats exact;
+        torch::jit::Kwargs named;
+        for (int32_t i = 0; i < flag_count; i++) named.emplace(flag_names[i], flags[i]);
         TensorList tensors;
-        collect(module_of(script).forward({unwrap(input)}), tensors);
+        collect(module_of(script).forward({unwrap(input)}, named), tensors);
         hand_over(tensors, results, result_count);
     });
 }

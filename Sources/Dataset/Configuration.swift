@@ -91,7 +91,7 @@ public enum Configuration {
     /// What a pipeline file may hold at its top.
     private static let sections = [
         "run", "ingest", "measure", "select", "crop", "extract", "pack", "model", "train",
-        "generate",
+        "generate", "evaluate",
     ]
 
     /// Mappings are merged key by key; anything else replaces.

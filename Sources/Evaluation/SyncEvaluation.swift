@@ -39,9 +39,9 @@ public struct SyncReport: Encodable, Sendable {
 /// Scores the lip-sync of videos.
 public final class SyncEvaluation {
     private let lipSync: LipSync
-    private let digest: String
+    let digest: String
     private let threads: Int
-    private var tracker: FaceTracker?
+    private var follower: FaceFollower?
 
     /// - Throws: when the weights are not SyncNet's.
     public init(weights: String, threads: Int) throws {
@@ -53,7 +53,13 @@ public final class SyncEvaluation {
     /// - Throws: `MediaError` when the video cannot be decoded or has no sound; `EvaluationError` when
     ///   there is no face in it, or too little of it.
     public func report(_ path: String, _ protocolName: LipSyncProtocol) throws -> SyncReport {
-        let probe = try MediaProbe(path: path)
+        try report(path, protocolName, probe: MediaProbe(path: path), face: nil)
+    }
+
+    /// - Parameter face: that the video is of, where it is known.
+    func report(
+        _ path: String, _ protocolName: LipSyncProtocol, probe: MediaProbe, face: FollowedFace?
+    ) throws -> SyncReport {
         guard probe.audio != nil else {
             throw MediaError(.noAudio, "has no sound that the lips could fit", path: path)
         }
@@ -62,8 +68,8 @@ public final class SyncEvaluation {
         switch protocolName {
         case .wholeFrame: crops = []
         case .faceCrop:
-            let face = try longestFace(path, probe)
-            range = face.start..<(face.start + face.boxes.count)
+            let face = try face ?? longestFace(path, probe)
+            range = face.start..<(face.start + face.moments.count)
             crops = LipSync.faceCrops(face.boxes)
         }
         let samples = try AudioReader.read(
@@ -87,59 +93,14 @@ public final class SyncEvaluation {
             frames: found.frames, score: found.all, interior: found.interior)
     }
 
-    fileprivate struct FollowedFace {
-        var start: Int
-        var boxes: [Box] = []
-    }
-
-    /// The face that fills most of the video: the greatest sum of its boxes' areas in one shot.
     private func longestFace(_ path: String, _ probe: MediaProbe) throws -> FollowedFace {
-        let tracker =
-            try self.tracker
-            ?? FaceTracker(
-                near: BlazeFace(.short), far: BlazeFace(.full), network: FaceMesh())
-        self.tracker = tracker
-        let pictures = FramePrefetcher(
-            try VideoReader(path: path, clock: probe.video.clock, threads: threads))
-        defer { pictures.cancel() }
-        var shots = ShotDetector()
-        var faces: [Int: FollowedFace] = [:]
-        tracker.startVideo()
-        while let picture = try pictures.next() {
-            if picture.isRepeat {
-                for face in faces.keys {
-                    guard let last = faces[face], last.start + last.boxes.count == picture.index,
-                        let box = last.boxes.last
-                    else { continue }
-                    faces[face]?.boxes.append(box)
-                }
-                continue
-            }
-            if shots.isCut(picture.frame) { tracker.startShot() }
-            for seen in try tracker.update(picture.frame) {
-                faces[seen.face, default: FollowedFace(start: picture.index)].boxes.append(
-                    seen.landmarks.box)
-            }
-        }
-        // Of equals the first: the same file gives the same answer.
-        let best = faces.sorted { $0.key < $1.key }.max { $0.value.area < $1.value.area }
-        guard let best else {
+        let follower = try self.follower ?? FaceFollower()
+        self.follower = follower
+        let reader = try VideoReader(path: path, clock: probe.video.clock, threads: threads)
+        guard let face = try follower.longestFace(in: reader) else {
             throw EvaluationError(
                 "\(path): no face is seen in it; --whole-frame scores the whole picture")
         }
-        return best.value
+        return face
     }
-}
-
-extension SyncEvaluation.FollowedFace {
-    fileprivate var area: Double { boxes.reduce(0) { $0 + $1.area } }
-}
-
-/// Why a video cannot be evaluated, and what to do.
-public struct EvaluationError: Error, CustomStringConvertible, Sendable {
-    public let message: String
-
-    public init(_ message: String) { self.message = message }
-
-    public var description: String { message }
 }

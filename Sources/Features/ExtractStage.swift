@@ -1,5 +1,6 @@
 import Dataset
 import Foundation
+import Perception
 
 /// Settings of `loopy-extract`: a section for each column that has some.
 public struct ExtractSettings: Sendable {

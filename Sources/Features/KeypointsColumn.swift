@@ -75,32 +75,6 @@ package final class KeypointsExtractor {
         defer { pictures.cancel() }
         let frames = try finder.points(in: pictures)
         return NumPyArray(
-            shape: [frames.count, IBUG68.count, 3], values: try Self.filled(frames))
-    }
-
-    /// Linear between the frames seen; constant before the first and after the last.
-    package static func filled(_ frames: [[Float]?]) throws -> [Float] {
-        let seen = frames.indices.filter { frames[$0] != nil }
-        guard !seen.isEmpty else {
-            throw DatasetError(.malformed, "no face is seen in any of its \(frames.count) frames")
-        }
-        var values: [Float] = []
-        values.reserveCapacity(frames.count * IBUG68.count * 3)
-        var next = 0
-        for (index, frame) in frames.enumerated() {
-            if let frame {
-                values += frame
-                continue
-            }
-            while next < seen.count, seen[next] < index { next += 1 }
-            let after = seen[min(next, seen.count - 1)], before = seen[max(next - 1, 0)]
-            let weight = after == before ? 0 : Float(index - before) / Float(after - before)
-            let (a, b) = (frames[before]!, frames[after]!)  // indices of frames that are seen
-            for place in a.indices {
-                let isConfidence = place % 3 == 2
-                values.append(isConfidence ? 0 : a[place] + (b[place] - a[place]) * weight)
-            }
-        }
-        return values
+            shape: [frames.count, IBUG68.count, 3], values: try Keypoints.filled(frames))
     }
 }

@@ -1,5 +1,6 @@
 import Dataset
 import Foundation
+import Perception
 import Media
 
 /// `loopy verify`: every digest and every invariant of a dataset.

@@ -1,4 +1,5 @@
 import CTorch
+import Foundation
 
 /// A TorchScript network, as `torch.jit.save` writes them (.pt): it brings its own graph. Of one
 /// tensor in, and tensors out; belongs to one thread at a time.
@@ -19,16 +20,31 @@ public final class ScriptModule {
 
     deinit { loopy_torch_release_script(script) }
 
+    /// Whether `forward` has an argument of this name.
+    public func takes(_ argument: String) -> Bool {
+        withExtendedLifetime(self) { loopy_torch_script_takes(script, argument) }
+    }
+
     /// Runs `forward`, without gradients.
     ///
+    /// - Parameter flags: arguments behind the tensor, by name.
     /// - Returns: its tensors, those of tuples and lists one by one.
     /// - Throws: `TorchError` `.script` where the network does not take the input.
-    public func callAsFunction(_ input: Tensor) throws(TorchError) -> [Tensor] {
+    public func callAsFunction(
+        _ input: Tensor, flags: [String: Bool] = [:]
+    ) throws(TorchError) -> [Tensor] {
         var results: UnsafeMutablePointer<LoopyTensor?>?
         var count: Int32 = 0
         let moved = input.to(device)
+        let names = flags.keys.sorted().map { strdup($0) }
+        defer { for name in names { free(name) } }
         let message = withExtendedLifetime(self) {
-            moved.lend { loopy_torch_run_script(script, $0, &results, &count) }
+            moved.lend {
+                loopy_torch_run_script(
+                    script, $0, names.map { UnsafePointer($0) },
+                    flags.sorted { $0.key < $1.key }.map(\.value), Int32(names.count), &results,
+                    &count)
+            }
         }
         try throwing(.script, "\(path): does not take \(input)", message)
         defer { loopy_torch_free_results(results) }

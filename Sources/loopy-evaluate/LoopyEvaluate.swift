@@ -9,7 +9,52 @@ import Torch
 @main
 struct LoopyEvaluate: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "loopy-evaluate", abstract: "Measure videos.", subcommands: [Sync.self])
+        commandName: "loopy-evaluate", abstract: "Measure videos.",
+        subcommands: [Metrics.self, Sync.self, Motion.self], defaultSubcommand: Metrics.self)
+}
+
+struct Metrics: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measure a folder of generated videos, with or without references.",
+        usage:
+            "loopy-evaluate --generated DIR [--reference DIR] --output metrics.json [--config FILE]",
+        discussion: """
+            Prints a table, and writes every figure with its protocol, its network's digest and every \
+            video's own values as JSON. What has no network is said to be absent; which networks there \
+            are stands in the section `evaluate` of a file, or in --set evaluate.fid=FILE. What was \
+            measured is kept in OUTPUT.parts: a run that was stopped goes on.
+            """)
+
+    @Option(help: ArgumentHelp("The videos to measure.", valueName: "dir"))
+    var generated: String
+
+    @Option(
+        help: ArgumentHelp(
+            "Videos to compare with; one of the same name is a video's own reference.",
+            valueName: "dir"))
+    var reference: String?
+
+    @Option(help: ArgumentHelp("The JSON file to write.", valueName: "file"))
+    var output: String
+
+    @OptionGroup var options: SettingsOptions
+
+    func run() throws {
+        try reporting {
+            let settings = try options.read(MetricsSettings(), section: ["evaluate"])
+            let run = try MetricsRun(
+                generated: generated, reference: reference, output: output, settings: settings,
+                threads: options.threads)
+            let progress = ProgressLine("evaluate", total: run.count)
+            let report = try run.run { progress.advance() }
+            progress.end()
+            print(report.table, terminator: "")
+            for failure in report.failures {
+                say("failed: \(failure.path ?? ""): \(failure.error) [\(failure.reason)]")
+            }
+            if !report.failures.isEmpty { throw StageExit.someFailed }
+        }
+    }
 }
 
 struct Sync: ParsableCommand {
@@ -46,20 +91,46 @@ struct Sync: ParsableCommand {
             }
             Torch.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
             let evaluation = try SyncEvaluation(weights: file, threads: threads)
-            var failed = 0
-            for video in videos {
-                do {
-                    let report = try evaluation.report(
-                        video, wholeFrame ? .wholeFrame : .faceCrop)
-                    print(
-                        String(decoding: try JSONLines.line(report), as: UTF8.self),
-                        terminator: "")
-                } catch {
-                    say("failed: \(error)")
-                    failed += 1
-                }
-            }
-            if failed > 0 { throw StageExit.someFailed }
+            try report(videos) { try evaluation.report($0, wholeFrame ? .wholeFrame : .faceCrop) }
         }
     }
+}
+
+struct Motion: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Head-motion and expression variance, a line of JSON a video.",
+        discussion: """
+            Glo is the variance of the nose tip's place, Exp that of the upper face's key points relative to \
+            it, over windows of 12 frames, as in the column `motion`; here the means over all windows. The \
+            face is the one that fills most of the video. Coordinates are divided by the side of a square \
+            video, of any other by that of the crop that would be cut out of it; `protocol` says which.
+            """)
+
+    @Argument(help: ArgumentHelp("The videos.", valueName: "video"))
+    var videos: [String]
+
+    @Option(help: "Threads; 0 for one a processor.")
+    var threads = 0
+
+    func run() throws {
+        try reporting {
+            let evaluation = try MotionEvaluation(threads: threads)
+            try report(videos) { try evaluation.report($0) }
+        }
+    }
+}
+
+/// Prints a line of JSON for each video; one that fails is named, and the others go on.
+private func report(_ videos: [String], _ evaluate: (String) throws -> some Encodable) throws {
+    var failed = 0
+    for video in videos {
+        do {
+            let line = try JSONLines.line(evaluate(video))
+            print(String(decoding: line, as: UTF8.self), terminator: "")
+        } catch {
+            say("failed: \(error)")
+            failed += 1
+        }
+    }
+    if failed > 0 { throw StageExit.someFailed }
 }

@@ -97,8 +97,9 @@ struct ModelTable {
 /// What is wrong with a file of weights, by what it holds.
 enum WeightFile {
     static func problem(_ path: String) -> String? {
-        // Configurations and ONNX graphs are for those who read them to judge.
-        guard ![".json", ".onnx", ".yaml"].contains(where: path.hasSuffix) else { return nil }
+        // Configurations, ONNX graphs and TorchScript are for those who read them to judge.
+        let others = [".json", ".onnx", ".pt", ".yaml"]
+        guard !others.contains(where: path.hasSuffix) else { return nil }
         do {
             _ = try Checkpoint(path)
             return nil

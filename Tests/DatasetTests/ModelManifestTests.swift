@@ -46,6 +46,7 @@ import Testing
             manifest.entries.map(\.name) == [
                 "wav2vec2-base", "wav2vec2-large", "syncnet", "dwpose",
                 "stable-diffusion-v1-5/vae", "stable-diffusion-v1-5/unet", "animatediff",
+                "fid-inception", "fvd-i3d",
             ])
         for entry in manifest.entries { #expect(entry.url.hasPrefix("http")) }
     }

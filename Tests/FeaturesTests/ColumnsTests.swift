@@ -2,6 +2,7 @@ import Dataset
 import Features
 import Foundation
 import Media
+import Perception
 import Testing
 
 /// The columns of a dataset whose one clip is made of a sample video.

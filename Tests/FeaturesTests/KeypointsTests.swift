@@ -1,5 +1,6 @@
 import Dataset
 import Features
+import Perception
 import Testing
 
 @Suite struct KeypointsTests {
@@ -10,7 +11,7 @@ import Testing
 
     /// Each frame's first point: x, y, confidence.
     private func filled(_ frames: [[Float]?]) throws -> [[Float]] {
-        let values = try KeypointsExtractor.filled(frames)
+        let values = try Keypoints.filled(frames)
         #expect(values.count == frames.count * 68 * 3)
         return frames.indices.map { index in
             let start = index * 68 * 3
@@ -51,7 +52,7 @@ import Testing
 
     @Test func aClipWithoutAFaceIsAnError() {
         let error = #expect(throws: DatasetError.self) {
-            try KeypointsExtractor.filled([nil, nil, nil])
+            try Keypoints.filled([nil, nil, nil])
         }
         #expect(error?.code == .malformed)
         #expect(error?.message.contains("any of its 3 frames") == true)

@@ -131,10 +131,13 @@ void loopy_torch_end_autocast(int32_t device_type, bool was_enabled, int32_t for
 LoopyMessage loopy_torch_load_script(
     const char *path, int32_t device_type, int32_t device_index, LoopyScript *script);
 void loopy_torch_release_script(LoopyScript script);
-/// Calls `forward` with one tensor, without gradients. Results as loopy_torch_call gives them: the
-/// tensors of tuples and lists one by one.
+/// Whether `forward` has an argument of this name.
+bool loopy_torch_script_takes(LoopyScript script, const char *argument);
+/// Calls `forward` with one tensor, and truth values by name, without gradients. Results as
+/// loopy_torch_call gives them: the tensors of tuples and lists one by one.
 LoopyMessage loopy_torch_run_script(
-    LoopyScript script, LoopyTensor input, LoopyTensor **results, int32_t *result_count);
+    LoopyScript script, LoopyTensor input, const char *const *flag_names, const bool *flags,
+    int32_t flag_count, LoopyTensor **results, int32_t *result_count);
 
 // ---- Randomness, threads, devices: of the process ------------------------------------------------
 

@@ -1,0 +1,70 @@
+import Dataset
+import Foundation
+import Perception
+import Torch
+
+/// A network that turns pictures into features or scores: TorchScript (`.pt`) or `.onnx`. Belongs to
+/// one thread at a time.
+final class MetricNetwork {
+    let file: String
+    let digest: String
+    /// Whether it is called as the published Inception and I3D are, with `return_features=True`.
+    let returnsFeatures: Bool
+    private let form: Form
+    private let threads: Int
+    /// For the shape of the last input: a video's pictures have one.
+    private var compiled: (shape: [Int], network: Network)?
+
+    private enum Form {
+        case onnx
+        case script(ScriptModule)
+    }
+
+    /// - Throws: for a file of another kind, one that cannot be read, and a device that is not here.
+    init(_ file: String, device: String, threads: Int) throws {
+        self.file = file
+        self.threads = threads
+        digest = try Digest.ofFile(file)
+        switch (file as NSString).pathExtension.lowercased() {
+        case "onnx":
+            form = .onnx
+            returnsFeatures = false
+        case "pt", "pth", "ts":
+            let module = try ScriptModule(path: file, device: Device(device))
+            form = .script(module)
+            returnsFeatures = module.takes("return_features")
+        default:
+            throw DatasetError(
+                .configuration, "\(file): networks are .onnx files, or TorchScript in .pt files")
+        }
+    }
+
+    /// Runs on one input, and returns all numbers of its first output.
+    ///
+    /// - Parameters:
+    ///   - input: `[1, …]`; uint8 only for TorchScript.
+    ///   - flags: arguments by name, of TorchScript alone.
+    func callAsFunction(_ input: Tensor, flags: [String: Bool] = [:]) throws -> [Float] {
+        switch form {
+        case .script(let module):
+            guard let output = try module(input.contiguous(), flags: flags).first else {
+                throw DatasetError(.configuration, "\(file): gives no tensor")
+            }
+            return output.array(of: Float.self)
+        case .onnx:
+            let network: Network
+            if let compiled, compiled.shape == input.shape {
+                network = compiled.network
+            } else {
+                network = try Network(
+                    path: file, inputShapes: [input.shape],
+                    threads: threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount)
+                compiled = (input.shape, network)
+            }
+            let values = input.array(of: Float.self)
+            _ = network.inputs[0].update(from: values)
+            try network.run()
+            return try network.withOutput(0) { Array($0) }
+        }
+    }
+}
