@@ -7,7 +7,7 @@ BIN := .build/release
 .PHONY: help setup build demo test bench lint clean
 
 help:
-	@echo "make demo    set up, build, curate real sample videos into out/demo, train a small model on them"
+	@echo "make demo    set up, build, curate real sample videos, train a small model, generate: out/demo/index.html"
 	@echo "make test    set up, build, run all tests"
 	@echo "make bench   set up, build, measure speed and memory beside the usual tools"
 	@echo "make build   set up and build; the executables are in $(BIN)"
@@ -20,21 +20,21 @@ setup:
 build: setup
 	$(SWIFT_BUILD)
 
+DEMO := out/demo
 demo:
 	Scripts/setup.sh samples
 	$(SWIFT_BUILD)
-	$(BIN)/loopy run Pipelines/demo.yaml --input .deps/samples --dataset out/demo
-	$(BIN)/loopy sheet --dataset out/demo --output out/demo/contact-sheet.png
-	rm -rf out/demo-stage1 out/demo-stage2
-	$(BIN)/loopy-train Pipelines/train-tiny-stage1.yaml --shards out/demo/shards --output out/demo-stage1 --steps 100
-	$(BIN)/loopy-train Pipelines/train-tiny-stage2.yaml --shards out/demo/shards --output out/demo-stage2 --steps 30 \
-		--first-stage out/demo-stage1
+	$(BIN)/loopy run Pipelines/demo.yaml --input .deps/samples --dataset $(DEMO)
+	$(BIN)/loopy generate --run $(DEMO)/runs/train-tiny-stage2 --image .deps/portraits/single_face.jpg \
+		--audio .deps/portraits/speech.wav --output $(DEMO)/generated.mp4 --config Pipelines/demo.yaml
+	$(BIN)/loopy page --dataset $(DEMO) --run $(DEMO)/runs/train-tiny-stage1 \
+		--run $(DEMO)/runs/train-tiny-stage2 --generated $(DEMO)/generated.mp4 --output $(DEMO)/index.html
 	@echo
-	@echo "Look at   out/demo/contact-sheet.png   every candidate, its key points and its verdict"
-	@echo "          out/demo/selection.jsonl     every decision: rule, value, limit"
-	@echo "          out/demo/shards/             WebDataset shards"
-	@echo "          out/demo-stage2/metrics.jsonl  the loss of a small model that was trained on them"
-	@echo "          out/demo/dataset.json        what is in the dataset and what made it"
+	@echo "Open      $(DEMO)/index.html        the funnel, every candidate with its verdict, the loss, the video"
+	@echo "See also  $(DEMO)/selection.jsonl   every decision: rule, value, limit"
+	@echo "          $(DEMO)/shards/           WebDataset shards"
+	@echo "          $(DEMO)/dataset.json      what is in the dataset and what made it"
+	@echo "          $(DEMO)/generated.mp4     the video, and beside it generated.json: what made it"
 
 test:
 	Scripts/setup.sh samples python

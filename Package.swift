@@ -110,7 +110,7 @@ let package = Package(
         executable("loopy-evaluate", ["Evaluation", "Torch"]),
 
         .executableTarget(
-            name: "bench-loopy", dependencies: ["Training", "LoopyModel", "Torch"],
+            name: "bench-loopy", dependencies: ["Training", "LoopyModel", "Diffusion", "Torch"],
             path: "Benchmarks/Loopy", swiftSettings: cHeaders, linkerSettings: cLibraries),
 
         tests("TorchTests", ["Torch", "Weights"], exclude: ["Fixtures"]),

@@ -259,6 +259,23 @@ def bench_model():
         row("  peak memory", statistics.median(memory), statistics.median(memory_theirs), "MiB")
 
 
+def bench_sampling():
+    """A clip of the model `tiny`, its history whole: the usual order of work runs the reference net in every
+    pass of every step. Here it runs once a clip. (Decoding and encoding latents is not in it.)"""
+    seconds = {"apart": [], "together": [], "published": []}
+    memory = {order: [] for order in seconds}
+    for _ in range(RUNS):
+        for order in seconds:
+            _, peak, output = run([BIN / "bench-loopy", "sampling", order])
+            seconds[order].append(json.loads(output)["sampling_s"])
+            memory[order].append(peak)
+    for order in ("apart", "together"):
+        row(f"sampling, passes {order}", statistics.median(seconds[order]),
+            statistics.median(seconds["published"]), "s/frame",
+            "against the usual order (10 steps; less is better)")
+        row("  peak memory", statistics.median(memory[order]), statistics.median(memory["published"]), "MiB")
+
+
 def demo_shards():
     """The set-up's samples, curated as `make demo` does; what is there already is left as it is."""
     dataset = MEDIA / "demo"
@@ -357,6 +374,7 @@ def main():
         bench_sync()
         bench_latents()
         bench_model()
+        bench_sampling()
         bench_training()
         bench_windows()
         bench_memory(videos[-1], dataset)

@@ -4,6 +4,7 @@ import Torch
 /// Loopy's side of what is measured of its parts, on two threads; prints JSON.
 ///
 ///     bench-loopy forward|step [recomputing]
+///     bench-loopy sampling apart|together|published
 ///     bench-loopy windows SHARDS COUNT
 @main
 struct BenchLoopy {
@@ -15,6 +16,9 @@ struct BenchLoopy {
             let rate = try benchmarkWindows(
                 arguments[2], count: arguments.last.flatMap { Int($0) } ?? 0)
             print("{\"windows_per_second\": \(rate)}")
+        case "sampling":
+            let order = arguments.last.flatMap(SamplingOrder.init) ?? .apart
+            print("{\"sampling_s\": \(try benchmarkSampling(order))}")
         case "forward", "step":
             let what = arguments.first!  // as matched
             let seconds = try benchmarkModel(
@@ -23,7 +27,8 @@ struct BenchLoopy {
         default:
             FileHandle.standardError.write(
                 Data(
-                    "bench-loopy: forward, step [recomputing], or windows SHARDS COUNT\n".utf8))
+                    "bench-loopy: forward, step [recomputing], sampling ORDER, or windows SHARDS COUNT\n"
+                        .utf8))
             exit(64)
         }
     }

@@ -37,7 +37,9 @@ public struct Portrait {
         }
         metrics = measured[largest]
         let landmarks = faces[largest].landmarks
-        if let (metric, value, limit) = rules.judge(metrics).broken {
+        // A crowd is a plainer reason than what one of its faces is like.
+        let broken = rules.judge(metrics, [.otherFaces]).broken ?? rules.judge(metrics).broken
+        if let (metric, value, limit) = broken {
             throw Refusal(
                 rule: metric.rawValue,
                 description: Self.words(metric, landmarks, count: faces.count)

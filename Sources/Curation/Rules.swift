@@ -86,11 +86,13 @@ public struct Rules: Codable, Sendable, Equatable {
     }
 
     /// The first rule that the values break, and those that could not be applied.
+    ///
+    /// - Parameter chosen: rules to try; all when left out.
     package func judge(
-        _ metrics: Metrics
+        _ metrics: Metrics, _ chosen: [Metric] = Metric.allCases
     ) -> (broken: (metric: Metric, value: Double, limit: Double)?, notApplied: [Metric]) {
         var notApplied: [Metric] = []
-        for (metric, limits) in applied {
+        for (metric, limits) in applied where chosen.contains(metric) {
             guard let value = metrics[metric] else {
                 notApplied.append(metric)
                 continue

@@ -35,7 +35,10 @@ final class Container {
         var opened: UnsafeMutablePointer<AVFormatContext>?
         // "file:" keeps a name with a colon in it from being read as an address.
         let part = bytes.map { "subfile,,start,\($0.lowerBound),end,\($0.upperBound),,:" } ?? ""
-        let status = avformat_open_input(&opened, part + "file:" + path, nil, &options)
+        let address = part + "file:" + path
+        // By its bytes alone where it may be a picture: by its name FFmpeg would take it for a pattern.
+        let format = formats == acceptedContainers ? nil : Container.format(of: address)
+        let status = avformat_open_input(&opened, address, format, &options)
         guard status >= 0, let opened else {
             throw MediaError(
                 .notMedia,
@@ -54,6 +57,16 @@ final class Container {
     deinit {
         var closing: UnsafeMutablePointer<AVFormatContext>? = context
         avformat_close_input(&closing)
+    }
+
+    /// What the file's first bytes say it is.
+    private static func format(of address: String) -> UnsafePointer<AVInputFormat>? {
+        var input: UnsafeMutablePointer<AVIOContext>?
+        guard avio_open(&input, address, AVIO_FLAG_READ) >= 0 else { return nil }
+        defer { avio_closep(&input) }
+        var format: UnsafePointer<AVInputFormat>?
+        _ = av_probe_input_buffer2(input, &format, "", nil, 0, 0)
+        return format
     }
 
     private static func requireReadableFile(_ path: String) throws {

@@ -116,10 +116,14 @@ public final class GrowingVideo {
         }
         var freeing: UnsafeMutablePointer<AVPacket>? = packet
         defer { av_packet_free(&freeing) }
+        // Both streams tick as the sound does.
+        let end = Int64(place.frames * SoundTrack.samplesPerFrame)
         while source.nextPacket(into: packet) {
             // What the decoder of AAC needs before the first sample lies before time 0 here.
             packet.pointee.pts -= sound.delay
             packet.pointee.dts -= sound.delay
+            // The last packet of sound is padded, and its reader takes it for as long as the others.
+            packet.pointee.duration = min(packet.pointee.duration, end - packet.pointee.pts)
             let stream = Int(packet.pointee.stream_index)
             try muxer.write(packet, to: stream, from: source.stream(stream).pointee.time_base)
         }

@@ -27,6 +27,8 @@ public struct PipelineRun: Sendable {
     /// Stages that are one piece of work.
     private static let wholeStages = ["ingest", "select"]
     private static let unitStages = ["measure", "crop", "extract", "pack"]
+    /// Of a pipeline file, for commands that are given it too.
+    private static let otherSections = ["run", "generate", "evaluate"]
     private static let someFailed: Int32 = 1
 
     /// - Parameters:
@@ -50,7 +52,9 @@ public struct PipelineRun: Sendable {
     /// - Throws: `PipelineError` when a stage cannot go on at all, `DatasetError` for a pipeline file
     ///   that cannot be understood.
     public func run(_ onEvent: @escaping @Sendable (Event) -> Void) async throws -> Bool {
-        let stages = try Configuration.stages(of: file).filter { $0 != ["run"] }
+        let stages = try Configuration.stages(of: file).filter {
+            !Self.otherSections.contains($0[0])
+        }
         let known = Self.wholeStages + Self.unitStages
         for stage in stages where !known.contains(stage[0]) {
             throw DatasetError(

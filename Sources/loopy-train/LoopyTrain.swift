@@ -86,6 +86,12 @@ struct Train: ParsableCommand {
         if resume, renew, let change = try run.change(from: settings, source) {
             say("\(output): was trained with \(change): kept as \(try run.setAside()), begun anew")
         }
+        if resume, let done = run.steps().last, done >= settings.steps,
+            try run.change(from: settings, source) == nil
+        {
+            say("\(output): \(done) steps, as many as wanted")
+            return
+        }
         try run.prepare(settings, source, resuming: resume)
         let trainer = try Trainer(settings, source, run, resuming: resume)
         let stop = StopSignals()

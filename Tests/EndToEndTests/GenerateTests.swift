@@ -1,0 +1,246 @@
+import Dataset
+import Foundation
+import Testing
+
+/// From videos to a talking video, through the executables.
+@Suite(.serialized)
+struct GenerateEndToEndTests {
+    private static let portraits = Workbench.package + "/.deps/portraits"
+    private static let networks = Workbench.package + "/Tests/SpeechTests/Fixtures"
+
+    /// A small dataset with small models trained on it: `runs/first` and `runs/second`.
+    private struct Trained {
+        let bench: Workbench
+        let pipeline: String
+        var dataset: String { bench.dataset("d") }
+        var model: String { dataset + "/runs/second" }
+
+        init() throws {
+            bench = try Workbench()
+            try bench.addSample("single_face.mp4")
+            try writeTraining("first.yaml", "stage: image")
+            try writeTraining("second.yaml", "stage: video")
+            pipeline = try bench.pipeline {
+                $0.replacingOccurrences(
+                    of: "speech: }", with: "speech: , latents: { side: 64, channels: 12 } }"
+                ).replacingOccurrences(
+                    of: "threads: 1 }", with: "threads: 1, train: [first.yaml, second.yaml] }")
+            }
+            let made = try run()
+            #expect(made.status == 0, "\(made.errors)")
+        }
+
+        func writeTraining(_ name: String, _ model: String) throws {
+            try bench.write(
+                """
+                preset: tiny
+                model:
+                  { latent_channels: 12, channels: [8, 16], attention: [true, true], norm_groups: 4, \(model) }
+                steps: 2
+                precision: float32
+                recompute: false
+                optimiser: { learning_rate: 0.001, warm_up: 1 }
+                data: { shuffle: 4 }
+                """, to: name)
+        }
+
+        func run(_ changes: String...) throws -> Workbench.Result {
+            let settings = (["select.split.val=0"] + changes).flatMap { ["--set", $0] }
+            return try Workbench.run(
+                Workbench.executables + "/loopy",
+                ["run", pipeline, "--input", bench.videos, "--dataset", dataset] + settings)
+        }
+
+        func generateArguments(_ output: String, _ arguments: [String]) -> [String] {
+            [
+                "generate", "--run", model, "--output", bench.folder + "/" + output, "--steps", "2",
+                "--threads", "1",
+            ] + arguments
+        }
+
+        func generate(_ output: String, _ arguments: String...) throws -> Workbench.Result {
+            try Workbench.run(
+                Workbench.executables + "/loopy", generateArguments(output, arguments))
+        }
+    }
+
+    private static func frames(_ path: String) throws -> Int {
+        let result = try Workbench.run(
+            "/usr/bin/ffprobe",
+            [
+                "-v", "error", "-count_frames", "-select_streams", "v", "-show_entries",
+                "stream=nb_read_frames", "-of", "csv=p=0", path,
+            ])
+        return Int(result.output.filter(\.isNumber)) ?? 0
+    }
+
+    /// Seconds of the streams, as the file states them.
+    private static func durations(_ path: String) throws -> [Double] {
+        try Workbench.run(
+            "/usr/bin/ffprobe",
+            ["-v", "error", "-show_entries", "stream=duration", "-of", "csv=p=0", path]
+        ).output.split(separator: "\n").compactMap { Double($0) }
+    }
+
+    @Test func aPortraitSpeaksAndAnInterruptionChangesNothing() throws {
+        let trained = try Trained()
+        let bench = trained.bench
+        defer { bench.remove() }
+        let image = Self.portraits + "/single_face.jpg"
+        try Workbench.ffmpeg(
+            "-stream_loop", "3", "-i", Self.portraits + "/speech.wav", "-t", "7.53", "-ac", "2",
+            "-ar",
+            "44100", bench.folder + "/speech.mp3")
+        let input = ["--image", image, "--audio", bench.folder + "/speech.mp3"]
+        let whole = try Workbench.run(
+            Workbench.executables + "/loopy", trained.generateArguments("whole.mp4", input))
+        #expect(whole.status == 0, "\(whole.errors)")
+        // Exactly as many frames as the sound lasts, and sound as long as the picture.
+        let seconds = try Self.durations(bench.folder + "/speech.mp3")[0]
+        let frames = try Self.frames(bench.folder + "/whole.mp4")
+        #expect(abs(frames - Int((25 * seconds).rounded(.up))) <= 1)
+        let durations = try Self.durations(bench.folder + "/whole.mp4")
+        #expect(durations == Array(repeating: Double(frames) / 25, count: 2))
+
+        // Another run, stopped and killed on its way.
+        let arguments = trained.generateArguments("part.mp4", input + ["--resume"])
+        let partial = bench.folder + "/part.partial.mp4"
+        for signal in [SIGTERM, SIGKILL] {
+            let before =
+                try FileManager.default.fileExists(atPath: partial)
+                ? Workbench.bytes(partial).count : 0
+            let process = try bench.start(arguments)
+            try Workbench.wait {
+                try FileManager.default.fileExists(atPath: partial)
+                    && Workbench.bytes(partial).count > before + 1000
+            }
+            kill(process.processIdentifier, signal)
+            process.waitUntilExit()
+            #expect(signal == SIGKILL || process.terminationStatus == 130)
+            #expect(!FileManager.default.fileExists(atPath: bench.folder + "/part.mp4"))
+            let playable = try Self.frames(partial)
+            #expect(playable > 0 && playable < frames)
+        }
+        let other = try Workbench.run(
+            Workbench.executables + "/loopy", arguments + ["--seed", "7"])
+        #expect(other.status != 0)
+        #expect(other.errors.contains("was begun with another portrait"))
+        let rest = try Workbench.run(Workbench.executables + "/loopy", arguments)
+        #expect(rest.status == 0, "\(rest.errors)")
+        #expect(
+            try Workbench.bytes(bench.folder + "/part.mp4")
+                == Workbench.bytes(bench.folder + "/whole.mp4"))
+        #expect(!FileManager.default.fileExists(atPath: partial))
+
+        // Exported weights make the same video.
+        try bench.loopy(
+            "train", "export", "--run", trained.model, "--output", bench.folder + "/weights")
+        let exported = try bench.loopy(
+            "generate", "--weights", bench.folder + "/weights", "--image", image, "--audio",
+            bench.folder + "/speech.mp3", "--output", bench.folder + "/weights.mp4", "--steps", "2",
+            "--threads", "1")
+        #expect(exported.status == 0, "\(exported.errors)")
+        #expect(
+            try Workbench.bytes(bench.folder + "/weights.mp4")
+                == Workbench.bytes(bench.folder + "/whole.mp4"))
+
+        // The page shows it, and nothing that is not there.
+        let page = try bench.loopy(
+            "page", "--dataset", trained.dataset, "--run", trained.model, "--generated",
+            bench.folder + "/whole.mp4", "--output", bench.folder + "/index.html")
+        #expect(page.status == 0, "\(page.errors)")
+        let text = String(
+            decoding: try Workbench.bytes(bench.folder + "/index.html"), as: UTF8.self)
+        #expect(!text.contains("FACTS"))
+        for name in ["index-candidates.png", "whole.mp4", "whole.portrait.png"] {
+            #expect(text.contains("\"\(name)\""), "\(name)")
+            #expect(FileManager.default.fileExists(atPath: bench.folder + "/" + name))
+        }
+    }
+
+    @Test func whatCannotBeGeneratedIsSaid() throws {
+        let trained = try Trained()
+        let bench = trained.bench
+        defer { bench.remove() }
+        let portraits = Self.portraits
+        try bench.write("no picture", to: "broken.jpg")
+        try Workbench.ffmpeg(
+            "-i", portraits + "/speech.wav", "-t", "0.1", bench.folder + "/short.wav")
+        func message(image: String? = nil, audio: String? = nil) throws -> String {
+            let result = try trained.generate(
+                "no.mp4", "--image", image ?? portraits + "/single_face.jpg", "--audio",
+                audio ?? portraits + "/speech.wav")
+            #expect(result.status == 65)
+            #expect(!FileManager.default.fileExists(atPath: bench.folder + "/no.mp4"))
+            return result.errors
+        }
+        #expect(try message(image: portraits + "/landscape.jpg").contains("no face is seen"))
+        #expect(try message(image: portraits + "/multi_face.jpg").contains("faces are seen in it"))
+        #expect(try message(image: portraits + "/profile.jpg").contains("turned away"))
+        #expect(try message(image: bench.folder + "/broken.jpg").contains("broken.jpg"))
+        #expect(try message(image: bench.folder + "/none.jpg").contains("none.jpg"))
+        #expect(try message(audio: portraits + "/silence.wav").contains("is silent"))
+        #expect(try message(audio: portraits + "/profile.jpg").contains("profile.jpg"))
+
+        // A tenth of a second is three frames, and said to be short.
+        let short = try trained.generate(
+            "short.mp4", "--image", portraits + "/single_face.jpg", "--audio",
+            bench.folder + "/short.wav")
+        #expect(short.status == 0, "\(short.errors)")
+        #expect(short.errors.contains("lasts 0.10 s"))
+        #expect(try Self.frames(bench.folder + "/short.mp4") == 3)
+
+        let first = try bench.loopy(
+            "generate", "--run", trained.dataset + "/runs/first", "--image",
+            portraits + "/single_face.jpg", "--audio", portraits + "/speech.wav", "--output",
+            bench.folder + "/no.mp4")
+        #expect(first.status == 65)
+        #expect(first.errors.contains("first stage"))
+    }
+
+    @Test func anotherSpeechEncoderMovesWhatDependsOnItAndTheTrainerTakesTheNewShards() throws {
+        let trained = try Trained()
+        defer { trained.bench.remove() }
+        let before = try Workbench.times(trained.dataset)
+        // As it stands, nothing is done.
+        #expect(try trained.run().status == 0)
+        let changes = { (before: [String: Date]) in
+            Set(
+                try Workbench.times(trained.dataset).filter {
+                    before[$0.key] != $0.value && $0.key.contains("/")
+                }.keys.map { $0.split(separator: "/").prefix(2).joined(separator: "/") })
+        }
+        #expect(try changes(before) == [])
+
+        try trained.writeTraining(
+            "second.yaml", "stage: video, speech_layers: 3, speech_channels: 32")
+        let run = try trained.run(
+            "extract.speech.encoder=wav2vec2", "extract.speech.weights=\(Self.networks)/base")
+        #expect(run.status == 0, "\(run.errors)")
+        #expect(run.errors.contains("second: was trained with another model"))
+        let changed = try changes(before)
+        #expect(changed.contains { $0.hasPrefix("columns/speech-") })
+        #expect(changed.contains { $0.hasPrefix("shards/") })
+        #expect(changed.contains("runs/second"))
+        #expect(changed.contains("runs/second.1"), "the former run is kept")
+        #expect(!changed.contains { $0.hasPrefix("runs/first") })
+        #expect(
+            !changed.contains { name in
+                ["video", "audio", "keypoints", "motion", "latents"].contains {
+                    name.hasPrefix("columns/" + $0)
+                }
+            })
+        // The video comes from the encoder that the model was trained with, or not at all.
+        let other = try trained.generate(
+            "v.mp4", "--image", Self.portraits + "/single_face.jpg", "--audio",
+            Self.portraits + "/speech.wav", "--set",
+            "generate.speech.weights=\(Self.networks)/large")
+        #expect(other.status == 64)
+        #expect(other.errors.contains("was trained on speech from other weights (base)"))
+        let same = try trained.generate(
+            "v.mp4", "--image", Self.portraits + "/single_face.jpg", "--audio",
+            Self.portraits + "/speech.wav", "--set",
+            "generate.speech.weights=\(Self.networks)/base")
+        #expect(same.status == 0, "\(same.errors)")
+    }
+}
