@@ -300,7 +300,10 @@ def bench_training(steps=(80, 50)):
                 _, peak, _ = run([
                     BIN / "loopy-train", ROOT / "Pipelines" / f"train-tiny-stage{stage}.yaml",
                     "--shards", shards, "--output", folder, "--steps", count, "--threads", 2,
-                    "--set", "train.log_every=10", "--set", "train.validation.windows=0"])
+                    "--set", "train.log_every=10", "--set", "train.validation.windows=0",
+                    # As the other side has it.
+                    "--set", "train.schedule.prediction=epsilon",
+                    "--set", "train.schedule.zero_terminal_snr=false"])
                 metrics = (pathlib.Path(folder) / "metrics.jsonl").read_text().splitlines()
             ours += [json.loads(line)["steps_per_second"] for line in metrics[1:]]
             memory.append(peak)

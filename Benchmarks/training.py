@@ -40,8 +40,7 @@ FRAMES = TINY["frames"]
 WINDOWS_PER_CLIP = 4
 SIDE = 512  # pixels of a crop, which key points count in
 MEMBERS = ("latents.npy", "speech.npy", "keypoints.npy", "motion.npy")
-# A worker process makes both slower: on two cores it takes time from the model, and hands windows over
-# by way of files.
+# The main process reads: on two cores a worker takes its time from the model.
 WORKERS = 0
 
 
