@@ -280,7 +280,7 @@ def demo_shards():
     """The set-up's samples, curated as `make demo` does; what is there already is left as it is."""
     dataset = MEDIA / "demo"
     run([BIN / "loopy", "run", ROOT / "Pipelines" / "demo.yaml", "--input", SAMPLE.parent, "--dataset",
-         dataset])
+         dataset, "--set", "run.train=[]"])
     return dataset / "shards"
 
 
