@@ -51,6 +51,7 @@ public final class Generation {
             frames: self.audio.frames, side: model.side, settings: settings)
 
         let past = resuming ? try self.output.past(of: record) : nil
+        if past == nil { self.output.forget() }
         sampler = try VideoSampler(
             model, settings, reference: model.encode(portrait),
             past: past.map { ($0.history, $0.place.pieces) })

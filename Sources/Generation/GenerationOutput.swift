@@ -116,6 +116,12 @@ public struct GenerationOutput: Sendable {
         var record = record
         record.secondsPerFrame = seconds.mapValues { $0 / Double(record.frames) }
         try JSONLines.writeDocument(record, to: self.record)
+        forget()
+    }
+
+    /// Removes what is there of a video that is not finished, its state first: without it, the rest is
+    /// of no use.
+    func forget() {
         for leftover in [state, partialVideo] {
             try? FileManager.default.removeItem(atPath: leftover)
         }

@@ -93,7 +93,7 @@ public struct PortraitModel {
     }
 
     /// Latents of a portrait: `[1, C, h, w]`.
-    func encode(_ portrait: CroppedPortrait) throws -> Tensor {
+    func encode(_ portrait: CroppedPortrait) -> Tensor {
         withoutGradient { codec.encode(portrait.tensor.to(device)) }
     }
 

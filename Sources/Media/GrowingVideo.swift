@@ -41,13 +41,14 @@ public final class GrowingVideo {
         self.encoding = encoding
         self.place = place
         self.sound = try SoundTrack(sound)
-        try self.sound.encode(frames: place.frames, isLast: false) { _ in }
+        try self.sound.skip(frames: place.frames)
         converter = try PictureConverter(side: encoding.size)
         if place.bytes == 0 { _ = FileManager.default.createFile(atPath: path, contents: nil) }
         do {
             file = try FileHandle(forUpdating: URL(fileURLWithPath: path))
             guard try file.seekToEnd() >= place.bytes else {
-                throw MediaError(.unreadable, "is shorter than when it was left", path: path)
+                throw MediaError(
+                    .unreadable, "is shorter than when it was left; begin anew", path: path)
             }
             try file.truncate(atOffset: UInt64(place.bytes))
         } catch let error as MediaError {
@@ -156,6 +157,14 @@ private final class SoundTrack {
 
     /// Samples of the encoder that come before the first of the sound.
     var delay: Int64 { Int64(encoder.context.pointee.initial_padding) }
+
+    /// Encodes what is in the file already, a second at a time: what follows depends on it.
+    func skip(frames: Int) throws {
+        for start in stride(from: 0, to: frames, by: Grid.framesPerSecond) {
+            let count = min(Grid.framesPerSecond, frames - start)
+            try encode(frames: count, isLast: false) { _ in }
+        }
+    }
 
     /// Encodes the sound of the next pictures, as far as it makes whole packets.
     func encode(

@@ -83,12 +83,10 @@ struct Train: ParsableCommand {
                     + "another --output begins anew")
         }
         let source = try TrainingSource(shards)
-        if resume, renew, let change = try run.change(from: settings, source) {
+        let change = resume ? try run.change(from: settings, source) : nil
+        if let change, renew {
             say("\(output): was trained with \(change): kept as \(try run.setAside()), begun anew")
-        }
-        if resume, let done = run.steps().last, done >= settings.steps,
-            try run.change(from: settings, source) == nil
-        {
+        } else if resume, change == nil, let done = run.steps().last, done >= settings.steps {
             say("\(output): \(done) steps, as many as wanted")
             return
         }
