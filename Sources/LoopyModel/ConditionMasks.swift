@@ -43,9 +43,6 @@ public struct ConditionMask: Sendable, Equatable {
         mask.motionFrames = drawn[3] < probabilities.motionFrames
         return mask
     }
-
-    /// Whether temporal attention goes without motion frames.
-    var hidesMotionFrames: Bool { reference || motionFrames }
 }
 
 extension Tensor {

@@ -25,9 +25,9 @@ struct DenoisingNet {
         var motionLatents: Tensor?
         /// Nil where every sample's reference is dropped.
         var reference: ReferenceFeatures?
-        /// Whether each sample's reference is there: `[B]`; nil where all are.
-        var hasReference: Tensor?
-        /// Which motion frames each sample sees, `[B, M]`; nil for all.
+        /// Which samples have a reference; nil where all have, or none. `reference` is of those alone.
+        var division: ReferenceDivision?
+        /// Which motion frames each sample of `reference` sees, `[B, M]`; nil for all.
         var seesMotionFrame: Tensor?
     }
 
@@ -92,15 +92,19 @@ extension DenoisingNet.Layer {
         _ context: DenoisingNet.Context
     ) -> Tensor {
         var x = residual(inputs, embedding)
+        let frames = x.length(0) / context.samples
         if let transformer {
             x = transformer(x) { block, tokens in
-                block(
-                    tokens, reference: spatial, hasReference: context.hasReference, audio: audio)
+                block(tokens, reference: spatial, context.division, audio: audio)
             }
         }
         if let interClip {
-            x = interClip(
-                x, samples: context.samples, motion: motion, isVisible: context.seesMotionFrame)
+            // Samples that are taken out of a batch lose the layout.
+            x = context.division.running(motion, x) { motion, x in
+                interClip(
+                    x.channelsLast(), samples: x.length(0) / frames, motion: motion,
+                    isVisible: motion == nil ? nil : context.seesMotionFrame)
+            }.channelsLast()
         }
         if let intraClip { x = intraClip(x, samples: context.samples) }
         return x
@@ -134,21 +138,23 @@ struct DenoisingBlock {
 
     /// - Parameters:
     ///   - tokens: `[B F, N, C]`.
-    ///   - reference: the reference's tokens at this place, `[B, N, C]`.
-    ///   - hasReference: `[B]`; nil where all samples have theirs.
+    ///   - reference: the references' tokens at this place, `[B, N, C]`, of the samples that have one.
     ///   - audio: `[B F, 5, W]`.
     func callAsFunction(
-        _ tokens: Tensor, reference: Tensor?, hasReference: Tensor?, audio tokensOfAudio: Tensor?
+        _ tokens: Tensor, reference: Tensor?, _ division: ReferenceDivision?,
+        audio tokensOfAudio: Tensor?
     ) -> Tensor {
-        let normed = norm1(tokens)
-        var context = selfAttention.keysAndValues(normed)
-        if let reference {
-            // The same for all frames of a clip, so projected once.
-            let other = selfAttention.keysAndValues(reference)
-            context.keys = joined(context.keys, other.keys, hasReference)
-            context.values = joined(context.values, other.values, hasReference)
+        let attended = division.running(reference, norm1(tokens)) { reference, normed in
+            var context = selfAttention.keysAndValues(normed)
+            if let reference {
+                // The same for all frames of a clip, so projected once.
+                let other = selfAttention.keysAndValues(reference)
+                context.keys = joined(context.keys, other.keys)
+                context.values = joined(context.values, other.values)
+            }
+            return selfAttention.attend(normed, context)
         }
-        var x = tokens + selfAttention.attend(normed, context)
+        var x = tokens + attended
         if let audio, let tokensOfAudio {
             x = x + audio.attention(audio.norm(x), tokensOfAudio)
         }
@@ -157,19 +163,12 @@ struct DenoisingBlock {
 
     /// Keys or values of the frames, with those of the reference behind them, along tokens.
     ///
-    /// A sample whose reference is dropped sees its own tokens twice. That is attention to them alone:
-    /// every weight is halved, and counted twice.
-    ///
     /// - Parameters:
     ///   - own: `[B F, heads, N, C]`.
     ///   - reference: `[B, heads, N, C]`.
-    private func joined(_ own: Tensor, _ reference: Tensor, _ hasReference: Tensor?) -> Tensor {
-        let samples = reference.length(0)
-        let own = own.perSample(samples)
-        var other = reference.unsqueezed(1).expanded(-1, own.length(1), -1, -1, -1)
-        if let hasReference {
-            other = hasReference.reshaped(-1, 1, 1, 1, 1).choose(other, else: own)
-        }
+    private func joined(_ own: Tensor, _ reference: Tensor) -> Tensor {
+        let own = own.perSample(reference.length(0))
+        let other = reference.unsqueezed(1).expanded(-1, own.length(1), -1, -1, -1)
         return concatenated([own, other], along: 3).flattened(from: 0, through: 1)
     }
 }

@@ -82,29 +82,33 @@ public struct LoopyModel {
     private func encodeReference(
         _ conditions: Conditions, into context: inout DenoisingNet.Context, recomputing: Bool
     ) {
-        let masks = conditions.masks
-        guard !masks.allSatisfy(\.reference) else { return }
+        let hasReference = conditions.masks.map { !$0.reference }
+        guard hasReference.contains(true) else { return }
         let device = conditions.reference.device
+        let division = ReferenceDivision(hasReference, device: device)
+        /// Of the samples that have a reference.
+        func referenced(_ tensor: Tensor) -> Tensor {
+            division.map { tensor.gathered($0.referenced, along: 0) } ?? tensor
+        }
+
         var motionFrames: Tensor?
         if configuration.stage == .video, let given = conditions.motionFrames {
-            let isVisible = zip(masks, given.isPresent).map { mask, isPresent in
-                isPresent.map { $0 && !mask.hidesMotionFrames }
-            }
+            let isVisible = zip(conditions.masks, given.isPresent)
+                .filter { mask, _ in !mask.reference }
+                .map { mask, isPresent in isPresent.map { $0 && !mask.motionFrames } }
             // Where no sample sees any, the reference net need not look at them.
             if isVisible.contains(where: { $0.contains(true) }) {
-                motionFrames = given.latents
+                motionFrames = referenced(given.latents)
                 if isVisible.contains(where: { $0.contains(false) }) {
                     context.seesMotionFrame = Tensor(
-                        isVisible.flatMap { $0 }, shape: [masks.count, configuration.motionFrames],
-                        device: device)
+                        isVisible.flatMap { $0 },
+                        shape: [isVisible.count, configuration.motionFrames], device: device)
                 }
             }
         }
         context.reference = referenceNet(
-            conditions.reference, motionFrames: motionFrames, recomputing: recomputing)
-        if masks.contains(where: \.reference) {
-            context.hasReference = Tensor(masks.map { !$0.reference }, device: device)
-        }
+            referenced(conditions.reference), motionFrames: motionFrames, recomputing: recomputing)
+        context.division = division
     }
 
     private func encodeAudio(_ conditions: Conditions, into context: inout DenoisingNet.Context) {
@@ -134,7 +138,7 @@ extension LoopyModel.EncodedConditions {
     var withoutReference: LoopyModel.EncodedConditions {
         var context = context
         context.reference = nil
-        context.hasReference = nil
+        context.division = nil
         context.seesMotionFrame = nil
         return LoopyModel.EncodedConditions(context: context)
     }
@@ -154,7 +158,9 @@ extension LoopyModel.EncodedConditions {
         context.samples *= 2
         context.audio = both(context.audio, other.context.audio)
         context.motionLatents = both(context.motionLatents, other.context.motionLatents)
-        context.hasReference = twice(context.hasReference)
+        context.division = context.division.flatMap {
+            ReferenceDivision($0.hasReference + $0.hasReference, device: $0.places.device)
+        }
         context.seesMotionFrame = twice(context.seesMotionFrame)
         context.reference = context.reference.map { reference in
             ReferenceFeatures(

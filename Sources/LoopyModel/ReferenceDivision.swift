@@ -1,0 +1,47 @@
+import Torch
+
+/// A batch in which some samples' references are dropped: which have theirs. Layers that look at the
+/// reference run once for those that have it and once for the others, so that nothing is computed to be
+/// masked.
+struct ReferenceDivision {
+    /// One a sample.
+    let hasReference: [Bool]
+    /// Samples with a reference, and without: int64.
+    let referenced: Tensor, others: Tensor
+    /// Where each sample is among those with a reference, followed by the others: int64 `[B]`.
+    let places: Tensor
+
+    /// Nil where all samples have a reference, or none has.
+    init?(_ hasReference: [Bool], device: Device) {
+        guard hasReference.contains(true), hasReference.contains(false) else { return nil }
+        self.hasReference = hasReference
+        let referenced = hasReference.indices.filter { hasReference[$0] }
+        let others = hasReference.indices.filter { !hasReference[$0] }
+        var places = Array(repeating: Int64(0), count: hasReference.count)
+        for (place, sample) in (referenced + others).enumerated() { places[sample] = Int64(place) }
+        self.referenced = Tensor(referenced.map(Int64.init), device: device)
+        self.others = Tensor(others.map(Int64.init), device: device)
+        self.places = Tensor(places, device: device)
+    }
+}
+
+extension ReferenceDivision? {
+    /// Runs a layer for the samples with a reference and for those without.
+    ///
+    /// - Parameters:
+    ///   - reference: features of the samples that have one; nil where none has.
+    ///   - x: of all samples: `[B N, …]`.
+    func running(
+        _ reference: Tensor?, _ x: Tensor, _ layer: (_ reference: Tensor?, Tensor) -> Tensor
+    ) -> Tensor {
+        guard let self, let reference else { return layer(reference, x) }
+        let samples = x.perSample(self.hasReference.count)
+        func part(_ indices: Tensor) -> Tensor {
+            samples.gathered(indices, along: 0).flattened(from: 0, through: 1)
+        }
+        let results = concatenated(
+            [layer(reference, part(self.referenced)), layer(nil, part(self.others))], along: 0)
+        return results.perSample(self.hasReference.count).gathered(self.places, along: 0)
+            .flattened(from: 0, through: 1)
+    }
+}
