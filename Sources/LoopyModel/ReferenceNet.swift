@@ -25,6 +25,8 @@ struct ReferenceNet {
     fileprivate struct Layer {
         let residual: ResidualBlock
         let transformer: SpatialTransformer<Block>?
+        /// Whether no layer sees what comes out.
+        let isLast: Bool
     }
 
     fileprivate struct Block {
@@ -45,7 +47,8 @@ struct ReferenceNet {
                         selfAttention: Attention(scope["attn1"], place.outputs, heads: unet.heads),
                         norm3: LayerNorm(scope["norm3"], place.outputs),
                         feedForward: FeedForward(scope["ff"], place.outputs))
-                })
+                },
+                isLast: place.isUp && place.level == 0 && place.index == unet.layersPerBlock)
         }
     }
 
@@ -92,7 +95,9 @@ extension ReferenceNet.Layer {
         let result = transformer(x) { block, tokens in
             let normed = block.norm1(tokens)
             // A copy: a view would keep the motion frames' tokens in memory.
-            spatial = normed.perSample(samples)[.all, 0].copy()
+            let pictures = normed.perSample(samples)
+            spatial = pictures[.all, 0].copy()
+            if isLast, pictures.length(1) == 1 { return tokens }  // only motion frames' are asked for
             let tokens = tokens + block.selfAttention(normed)
             return tokens + block.feedForward(block.norm3(tokens))
         }
