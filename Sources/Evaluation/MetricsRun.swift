@@ -1,3 +1,4 @@
+import Curation
 import Dataset
 import Foundation
 import Media
@@ -60,14 +61,14 @@ public final class MetricsRun {
         guard let paths = try? FileManager.default.subpathsOfDirectory(atPath: folder) else {
             throw DatasetError(.missing, "\(folder): there is no such folder")
         }
-        let extensions: Set = ["mp4", "m4v", "mov", "mkv", "webm", "avi"]
+        let extensions = IngestSettings().extensions
         let names = paths.filter {
             !$0.hasPrefix(".") && extensions.contains(($0 as NSString).pathExtension.lowercased())
         }
         guard !names.isEmpty else {
             throw DatasetError(
                 .missing,
-                "\(folder): holds no videos (\(extensions.sorted().joined(separator: ", ")))")
+                "\(folder): holds no videos (\(extensions.joined(separator: ", ")))")
         }
         return names.sorted().map { Video(name: $0, path: folder + "/" + $0) }
     }

@@ -15,22 +15,31 @@ public final class Generation {
     public let portrait: CroppedPortrait
     public let audio: SpokenAudio
     public let output: GenerationOutput
-    /// Frames that are done.
-    public var framesDone: Int { video.place.frames }
     public var frames: Int { audio.frames }
+    /// Frames that are done.
+    public private(set) var framesDone: Int
+    /// Whether an earlier run finished the video.
+    public let wasFinished: Bool
 
     private let model: PortraitModel
     private let settings: GenerationSettings
     private let record: GenerationRecord
-    private let video: GrowingVideo
-    private var sampler: VideoSampler
+    /// Where an earlier run left the video.
+    private let past: GenerationOutput.State?
     private let times: PartTimes
+
+    /// What the video is made with.
+    private struct Making {
+        var sampler: VideoSampler
+        let video: GrowingVideo
+    }
 
     /// - Parameters:
     ///   - image: any picture that FFmpeg reads, of one face.
     ///   - audio: anything with sound that FFmpeg reads.
     ///   - output: path of the MP4.
-    ///   - resuming: whether a video that was interrupted is gone on with, where there is one.
+    ///   - resuming: whether a video that was interrupted is gone on with, and one that is finished left
+    ///     as it is, where there is one.
     /// - Throws: `MediaError`, `GenerationError`, `DatasetError`: which file, what is wrong with it, and
     ///   what to do.
     public init(
@@ -50,18 +59,24 @@ public final class Generation {
                 path: audio, sha256: self.audio.digest, seconds: self.audio.seconds),
             frames: self.audio.frames, side: model.side, settings: settings)
 
-        let past = resuming ? try self.output.past(of: record) : nil
-        if past == nil { self.output.forget() }
-        sampler = try VideoSampler(
+        past = resuming ? try self.output.past(of: record) : nil
+        times = PartTimes(past?.seconds ?? [:])
+        wasFinished = resuming && past == nil ? try self.output.isFinished(record) : false
+        framesDone = wasFinished ? self.audio.frames : past?.place.frames ?? 0
+    }
+
+    private func begin() throws -> Making {
+        if past == nil { output.forget() }
+        let sampler = try VideoSampler(
             model, settings, reference: model.encode(portrait),
             past: past.map { ($0.history, $0.place.pieces) })
-        times = PartTimes(past?.seconds ?? [:])
         var encoding = settings.video
         encoding.size = model.side
-        try OutputFile.makeFolder((output as NSString).deletingLastPathComponent)
-        video = try GrowingVideo(
-            path: self.output.partialVideo, sound: audio, encoding: encoding,
-            frames: self.audio.frames, goingOnAt: past?.place ?? .init())
+        try OutputFile.makeFolder((output.video as NSString).deletingLastPathComponent)
+        let video = try GrowingVideo(
+            path: output.partialVideo, sound: audio.path, encoding: encoding, frames: frames,
+            goingOnAt: past?.place ?? .init())
+        return Making(sampler: sampler, video: video)
     }
 
     /// Generates what is missing.
@@ -71,6 +86,8 @@ public final class Generation {
     /// - Throws: `MediaError` and `DatasetError` when something cannot be written.
     public func run(_ onClip: () throws -> Bool) throws -> Bool {
         struct Stopped: Error {}
+        guard !wasFinished else { return true }
+        var making = try begin()
         var clips = SpeechClips(frames: model.model.configuration.frames, total: frames)
         var number = 0
         var listening = ContinuousClock.now
@@ -78,9 +95,9 @@ public final class Generation {
             try model.speech.encode(audio.recording) { features in
                 try clips.add(features) { speech in
                     number += 1
-                    guard number > sampler.clips else { return }
+                    guard number > making.sampler.clips else { return }
                     times.add(.speech, (ContinuousClock.now - listening) / .seconds(1))
-                    try makeClip(speech)
+                    try makeClip(speech, &making)
                     listening = .now
                     if try !onClip(), framesDone < frames { throw Stopped() }
                 }
@@ -88,20 +105,22 @@ public final class Generation {
         } catch is Stopped {
             return false
         }
-        try output.finish(video, record, seconds: times.seconds)
+        try output.finish(making.video, record, seconds: times.seconds)
         return true
     }
 
-    private func makeClip(_ speech: Tensor) throws {
-        let latents = try sampler.next(speech: speech, times)
+    private func makeClip(_ speech: Tensor, _ making: inout Making) throws {
+        let latents = try making.sampler.next(speech: speech, times)
         // The last clip is generated whole, and cut.
         let count = min(latents.length(0), frames - framesDone)
         let pictures = times.measure(.decoding) { model.decode(latents[0..<count]) }
         try times.measure(.encoding) {
-            try video.append(pictures)
+            try making.video.append(pictures)
+            let place = making.video.place
             try output.keep(
-                .init(place: video.place, history: sampler.history, seconds: times.seconds),
+                .init(place: place, history: making.sampler.history, seconds: times.seconds),
                 of: record)
+            framesDone = place.frames
         }
     }
 }

@@ -31,9 +31,11 @@ public struct GenerationRecord: Encodable {
     var settings: GenerationSettings
     /// By part: known at the end.
     var secondsPerFrame: [String: Double]?
+    /// Known at the end.
+    var identity: String?
 
-    /// What the video depends on.
-    fileprivate func identity() throws -> String {
+    /// Of what the video depends on: a digest.
+    fileprivate func identified() throws -> String {
         var facts = self
         facts.portrait.path = ""
         facts.audio.path = ""
@@ -41,7 +43,7 @@ public struct GenerationRecord: Encodable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case weights, step, portrait, audio, frames, side, settings
+        case weights, step, portrait, audio, frames, side, settings, identity
         case secondsPerFrame = "seconds_per_frame"
     }
 }
@@ -80,7 +82,7 @@ public struct GenerationOutput: Sendable {
     /// - Throws: `DatasetError` `.output`.
     func keep(_ state: State, of record: GenerationRecord) throws {
         let facts = Facts(
-            identity: try record.identity(), place: state.place, seconds: state.seconds)
+            identity: try record.identified(), place: state.place, seconds: state.seconds)
         let file = try OutputFile(self.state)
         try SafeTensors.write(
             tensors: [("history", state.history.to(.cpu))],
@@ -98,7 +100,7 @@ public struct GenerationOutput: Sendable {
         guard let text = file.metadata["state"], let stored = file.tensor("history"),
             let facts = try? JSONDecoder().decode(Facts.self, from: Data(text.utf8))
         else { throw GenerationError("\(state): cannot be understood; delete it to begin anew") }
-        guard facts.identity == (try record.identity()) else {
+        guard facts.identity == (try record.identified()) else {
             throw GenerationError(
                 "\(partialVideo): was begun with another portrait, recording, model or other settings; "
                     + "go on with those, or begin anew without --resume")
@@ -108,12 +110,22 @@ public struct GenerationOutput: Sendable {
             place: facts.place, history: Tensor(stored).copy(), seconds: facts.seconds)
     }
 
+    /// Whether the finished video is there, made from the same.
+    func isFinished(_ record: GenerationRecord) throws -> Bool {
+        struct Finished: Decodable { var identity: String }
+        guard FileManager.default.fileExists(atPath: video),
+            let finished = try? JSONLines.readDocument(Finished.self, from: self.record)
+        else { return false }
+        return finished.identity == (try record.identified())
+    }
+
     /// Gives the finished video its name, says what made it, and removes what was needed on the way.
     func finish(
         _ growing: GrowingVideo, _ record: GenerationRecord, seconds: [String: Double]
     ) throws {
         try OutputFile.write(to: video) { try growing.finish(to: $0) }
         var record = record
+        record.identity = try record.identified()
         record.secondsPerFrame = seconds.mapValues { $0 / Double(record.frames) }
         try JSONLines.writeDocument(record, to: self.record)
         forget()

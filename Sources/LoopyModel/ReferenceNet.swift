@@ -97,7 +97,8 @@ extension ReferenceNet.Layer {
             // A copy: a view would keep the motion frames' tokens in memory.
             let pictures = normed.perSample(samples)
             spatial = pictures[.all, 0].copy()
-            if isLast, pictures.length(1) == 1 { return tokens }  // only motion frames' are asked for
+            // Only motion frames are asked for further.
+            if isLast, pictures.length(1) == 1 { return tokens }
             let tokens = tokens + block.selfAttention(normed)
             return tokens + block.feedForward(block.norm3(tokens))
         }

@@ -44,7 +44,7 @@ struct LoopyGenerate: ParsableCommand {
     @Option(help: ArgumentHelp("The MP4.", valueName: "file"))
     var output: String
 
-    @Flag(help: "Go on with a video that was interrupted; begin, where there is none.")
+    @Flag(help: "Go on with a video that was interrupted; one that is finished is left as it is.")
     var resume = false
 
     @Option(help: "Another seed gives another video.")
@@ -91,6 +91,9 @@ struct LoopyGenerate: ParsableCommand {
     }
 
     private func generate(_ generation: Generation) throws {
+        guard !generation.wasFinished else {
+            return say("\(output): is finished, and was made from the same")
+        }
         if generation.audio.seconds < 1 {
             say(
                 String(

@@ -130,6 +130,8 @@ struct GenerateEndToEndTests {
             try Workbench.bytes(bench.folder + "/part.mp4")
                 == Workbench.bytes(bench.folder + "/whole.mp4"))
         #expect(!FileManager.default.fileExists(atPath: partial))
+        let again = try Workbench.run(Workbench.executables + "/loopy", arguments)
+        #expect(again.status == 0 && again.errors.contains("is finished"), "\(again.errors)")
 
         // Exported weights make the same video.
         try bench.loopy(
