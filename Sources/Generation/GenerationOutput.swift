@@ -31,11 +31,11 @@ public struct GenerationRecord: Encodable {
     var settings: GenerationSettings
     /// By part: known at the end.
     var secondsPerFrame: [String: Double]?
-    /// Known at the end.
+    /// Tells a later run whether it would make the same: known at the end.
     var identity: String?
 
-    /// Of what the video depends on: a digest.
-    fileprivate func identified() throws -> String {
+    /// SHA-256 of what the video depends on.
+    fileprivate func digest() throws -> String {
         var facts = self
         facts.portrait.path = ""
         facts.audio.path = ""
@@ -82,7 +82,7 @@ public struct GenerationOutput: Sendable {
     /// - Throws: `DatasetError` `.output`.
     func keep(_ state: State, of record: GenerationRecord) throws {
         let facts = Facts(
-            identity: try record.identified(), place: state.place, seconds: state.seconds)
+            identity: try record.digest(), place: state.place, seconds: state.seconds)
         let file = try OutputFile(self.state)
         try SafeTensors.write(
             tensors: [("history", state.history.to(.cpu))],
@@ -100,7 +100,7 @@ public struct GenerationOutput: Sendable {
         guard let text = file.metadata["state"], let stored = file.tensor("history"),
             let facts = try? JSONDecoder().decode(Facts.self, from: Data(text.utf8))
         else { throw GenerationError("\(state): cannot be understood; delete it to begin anew") }
-        guard facts.identity == (try record.identified()) else {
+        guard facts.identity == (try record.digest()) else {
             throw GenerationError(
                 "\(partialVideo): was begun with another portrait, recording, model or other settings; "
                     + "go on with those, or begin anew without --resume")
@@ -116,7 +116,7 @@ public struct GenerationOutput: Sendable {
         guard FileManager.default.fileExists(atPath: video),
             let finished = try? JSONLines.readDocument(Finished.self, from: self.record)
         else { return false }
-        return finished.identity == (try record.identified())
+        return finished.identity == (try record.digest())
     }
 
     /// Gives the finished video its name, says what made it, and removes what was needed on the way.
@@ -125,7 +125,7 @@ public struct GenerationOutput: Sendable {
     ) throws {
         try OutputFile.write(to: video) { try growing.finish(to: $0) }
         var record = record
-        record.identity = try record.identified()
+        record.identity = try record.digest()
         record.secondsPerFrame = seconds.mapValues { $0 / Double(record.frames) }
         try JSONLines.writeDocument(record, to: self.record)
         forget()

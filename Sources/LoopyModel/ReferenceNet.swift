@@ -3,7 +3,8 @@ import Torch
 
 // Shapes: B samples, M motion frames, C channels, H W places, N = H W tokens, h w places of latents.
 
-/// What the reference net gives the denoising net, layer by layer, in the order in which layers run.
+/// What the reference net gives the denoising net, layer by layer, in the order in which layers run: of
+/// the samples that have a reference.
 public struct ReferenceFeatures {
     public struct Layer {
         /// Of the reference image, as its spatial attention saw it: `[B, N, C]`. Nil where there is no

@@ -44,7 +44,10 @@ struct LoopyGenerate: ParsableCommand {
     @Option(help: ArgumentHelp("The MP4.", valueName: "file"))
     var output: String
 
-    @Flag(help: "Go on with a video that was interrupted; one that is finished is left as it is.")
+    @Flag(
+        help:
+            "Go on with a video that was interrupted, leave a finished one, begin where there is none."
+    )
     var resume = false
 
     @Option(help: "Another seed gives another video.")
@@ -92,7 +95,9 @@ struct LoopyGenerate: ParsableCommand {
 
     private func generate(_ generation: Generation) throws {
         guard !generation.wasFinished else {
-            return say("\(output): is finished, and was made from the same")
+            return say(
+                "\(output): is finished, from the same portrait, recording, model and settings; without "
+                    + "--resume it is made again")
         }
         if generation.audio.seconds < 1 {
             say(
