@@ -27,7 +27,7 @@ func module(
 /// target anew only when a target that it names has changed, and layouts reach further than that.
 func executable(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .executableTarget(
-        name: name, dependencies: ["StageCommand", "Media", "Dataset"] + dependencies,
+        name: name, dependencies: ["StageCommand", "Media"] + dataset + dependencies,
         swiftSettings: cHeaders, linkerSettings: cLibraries)
 }
 
@@ -35,13 +35,16 @@ func tests(
     _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []
 ) -> Target {
     .testTarget(
-        name: name, dependencies: dependencies, exclude: exclude, swiftSettings: cHeaders,
-        linkerSettings: cLibraries)
+        name: name, dependencies: ["TestSupport"] + dataset + dependencies, exclude: exclude,
+        swiftSettings: cHeaders, linkerSettings: cLibraries)
 }
 
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+
+/// A dataset, and the files and settings below it.
+let dataset: [Target.Dependency] = ["Dataset", "Storage", "Settings", "Errors"]
 
 let package = Package(
     name: "loopy",
@@ -69,45 +72,48 @@ let package = Package(
                 .linkedLibrary("tcmalloc_minimal"),
             ]),
 
-        module("Weights"),
-        module("Torch", ["CTorch", "Weights"]),
-        module("Speech", ["Torch", "Weights"]),
-        module("Diffusion", ["Torch", "Weights"]),
-        module("LoopyModel", ["Diffusion", "Torch", "Weights"]),
-        module("Media", ["CFFmpeg"]),
-        module("Dataset", ["Media", "Yams", crypto]),
+        module("Errors"),
+        module("Weights", ["Errors"]),
+        module("Torch", ["CTorch", "Weights", "Errors"]),
+        module("Media", ["CFFmpeg", "Errors"]),
+        module("Storage", ["Errors", crypto]),
+        module("Settings", ["Storage", "Errors", "Yams"]),
+        module("Speech", ["Torch", "Weights", "Errors"]),
+        module("Diffusion", ["Torch", "Weights", "Errors"]),
+        module("LoopyModel", ["Diffusion", "Torch", "Weights", "Errors"]),
+        module("Dataset", ["Media", "Storage", "Errors"]),
         module(
-            "Perception", ["Media", "Dataset", "Torch", "Weights", "COpenVINO"],
+            "Perception",
+            ["Media", "Storage", "Settings", "Torch", "Weights", "COpenVINO", "Errors"],
             resources: [.copy("Networks")]),
-        module("Curation", ["Media", "Perception", "Torch", "Dataset"]),
+        module("Curation", ["Media", "Perception", "Torch"] + dataset),
         module(
             "Features",
-            ["Media", "Perception", "Speech", "Diffusion", "Torch", "Weights", "Dataset"]),
-        module("Evaluation", ["Curation", "Media", "Perception", "Torch", "Dataset"]),
+            ["Media", "Perception", "Speech", "Diffusion", "Torch", "Weights"] + dataset),
+        module("Evaluation", ["Curation", "Media", "Perception", "Torch"] + dataset),
         module(
             "Training",
             [
                 "Features", "LoopyModel", "Diffusion", "Speech", "Media", "Torch", "Weights",
-                "Dataset",
-            ]),
+            ] + dataset),
         module(
             "Generation",
             [
                 "Training", "LoopyModel", "Diffusion", "Features", "Speech", "Curation", "Media",
-                "Torch", "Weights", "Dataset",
-            ]),
-        module("Report", ["Media", "Dataset"], resources: [.embedInCode("page.html")]),
-        module("Pipeline", ["Dataset", subprocess]),
+                "Torch", "Weights",
+            ] + dataset),
+        module("Report", ["Media"] + dataset, resources: [.embedInCode("page.html")]),
+        module("Work", ["Settings", "Errors", subprocess]),
 
-        module("StageCommand", ["Dataset", arguments]),
+        module("StageCommand", dataset + [arguments]),
         executable(
-            "loopy", ["Pipeline", "Report", "Curation", "Features", "LoopyModel", "Weights"]),
+            "loopy", ["Work", "Report", "Curation", "Features", "LoopyModel", "Weights"]),
         executable("loopy-ingest", ["Curation"]),
         executable("loopy-measure", ["Curation"]),
         executable("loopy-select", ["Curation"]),
         executable("loopy-crop", ["Curation"]),
         executable("loopy-extract", ["Features"]),
-        executable("loopy-pack"),
+        executable("loopy-pack", ["Features"]),
         executable("loopy-train", ["Training", "LoopyModel", "Torch"]),
         executable("loopy-generate", ["Generation", "Training", "LoopyModel", "Torch"]),
         executable("loopy-evaluate", ["Evaluation", "Torch"]),
@@ -116,36 +122,39 @@ let package = Package(
             name: "bench-loopy", dependencies: ["Training", "LoopyModel", "Diffusion", "Torch"],
             path: "Benchmarks/Loopy", swiftSettings: cHeaders, linkerSettings: cLibraries),
 
+        .target(name: "TestSupport", path: "Tests/TestSupport"),
+        tests("StorageTests", exclude: ["Fixtures"]),
+        tests("SettingsTests"),
         tests("TorchTests", ["Torch", "Weights"], exclude: ["Fixtures"]),
         tests(
-            "SpeechTests", ["Speech", "Torch", "Dataset"], exclude: ["Fixtures"]),
+            "SpeechTests", ["Speech", "Torch"], exclude: ["Fixtures"]),
         tests(
             "DiffusionTests", ["Diffusion", "Torch", "Weights"], exclude: ["Fixtures"]),
         tests(
             "LoopyModelTests", ["LoopyModel", "Diffusion", "Torch", "Weights"],
             exclude: ["Fixtures"]),
         tests("MediaTests", ["Media"]),
-        tests("DatasetTests", ["Dataset", "Media"], exclude: ["Fixtures"]),
+        tests("DatasetTests", ["Media"]),
         tests(
-            "PerceptionTests", ["Perception", "Media", "Torch", "Dataset"], exclude: ["Fixtures"]),
-        tests("CurationTests", ["Curation", "Perception", "Weights", "Dataset", "Media"]),
-        tests("FeaturesTests", ["Features", "Perception", "Dataset", "Media"]),
+            "PerceptionTests", ["Perception", "Media", "Torch"], exclude: ["Fixtures"]),
+        tests("CurationTests", ["Curation", "Perception", "Weights", "Media"]),
+        tests("FeaturesTests", ["Features", "Perception", "Media"]),
         tests(
             "TrainingTests",
             [
-                "Training", "LoopyModel", "Diffusion", "Features", "Dataset", "Media", "Torch",
+                "Training", "LoopyModel", "Diffusion", "Features", "Media", "Torch",
                 "Weights",
             ]),
         tests(
-            "GenerationTests", ["Generation", "Curation", "Speech", "Media", "Torch", "Dataset"]),
+            "GenerationTests", ["Generation", "Curation", "Speech", "Media", "Torch"]),
         tests(
             "EvaluationTests",
             [
-                "Evaluation", "Features", "Curation", "Perception", "Dataset", "Media", "Torch",
+                "Evaluation", "Features", "Curation", "Perception", "Media", "Torch",
                 "Weights",
             ], exclude: ["Fixtures"]),
         tests("WeightsTests", ["Weights"], exclude: ["Fixtures"]),
-        tests("EndToEndTests", ["Dataset", "Media", "Diffusion", "Torch", "Weights"]),
+        tests("EndToEndTests", ["Media", "Diffusion", "Torch", "Weights"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx20

@@ -2,6 +2,7 @@ import Dataset
 import Foundation
 import Media
 import Perception
+import Storage
 
 /// Draws every decision with its face: what a person looks at to trust the rules.
 public struct ContactSheet {

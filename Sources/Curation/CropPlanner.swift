@@ -1,4 +1,3 @@
-import Dataset
 import Foundation
 import Media
 import Perception

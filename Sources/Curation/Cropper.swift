@@ -1,4 +1,5 @@
 import Dataset
+import Errors
 import Foundation
 import Media
 
@@ -33,7 +34,7 @@ public final class CropStage: UnitStage {
         do {
             try settings.video.check()
         } catch {
-            throw DatasetError(.configuration, "crop.video: \(error)")
+            throw LoopyError(.configuration, "crop.video: \(error)")
         }
         plan = ClipPlan(try dataset.selection())
         sources = Dictionary(
@@ -90,7 +91,7 @@ public final class CropStage: UnitStage {
         guard let decision = plan.clips[key], let crop = decision.crop,
             let source = sources[decision.source], let probe = source.probe
         else {
-            throw DatasetError(
+            throw LoopyError(
                 .missing, "clip \(key): its source is not in sources.jsonl; run loopy-ingest again")
         }
         return Clip(
@@ -107,7 +108,7 @@ public final class CropStage: UnitStage {
         let encoder = ClipEncoder(crop: clip.crop, encoding: settings.video)
         while let picture = try pictures.next() { try encoder.add(picture.frame) }
         guard encoder.frameCount == clip.frames.count else {
-            throw MediaError(
+            throw LoopyError(
                 .undecodable,
                 "gave \(encoder.frameCount) pictures where \(clip.frames.count) were measured",
                 path: clip.source.path)

@@ -1,6 +1,8 @@
 import Dataset
+import Errors
 import Foundation
 import Media
+import Storage
 
 /// Lists raw videos in `sources.jsonl`: digest, size, what the container says, and what a public
 /// dataset's annotations do.
@@ -36,7 +38,7 @@ public struct Ingest {
     /// - Parameters:
     ///   - inputs: files and folders; folders are searched to the bottom.
     ///   - onSource: called with each source as it is read, and how many of how many it is.
-    /// - Throws: `DatasetError` when an input does not exist or the list cannot be written.
+    /// - Throws: `LoopyError` when an input does not exist or the list cannot be written.
     public func run(
         _ inputs: [String], onSource: (Source, Int, Int) -> Void = { _, _, _ in }
     ) throws -> Report {
@@ -104,7 +106,7 @@ public struct Ingest {
         let path = URL(fileURLWithPath: input).standardizedFileURL.path
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw DatasetError(.missing, "\(path): there is no such file or folder")
+            throw LoopyError(.missing, "\(path): there is no such file or folder")
         }
         if !isFolder.boolValue {
             found.videos.append(path)
@@ -112,7 +114,7 @@ public struct Ingest {
         }
         guard let names = try? FileManager.default.contentsOfDirectory(atPath: path) else {
             var source = Source(digest: Digest.of(path), path: path, bytes: 0, modified: 0)
-            source.reason = MediaError.Code.unreadable.rawValue
+            source.reason = LoopyError.Category.unreadable.rawValue
             source.error = "the folder cannot be listed; its permissions forbid it"
             found.unreadable.append(source)
             return
@@ -156,11 +158,11 @@ public struct Ingest {
                         "ends after %.1f s of the %.1f s that it declares; what is there is used",
                     probe.lastPacketEnd, probe.duration)
             }
-        } catch let error as MediaError {
-            source.reason = error.code.rawValue
+        } catch let error as LoopyError {
+            source.reason = error.category.rawValue
             source.error = error.message
         } catch {
-            source.reason = MediaError.Code.unreadable.rawValue
+            source.reason = LoopyError.Category.unreadable.rawValue
             source.error = "\(error)"
         }
         return source

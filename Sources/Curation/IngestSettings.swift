@@ -1,4 +1,4 @@
-import Dataset
+import Errors
 import Media
 
 /// Settings of `loopy-ingest`.
@@ -29,11 +29,11 @@ public struct IngestSettings: Codable, Sendable {
     /// - Parameters:
     ///   - videos: paths of the videos on disk, in order.
     ///   - others: paths of the other files beside them.
-    /// - Throws: `DatasetError` when they are not named, or cannot be read.
+    /// - Throws: `LoopyError` when they are not named, or cannot be read.
     func readAnnotations(videos: [String], others: [String]) throws -> Annotations? {
         let needsFile = format == .hdtf || format == .celebvHQ
         guard annotations.isEmpty != needsFile else {
-            throw DatasetError(
+            throw LoopyError(
                 .configuration,
                 needsFile
                     ? "format \(format.rawValue): name its annotations, and the videos with --videos"

@@ -1,7 +1,7 @@
-import Dataset
 import Foundation
 import Media
 import Perception
+import Settings
 
 /// Settings of `loopy-measure`. Networks are files, or "embedded" for those that come with Loopy.
 public struct MeasureSettings: Codable, Sendable {
@@ -28,7 +28,7 @@ public struct MeasureSettings: Codable, Sendable {
 
     /// Files of the networks in use, by role. What is measured without a network is not among them.
     ///
-    /// - Throws: `DatasetError` for a setting that is neither a file nor a known name.
+    /// - Throws: `LoopyError` for a setting that is neither a file nor a known name.
     func networks() throws -> [String: String] {
         var files = [
             "near_detector": EmbeddedNetwork.blazeFaceShortRange.path(or: nearDetector),

@@ -1,6 +1,8 @@
 import Dataset
+import Errors
 import Foundation
 import Media
+import Storage
 
 /// `loopy-measure`: sources to `measurements-…/NNNNN-….jsonl` and the tracks beside them.
 public final class MeasureStage: UnitStage {
@@ -72,8 +74,8 @@ public final class MeasureStage: UnitStage {
                 }
                 try write(result, of: stretch, to: lines, archive)
                 frames.append(result.frames)
-            } catch let error as MediaError {
-                try fail(error.code.rawValue, error.message)
+            } catch let error as LoopyError where error.category.concernsInput {
+                try fail(error.category.rawValue, error.message)
             }
         }
         try archive.finish()

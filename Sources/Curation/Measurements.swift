@@ -1,7 +1,9 @@
 import Dataset
+import Errors
 import Foundation
 import Media
 import Perception
+import Storage
 
 /// The finished measurements of a dataset, read in the order of its sources.
 final class Measurements {
@@ -14,13 +16,13 @@ final class Measurements {
 
     init(_ dataset: DatasetDirectory, sources: [Source]) throws {
         guard let measurements = try Catalogue.read(dataset).measurements else {
-            throw DatasetError(.missing, "nothing is measured yet: run loopy-measure first")
+            throw LoopyError(.missing, "nothing is measured yet: run loopy-measure first")
         }
         store = UnitStore(dataset.measurementsFolder(measurements.fingerprint))
         units = MeasurePlan(sources, unitSeconds: measurements.unitSeconds).units
         let missing = store.pending(units)
         guard missing.isEmpty else {
-            throw DatasetError(
+            throw LoopyError(
                 .missing,
                 "\(missing.count) of \(units.count) units are not measured: run loopy-measure again"
             )

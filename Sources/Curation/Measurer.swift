@@ -1,4 +1,5 @@
 import Dataset
+import Errors
 import Foundation
 import Media
 import Perception
@@ -112,7 +113,7 @@ final class Measurer {
                     start: probe.video.clock.startSeconds
                         + Double(track.start) / Double(Grid.framesPerSecond),
                     count: track.count * Grid.samplesPerFrame, limits: settings.limits)
-            } catch is MediaError {
+            } catch let error as LoopyError where error.category.concernsInput {
                 return  // no sound that can be decoded: nothing to compare the lips with
             }
             let reader = try VideoReader(
@@ -244,7 +245,7 @@ final class Measurer {
         do {
             samples = try AudioReader.read(
                 path: stretch.source.path, start: start, count: count, limits: settings.limits)
-        } catch is MediaError {
+        } catch let error as LoopyError where error.category.concernsInput {
             return nil
         }
         let audible = (0..<frames).map { frame -> Bool in

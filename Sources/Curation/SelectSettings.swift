@@ -1,5 +1,6 @@
 import Dataset
 import Media
+import Storage
 
 /// Settings of `loopy-select`.
 public struct SelectSettings: Codable, Sendable {

@@ -2,6 +2,7 @@ import Dataset
 import Foundation
 import Media
 import Perception
+import Storage
 
 /// `loopy-select`: measurements and rules to `selection.jsonl`. Decodes nothing.
 public final class Selector {
@@ -24,7 +25,7 @@ public final class Selector {
 
     /// Decides about every source and candidate, in the order of `sources.jsonl`.
     ///
-    /// - Throws: `DatasetError` when measurements are missing or not finished.
+    /// - Throws: `LoopyError` when measurements are missing or not finished.
     public func run() throws -> Report {
         let sources = try dataset.sources()
         let measurements = try Measurements(dataset, sources: sources)

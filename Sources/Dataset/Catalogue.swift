@@ -1,4 +1,6 @@
+import Errors
 import Foundation
+import Storage
 
 /// `dataset.json`: what the dataset holds and what made it. Every stage replaces its own part when
 /// it is done, whole or not at all.
@@ -43,6 +45,18 @@ public struct Catalogue: Codable, Sendable, Equatable {
         public var frames: Int
         public var bytes: Int
         public var sha256: String
+
+        public init(
+            name: String, split: Decision.Split, clips: Int, frames: Int, bytes: Int,
+            sha256: String
+        ) {
+            self.name = name
+            self.split = split
+            self.clips = clips
+            self.frames = frames
+            self.bytes = bytes
+            self.sha256 = sha256
+        }
     }
 
     public struct Counts: Codable, Sendable, Equatable {
@@ -91,11 +105,11 @@ public struct Catalogue: Codable, Sendable, Equatable {
 
     /// The column in use under a name.
     ///
-    /// - Throws: `DatasetError` `.missing` that names the stage to run.
+    /// - Throws: `LoopyError` `.missing` that names the stage to run.
     public func column(_ name: String) throws -> Column {
         if let column = columns[name] { return column }
         let stage = ["video", "audio"].contains(name) ? "loopy-crop" : "loopy-extract \(name)"
-        throw DatasetError(.missing, "the dataset has no column '\(name)' yet: run \(stage) first")
+        throw LoopyError(.missing, "the dataset has no column '\(name)' yet: run \(stage) first")
     }
 }
 

@@ -1,3 +1,5 @@
+import Errors
+
 /// The accepted clips of a selection as work units: one for each shard, in shard order. Every
 /// column has the same units with the same items, so members stand in the same order everywhere.
 public struct ClipPlan: Sendable {
@@ -21,14 +23,14 @@ public struct ClipPlan: Sendable {
 
     /// The units with these names; all of them when there are none.
     ///
-    /// - Throws: `DatasetError` `.configuration` for a name that is not in the plan.
+    /// - Throws: `LoopyError` `.configuration` for a name that is not in the plan.
     public static func choose(_ names: [String], from units: [WorkUnit]) throws -> [WorkUnit] {
         guard !names.isEmpty else { return units }
         let byName = Dictionary(uniqueKeysWithValues: units.map { ($0.name, $0) })
         return try names.map { name in
             guard let unit = byName[name] else {
                 let range = units.isEmpty ? "" : " (\(units[0].name) to \(units.last!.name))"
-                throw DatasetError(
+                throw LoopyError(
                     .configuration, "no unit '\(name)': there are \(units.count)\(range)")
             }
             return unit

@@ -1,4 +1,6 @@
+import Errors
 import Foundation
+import Storage
 
 /// One member of a column, as its extractor makes it.
 public struct ColumnMember {
@@ -98,7 +100,7 @@ public final class ColumnWriter {
                 frames.append(
                     try copyFormer(key, to: archive) ?? add(key, make(key), to: archive))
                 finished.append(key)
-            } catch let error as DatasetError where error.code == .output {
+            } catch let error as LoopyError where error.category == .output {
                 throw error
             } catch {
                 failures.append(
@@ -140,7 +142,7 @@ public final class ColumnWriter {
             if formerArchive?.path != path { formerArchive = try TarReader(path) }
             try formerArchive?.copy(key + suffix, to: archive, as: key + suffix)
             return frames
-        } catch let error as DatasetError where error.code != .output {
+        } catch let error as LoopyError where error.category != .output {
             return nil
         }
     }
@@ -180,7 +182,7 @@ public struct ColumnReader: Sendable {
 
     public func record(_ unit: WorkUnit) throws -> UnitRecord {
         guard let record = store.record(unit) else {
-            throw DatasetError(
+            throw LoopyError(
                 .missing, "\(store.file(unit, ".tar")) is not finished: run its stage again")
         }
         return record

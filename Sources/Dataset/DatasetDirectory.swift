@@ -1,4 +1,5 @@
 import Foundation
+import Storage
 
 /// Where everything lies in a dataset directory, and the files that hold one list each.
 public struct DatasetDirectory: Sendable {

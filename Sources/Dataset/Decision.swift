@@ -1,4 +1,5 @@
 import Media
+import Storage
 
 /// A line of `selection.jsonl`: what became of a candidate, of one clip of it, or of a source
 /// without candidates.

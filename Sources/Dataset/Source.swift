@@ -15,7 +15,7 @@ public struct Source: Codable, Sendable, Equatable {
     public var spans: [AnnotatedSpan]?
     /// What the container says; nil when the file cannot be used.
     public var probe: MediaProbe?
-    /// Why the file cannot be used: a `MediaError` code, and the message.
+    /// Why the file cannot be used: a `LoopyError` code, and the message.
     public var reason: String?
     public var error: String?
 

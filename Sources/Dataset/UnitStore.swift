@@ -1,4 +1,5 @@
 import Foundation
+import Storage
 
 /// A piece of a stage's work that is independent of every other: finished or absent.
 public struct WorkUnit: Sendable, Equatable {

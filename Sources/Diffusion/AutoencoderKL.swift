@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 import Torch
 import Weights
@@ -34,7 +35,7 @@ public struct AutoencoderKL: LatentCodec {
 
     /// - Parameter folder: a published `vae` folder, config.json and weights; or the folder of a whole
     ///   Stable Diffusion that holds one.
-    /// - Throws: `DiffusionError` for another architecture, `WeightsError` and `TorchError` for files
+    /// - Throws: `LoopyError` for another architecture, `LoopyError` and `LoopyError` for files
     ///   that cannot be used.
     public init(folder: String, device: Device = .cpu) throws {
         let folder = Self.folder(folder)
@@ -116,9 +117,9 @@ public struct AutoencoderConfiguration: Sendable, Equatable {
 
     /// Reads the `config.json` of a published `vae` folder.
     ///
-    /// - Throws: `DiffusionError` `.configuration` when it is missing or asks for what this
+    /// - Throws: `LoopyError` `.configuration` when it is missing or asks for what this
     ///   implementation does not have.
-    public init(contentsOf path: String) throws(DiffusionError) {
+    public init(contentsOf path: String) throws(LoopyError) {
         let file: Published = try readConfiguration(path)
         try file.requireSupported(path)
         self.init()
@@ -147,7 +148,7 @@ public struct AutoencoderConfiguration: Sendable, Equatable {
         var usePostQuantConv: Bool?
         var midBlockAddAttention: Bool?
 
-        func requireSupported(_ path: String) throws(DiffusionError) {
+        func requireSupported(_ path: String) throws(LoopyError) {
             let groups = normNumGroups ?? 32
             let wrong: [(String, Bool)] = [
                 ("in_channels or out_channels", inChannels != 3 || outChannels != 3),
@@ -169,7 +170,7 @@ public struct AutoencoderConfiguration: Sendable, Equatable {
                 ("mid_block_add_attention", midBlockAddAttention == false),
             ]
             guard let (key, _) = wrong.first(where: \.1) else { return }
-            throw DiffusionError(
+            throw LoopyError(
                 .configuration,
                 "\(path): is not of Stable Diffusion's autoencoder's architecture: \(key)")
         }

@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 import Torch
 
@@ -32,13 +33,13 @@ public struct DDIM: Sendable {
     /// 0 draws no noise on the way, 1 as much as DDPM.
     public let eta: Double
 
-    /// - Throws: `DiffusionError` `.configuration` for a number of steps that the schedule does not have.
+    /// - Throws: `LoopyError` `.configuration` for a number of steps that the schedule does not have.
     public init(
         _ schedule: NoiseSchedule, steps count: Int, spacing: Spacing = .leading, eta: Double = 0
-    ) throws(DiffusionError) {
+    ) throws(LoopyError) {
         let all = schedule.settings.steps
         guard (1...all).contains(count), (0...1).contains(eta) else {
-            throw DiffusionError(
+            throw LoopyError(
                 .configuration, "sampling takes 1 to \(all) steps, and eta lies between 0 and 1")
         }
         let distance = all / count

@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 import Torch
 
@@ -39,18 +40,18 @@ public struct NoiseSchedule: Sendable {
     /// ᾱ by timestep, 0 to `steps - 1`: the part of the variance that is the signal's.
     public let signal: [Double]
 
-    /// - Throws: `DiffusionError` `.configuration` for settings that make no schedule.
-    public init(_ settings: Settings = Settings()) throws(DiffusionError) {
+    /// - Throws: `LoopyError` `.configuration` for settings that make no schedule.
+    public init(_ settings: Settings = Settings()) throws(LoopyError) {
         guard settings.steps >= 2, settings.firstBeta > 0,
             settings.firstBeta <= settings.lastBeta, settings.lastBeta < 1
         else {
-            throw DiffusionError(
+            throw LoopyError(
                 .configuration,
                 "schedule: steps must be 2 or more, and first_beta and last_beta lie between 0 and 1, "
                     + "the last no less than the first")
         }
         guard !settings.zeroTerminalSnr || settings.prediction == .velocity else {
-            throw DiffusionError(
+            throw LoopyError(
                 .configuration,
                 "schedule: zero_terminal_snr asks for prediction: velocity, for at the last step noise "
                     + "is all there is to see")
@@ -130,12 +131,12 @@ public struct NoiseSchedule: Sendable {
 
     // MARK: Checkpoints
 
-    /// - Throws: `DiffusionError` `.schedule` that names what differs, when a checkpoint was trained
+    /// - Throws: `LoopyError` `.mismatch` that names what differs, when a checkpoint was trained
     ///   with other settings.
-    public func requireSame(as stored: Settings, in checkpoint: String) throws(DiffusionError) {
+    public func requireSame(as stored: Settings, in checkpoint: String) throws(LoopyError) {
         guard settings != stored else { return }
-        throw DiffusionError(
-            .schedule,
+        throw LoopyError(
+            .mismatch,
             "\(checkpoint): was trained with the noise schedule \(Self.words(stored)), not "
                 + "\(Self.words(settings)); take the checkpoint's, or train anew")
     }

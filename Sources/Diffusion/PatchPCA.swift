@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 import Torch
 import Weights
@@ -27,33 +28,33 @@ public struct PatchPCA: LatentCodec {
     private let encoder: (weight: Tensor, bias: Tensor)
     private let decoder: (weight: Tensor, bias: Tensor)
 
-    /// - Throws: `DiffusionError` `.configuration` for channels that a patch does not have, for no more
+    /// - Throws: `LoopyError` `.configuration` for channels that a patch does not have, for no more
     ///   patches than a patch has values, and where patches do not differ, or not in all channels.
     public init(
         fitting statistics: PatchStatistics, channels: Int
-    ) throws(DiffusionError) {
+    ) throws(LoopyError) {
         let length = 3 * statistics.size * statistics.size
         guard (1...length).contains(channels) else {
-            throw DiffusionError(
+            throw LoopyError(
                 .configuration,
                 "patches of \(statistics.size) by \(statistics.size) pixels have 1 to \(length) "
                     + "components, not \(channels)")
         }
         guard statistics.count > length else {
-            throw DiffusionError(
+            throw LoopyError(
                 .configuration,
                 "\(statistics.count) patches are too few for the components of \(length) values: "
                     + "give more pictures")
         }
         let (mean, covariance) = statistics.moments
         guard covariance.isFinite else {
-            throw DiffusionError(.configuration, "the pictures hold values that are no numbers")
+            throw LoopyError(.configuration, "the pictures hold values that are no numbers")
         }
         let parts = Self.eigen(covariance)
         let first = length - channels
         let variances: [Double] = parts[0][first...].array().reversed()
         guard let smallest = variances.last, smallest > Self.smallestVariance else {
-            throw DiffusionError(
+            throw LoopyError(
                 .configuration,
                 "the pictures' patches do not differ in \(channels) ways: give other pictures, or "
                     + "ask for fewer channels")

@@ -1,3 +1,4 @@
+import Errors
 import Torch
 import Weights
 
@@ -19,12 +20,12 @@ extension PatchPCA {
             ], metadata: ["format": Self.format, "version": Self.version], to: sink)
     }
 
-    /// - Throws: `DiffusionError` `.file` for a file of something else, of another version, or
+    /// - Throws: `LoopyError` `.malformed` for a file of something else, of another version, or
     ///   whose numbers are none of a codec.
-    public init(_ file: Checkpoint) throws(DiffusionError) {
-        func refused(_ what: String) -> DiffusionError {
-            DiffusionError(
-                .file,
+    public init(_ file: Checkpoint) throws(LoopyError) {
+        func refused(_ what: String) -> LoopyError {
+            LoopyError(
+                .malformed,
                 "\(file.path): \(what): the file is of something else, or damaged; make it again")
         }
         guard file.metadata["format"] == Self.format else {

@@ -32,7 +32,7 @@ public struct PlainUNet {
     }
 
     /// - Parameter folder: a published `unet` folder, config.json and weights.
-    /// - Throws: `DiffusionError` for another architecture, `WeightsError` and `TorchError` for files
+    /// - Throws: `LoopyError` for another architecture, `LoopyError` and `LoopyError` for files
     ///   that cannot be used.
     public init(folder: String, device: Device = .cpu) throws {
         let configuration = try UNetConfiguration(contentsOf: folder + "/config.json")

@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 
 /// The shape of a U-Net. The defaults are Stable Diffusion 1.5's.
@@ -26,9 +27,9 @@ public struct UNetConfiguration: Sendable, Equatable {
 
     /// Reads the `config.json` of a published `unet` folder.
     ///
-    /// - Throws: `DiffusionError` `.configuration` when it is missing or asks for what this
+    /// - Throws: `LoopyError` `.configuration` when it is missing or asks for what this
     ///   implementation does not have.
-    public init(contentsOf path: String) throws(DiffusionError) {
+    public init(contentsOf path: String) throws(LoopyError) {
         let file: Published = try readConfiguration(path)
         try file.requireSupported(path)
         self.init()
@@ -64,7 +65,7 @@ public struct UNetConfiguration: Sendable, Equatable {
         var additionEmbedType: String?
         var resnetTimeScaleShift: String?
 
-        func requireSupported(_ path: String) throws(DiffusionError) {
+        func requireSupported(_ path: String) throws(LoopyError) {
             let mirrored = downBlockTypes.reversed().map {
                 $0.replacingOccurrences(of: "Down", with: "Up")
             }
@@ -91,7 +92,7 @@ public struct UNetConfiguration: Sendable, Equatable {
                 ("resnet_time_scale_shift", (resnetTimeScaleShift ?? "default") != "default"),
             ]
             guard let (key, _) = wrong.first(where: \.1) else { return }
-            throw DiffusionError(
+            throw LoopyError(
                 .configuration,
                 "\(path): is not of Stable Diffusion 1.5's architecture: \(key)")
         }
@@ -99,9 +100,9 @@ public struct UNetConfiguration: Sendable, Equatable {
 }
 
 /// A published `config.json`.
-func readConfiguration<Published: Decodable>(_ path: String) throws(DiffusionError) -> Published {
+func readConfiguration<Published: Decodable>(_ path: String) throws(LoopyError) -> Published {
     guard let data = FileManager.default.contents(atPath: path) else {
-        throw DiffusionError(
+        throw LoopyError(
             .configuration,
             "\(path): is missing; a folder in the diffusers layout holds config.json and the weights"
         )
@@ -111,7 +112,7 @@ func readConfiguration<Published: Decodable>(_ path: String) throws(DiffusionErr
     do {
         return try decoder.decode(Published.self, from: data)
     } catch {
-        throw DiffusionError(
+        throw LoopyError(
             .configuration, "\(path): is no configuration of such a network (\(error))")
     }
 }

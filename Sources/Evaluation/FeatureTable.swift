@@ -1,4 +1,5 @@
-import Dataset
+import Errors
+import Storage
 
 /// Features of one video as networks give them, row by row, by metric.
 struct FeatureTable {
@@ -23,12 +24,12 @@ struct FeatureTable {
 
     mutating func remove(_ metric: String) { values[metric] = nil }
 
-    /// - Throws: `EvaluationError` for values that are no numbers, or rows that are not of one length.
+    /// - Throws: `LoopyError` for values that are no numbers, or rows that are not of one length.
     func check(_ metric: String, of path: String) throws {
         guard let values = values[metric], let length = lengths[metric], length > 0,
             values.count % length == 0, values.allSatisfy(\.isFinite)
         else {
-            throw EvaluationError(
+            throw LoopyError(.unsuitable, 
                 "\(path): its features of \(metric) hold what is no number, or are none at all")
         }
     }

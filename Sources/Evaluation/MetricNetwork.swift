@@ -1,6 +1,7 @@
-import Dataset
+import Errors
 import Foundation
 import Perception
+import Storage
 import Torch
 
 /// A network that turns pictures into features or scores: TorchScript (`.pt`) or `.onnx`. Belongs to
@@ -34,7 +35,7 @@ final class MetricNetwork {
             form = .script(module)
             returnsFeatures = module.takes("return_features")
         default:
-            throw DatasetError(
+            throw LoopyError(
                 .configuration, "\(file): networks are .onnx files, or TorchScript in .pt files")
         }
     }
@@ -48,7 +49,7 @@ final class MetricNetwork {
         switch form {
         case .script(let module):
             guard let output = try module(input.contiguous(), flags: flags).first else {
-                throw DatasetError(.configuration, "\(file): gives no tensor")
+                throw LoopyError(.configuration, "\(file): gives no tensor")
             }
             return output.array(of: Float.self)
         case .onnx:

@@ -1,7 +1,9 @@
 import Curation
 import Dataset
+import Errors
 import Foundation
 import Media
+import Storage
 import Torch
 
 /// `loopy-evaluate`: a folder of generated videos, with or without one of references, to one report.
@@ -38,7 +40,7 @@ public final class MetricsRun {
     ///   - generated: the folder of videos; searched to the bottom.
     ///   - reference: videos to compare with; those of the same name but for the extension are pairs.
     ///   - output: the JSON file.
-    /// - Throws: `DatasetError` for folders without videos and settings that cannot be used; what is
+    /// - Throws: `LoopyError` for folders without videos and settings that cannot be used; what is
     ///   wrong with a network.
     public init(
         generated: String, reference: String?, output: String, settings: MetricsSettings,
@@ -59,14 +61,14 @@ public final class MetricsRun {
 
     private static func videos(in folder: String) throws -> [Video] {
         guard let paths = try? FileManager.default.subpathsOfDirectory(atPath: folder) else {
-            throw DatasetError(.missing, "\(folder): there is no such folder")
+            throw LoopyError(.missing, "\(folder): there is no such folder")
         }
         let extensions = IngestSettings().extensions
         let names = paths.filter {
             !$0.hasPrefix(".") && extensions.contains(($0 as NSString).pathExtension.lowercased())
         }
         guard !names.isEmpty else {
-            throw DatasetError(
+            throw LoopyError(
                 .missing,
                 "\(folder): holds no videos (\(extensions.joined(separator: ", ")))")
         }
@@ -76,7 +78,7 @@ public final class MetricsRun {
     /// Measures what is not measured yet, and writes the report.
     ///
     /// - Parameter onVideo: called after each video.
-    /// - Throws: what is wrong with a network; `DatasetError` `.output`. A video that cannot be decoded
+    /// - Throws: what is wrong with a network; `LoopyError` `.output`. A video that cannot be decoded
     ///   becomes a failure.
     public func run(onVideo: () -> Void) throws -> MetricsReport {
         for role in [Role.generated, .reference] {
@@ -106,10 +108,10 @@ public final class MetricsRun {
                     return part
                 }()
             video.partName = name
-        } catch let error as MediaError {
+        } catch let error as LoopyError where error.category.concernsInput {
             failures.append(
                 Failure(
-                    stage: "evaluate", path: video.path, reason: error.code.rawValue,
+                    stage: "evaluate", path: video.path, reason: error.category.rawValue,
                     error: error.message))
         }
     }
@@ -235,7 +237,7 @@ extension MetricsRun {
             let features = try store.features(video.partName, metric)
             var statistics = result ?? FeatureStatistics(length: features.length(1))
             guard statistics.length == features.length(1) else {
-                throw DatasetError(
+                throw LoopyError(
                     .malformed,
                     "\(video.path): has \(features.length(1)) features of \(metric), and others "
                         + "\(statistics.length); is the network one of fixed output?")

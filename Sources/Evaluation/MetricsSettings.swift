@@ -1,4 +1,5 @@
-import Dataset
+import Errors
+import Settings
 
 /// Settings of `loopy-evaluate`. A network is a file (`.onnx`, `.pt` for TorchScript), the name of one in
 /// Manifests/models.yaml, or "none". What a network that is not here would measure is said to be absent.
@@ -40,11 +41,11 @@ public struct MetricsSettings: Codable, Sendable {
 
     /// Files of the networks that are here, and why the others are not, by role.
     ///
-    /// - Throws: `DatasetError` for a setting that is neither a file nor a known name, and for numbers
+    /// - Throws: `LoopyError` for a setting that is neither a file nor a known name, and for numbers
     ///   that make no sense.
     func networks() throws -> (files: [String: String], absent: [String: String]) {
         guard pictureStep > 0, efidSide > 0, iqaSide >= 0, smoothnessSide > 0 else {
-            throw DatasetError(
+            throw LoopyError(
                 .configuration,
                 "evaluate: picture_step, efid_side and smoothness_side are 1 or more, iqa_side 0 or "
                     + "more")

@@ -1,8 +1,9 @@
 import Curation
-import Dataset
+import Errors
 import Foundation
 import Media
 import Perception
+import Storage
 
 /// What coordinates are divided by before their variance is taken.
 public enum MotionProtocol: String, Codable, Sendable {
@@ -55,13 +56,13 @@ public final class MotionEvaluation {
         self.threads = threads
     }
 
-    /// - Throws: `MediaError` when the video cannot be decoded; `EvaluationError` when there is no face
+    /// - Throws: `LoopyError` when the video cannot be decoded; `LoopyError` when there is no face
     ///   in it, or too little of it.
     public func report(_ path: String) throws -> MotionReport {
         let probe = try MediaProbe(path: path)
         let reader = try VideoReader(path: path, clock: probe.video.clock, threads: threads)
         guard let face = try follower.longestFace(in: reader) else {
-            throw EvaluationError("\(path): no face is seen in it")
+            throw LoopyError(.unsuitable, "\(path): no face is seen in it")
         }
         return try Self.report(path, probe: probe, face: face, threads: threads)
     }
@@ -73,7 +74,7 @@ public final class MotionEvaluation {
         let moments = face.moments.prefix(
             (face.moments.lastIndex(where: \.isSeen) ?? -1) + 1)
         guard moments.count >= MotionVariance.window else {
-            throw EvaluationError(
+            throw LoopyError(.unsuitable, 
                 "\(path): its face is seen for \(moments.count) frames: head motion and expression "
                     + "need \(MotionVariance.window)")
         }

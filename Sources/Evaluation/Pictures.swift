@@ -6,7 +6,7 @@ final class Pictures {
     private let prefetcher: FramePrefetcher
     private let converter = RGBConverter()
 
-    /// - Throws: `MediaError` when the video cannot be opened.
+    /// - Throws: `LoopyError` when the video cannot be opened.
     init(_ path: String, clock: VideoClock, threads: Int) throws {
         prefetcher = FramePrefetcher(try VideoReader(path: path, clock: clock, threads: threads))
     }

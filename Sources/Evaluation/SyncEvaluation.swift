@@ -1,7 +1,8 @@
-import Dataset
+import Errors
 import Foundation
 import Media
 import Perception
+import Storage
 
 /// What `loopy-evaluate sync` says of a video.
 public struct SyncReport: Encodable, Sendable {
@@ -50,7 +51,7 @@ public final class SyncEvaluation {
         self.threads = threads
     }
 
-    /// - Throws: `MediaError` when the video cannot be decoded or has no sound; `EvaluationError` when
+    /// - Throws: `LoopyError` when the video cannot be decoded or has no sound; `LoopyError` when
     ///   there is no face in it, or too little of it.
     public func report(_ path: String, _ protocolName: LipSyncProtocol) throws -> SyncReport {
         try report(path, protocolName, probe: MediaProbe(path: path), face: nil)
@@ -61,7 +62,7 @@ public final class SyncEvaluation {
         _ path: String, _ protocolName: LipSyncProtocol, probe: MediaProbe, face: FollowedFace?
     ) throws -> SyncReport {
         guard probe.audio != nil else {
-            throw MediaError(.noAudio, "has no sound that the lips could fit", path: path)
+            throw LoopyError(.noAudio, "has no sound that the lips could fit", path: path)
         }
         let crops: [Affine]
         var range = 0..<probe.video.gridFrames
@@ -85,7 +86,7 @@ public final class SyncEvaluation {
                 : crops[min(index, crops.count - 1)]
         }
         guard let found else {
-            throw EvaluationError(
+            throw LoopyError(.unsuitable, 
                 "\(path): is too short: lip-sync needs six frames and their sound")
         }
         return SyncReport(
@@ -98,7 +99,7 @@ public final class SyncEvaluation {
         self.follower = follower
         let reader = try VideoReader(path: path, clock: probe.video.clock, threads: threads)
         guard let face = try follower.longestFace(in: reader) else {
-            throw EvaluationError(
+            throw LoopyError(.unsuitable, 
                 "\(path): no face is seen in it; --whole-frame scores the whole picture")
         }
         return face

@@ -1,7 +1,8 @@
-import Dataset
+import Errors
 import Foundation
 import Media
 import Perception
+import Storage
 import Torch
 
 /// Measures one video at a time, and pairs of them.
@@ -53,7 +54,7 @@ final class VideoMeasurer {
     }
 
     /// - Returns: the part, and features `[N, C]` by metric.
-    /// - Throws: `MediaError` when the video cannot be decoded; what is wrong with a network.
+    /// - Throws: `LoopyError` when the video cannot be decoded; what is wrong with a network.
     func measure(_ path: String, as role: Role) throws -> (VideoPart, [String: NumPyArray]) {
         let probe = try MediaProbe(path: path)
         var part = VideoPart(frames: probe.video.gridFrames)
@@ -65,7 +66,7 @@ final class VideoMeasurer {
         for metric in features.metrics {
             do {
                 try features.check(metric, of: path)
-            } catch let error as EvaluationError {
+            } catch let error as LoopyError where error.category.concernsInput {
                 part.absent[metric] = Self.reason(error.message, path)
                 part.features[metric] = nil
                 features.remove(metric)
@@ -158,7 +159,7 @@ final class VideoMeasurer {
     private static func score(_ network: MetricNetwork, _ input: Tensor) throws -> Double {
         let values = try network(input)
         guard values.count == 1 else {
-            throw DatasetError(
+            throw LoopyError(
                 .configuration,
                 "\(network.file): gives \(values.count) numbers for \(input.shape), and a score is "
                     + "one; is it the network it should be?")
@@ -195,7 +196,7 @@ final class VideoMeasurer {
                 part.absent["glo_stabilised"] = reason
                 part.absent["exp_stabilised"] = reason
             }
-        } catch let error as EvaluationError {
+        } catch let error as LoopyError where error.category.concernsInput {
             for metric in Self.motionMetrics {
                 part.absent[metric] = Self.reason(error.message, path)
             }
@@ -213,9 +214,7 @@ final class VideoMeasurer {
             let score = try sync.report(path, .faceCrop, probe: probe, face: face)
             part.values["sync_c"] = .init(value: score.score.confidence, frames: score.frames)
             part.values["sync_d"] = .init(value: score.score.distance, frames: score.frames)
-        } catch let error as EvaluationError {
-            absent(Self.reason(error.message, path))
-        } catch let error as MediaError {
+        } catch let error as LoopyError where error.category.concernsInput {
             absent(Self.reason(error.message, path))
         }
     }

@@ -1,5 +1,5 @@
-import Dataset
 import Foundation
+import Storage
 import Torch
 
 /// What was measured of one video, or of a pair: kept in a file, so that a run that ended early goes on.

@@ -1,7 +1,9 @@
 import Dataset
 import Diffusion
+import Errors
 import Foundation
 import Media
+import Storage
 import Torch
 
 /// A patch codec of a dataset's own: fitted on some of its pictures when it is first wanted, and then
@@ -14,11 +16,11 @@ struct CodecFitting {
     private static let clips = 256
     private static let pictures = 512
 
-    /// - Throws: `DatasetError` `.configuration` outside of a dataset; `.missing` where it has no clips
-    ///   yet; `DiffusionError` for settings that make no codec.
+    /// - Throws: `LoopyError` `.configuration` outside of a dataset; `.missing` where it has no clips
+    ///   yet; `LoopyError` for settings that make no codec.
     init(_ settings: LatentsSettings, _ dataset: DatasetDirectory?, threads: Int) throws {
         guard let dataset else {
-            throw DatasetError(
+            throw LoopyError(
                 .configuration,
                 "extract.latents.weights: codec patch-pca is fitted on a dataset's pictures; for a single "
                     + "file give the codec's file, DATASET/codecs/….safetensors")
@@ -43,7 +45,7 @@ struct CodecFitting {
         threads: Int
     ) throws -> PatchPCA {
         guard settings.patch > 0, settings.side >= 0 else {
-            throw DatasetError(
+            throw LoopyError(
                 .configuration, "extract.latents: patch must be 1 or more, side 0 or more")
         }
         var places: [(WorkUnit, key: String, frames: Int)] = []
@@ -52,7 +54,7 @@ struct CodecFitting {
             places += zip(record.items, record.frames).map { (unit, $0, $1) }
         }
         guard !places.isEmpty else {
-            throw DatasetError(
+            throw LoopyError(
                 .missing, "\(dataset.path): has no clips to fit a codec on: run loopy-crop first")
         }
         let count = min(clips, places.count)
@@ -71,7 +73,7 @@ struct CodecFitting {
                 let frame = (2 * part + 1) * frames / (2 * chosen)
                 try pictures.forEach(frame..<(frame + 1)) { picture in
                     guard picture.length(2) % settings.patch == 0 else {
-                        throw DatasetError(
+                        throw LoopyError(
                             .configuration,
                             "extract.latents.patch: \(settings.patch) does not divide pictures of "
                                 + "\(picture.length(2)) pixels")

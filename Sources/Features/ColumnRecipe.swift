@@ -1,4 +1,5 @@
 import Dataset
+import Errors
 import Foundation
 
 /// How the members of one column are made, and what identifies them.
@@ -24,7 +25,7 @@ struct FileSlice {
     /// Nil for the whole file.
     var bytes: Range<Int>?
 
-    /// - Throws: `DatasetError` when it cannot be read.
+    /// - Throws: `LoopyError` when it cannot be read.
     func read() throws -> [UInt8] {
         do {
             let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
@@ -32,7 +33,7 @@ struct FileSlice {
             try file.seek(toOffset: UInt64(bytes.lowerBound))
             return [UInt8](try file.read(upToCount: bytes.count) ?? Data())
         } catch {
-            throw DatasetError(
+            throw LoopyError(
                 .missing, "\(path): cannot be read (\(error.localizedDescription))")
         }
     }

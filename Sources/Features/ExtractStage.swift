@@ -1,6 +1,9 @@
 import Dataset
+import Errors
 import Foundation
 import Perception
+import Settings
+import Storage
 
 /// Settings of `loopy-extract`: a section for each column that has some.
 public struct ExtractSettings: Sendable {
@@ -25,7 +28,7 @@ public final class ExtractStage: UnitStage {
     public var units: [WorkUnit] { plan.units }
 
     /// - Parameter settings: the column's section is used.
-    /// - Throws: `DatasetError` for an unknown column, or when the column it reads is missing; what
+    /// - Throws: `LoopyError` for an unknown column, or when the column it reads is missing; what
     ///   is wrong with settings and weights.
     public init(
         _ column: String, _ dataset: DatasetDirectory, settings: ExtractSettings, threads: Int
@@ -45,7 +48,7 @@ public final class ExtractStage: UnitStage {
     /// its sound, its key points), in whatever format.
     ///
     /// - Returns: its frames.
-    /// - Throws: as `init`; `MediaError` and others for a file that cannot be used.
+    /// - Throws: as `init`; `LoopyError` and others for a file that cannot be used.
     public static func extract(
         _ column: String, from path: String, to output: String, settings: ExtractSettings,
         threads: Int
@@ -76,7 +79,7 @@ public final class ExtractStage: UnitStage {
                 settings.latents, dataset: dataset, side: catalogue.columns["video"]?.facts["side"],
                 threads: threads)
         default:
-            throw DatasetError(
+            throw LoopyError(
                 .configuration,
                 "unknown column '\(column)'" + Configuration.suggest(column, Self.columns))
         }

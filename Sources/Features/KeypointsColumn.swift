@@ -2,6 +2,7 @@ import Dataset
 import Foundation
 import Media
 import Perception
+import Storage
 
 /// Settings of the column `keypoints`.
 public struct KeypointsSettings: Codable, Sendable {

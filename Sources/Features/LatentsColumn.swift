@@ -1,7 +1,10 @@
 import Dataset
 import Diffusion
+import Errors
 import Foundation
 import Media
+import Settings
+import Storage
 import Torch
 import Weights
 
@@ -39,7 +42,7 @@ enum LatentsColumn {
     /// - Parameters:
     ///   - dataset: whose pictures a codec may be fitted on; nil outside of any.
     ///   - side: of the clips' pictures; nil where it is not known.
-    /// - Throws: `DatasetError` `.configuration` for settings that cannot be used; what is wrong with
+    /// - Throws: `LoopyError` `.configuration` for settings that cannot be used; what is wrong with
     ///   weights.
     static func recipe(
         _ settings: LatentsSettings, dataset: DatasetDirectory?, side: Int?, threads: Int
@@ -68,7 +71,7 @@ enum LatentsColumn {
     ) throws -> ColumnMember {
         let (frames, height, width) = try pictures.size()
         guard height % codec.factor == 0, width % codec.factor == 0 else {
-            throw DatasetError(
+            throw LoopyError(
                 .malformed,
                 "\(pictures.slice.path): pictures of \(width)x\(height) pixels are no whole number of "
                     + "places of \(codec.factor) pixels; set extract.latents.side")
@@ -77,7 +80,7 @@ enum LatentsColumn {
             type: element.rawValue,
             shape: [frames, codec.channels, height / codec.factor, width / codec.factor])
         guard frames > 0, let size = header.fileSize else {
-            throw DatasetError(.malformed, "\(pictures.slice.path): holds no picture")
+            throw LoopyError(.malformed, "\(pictures.slice.path): holds no picture")
         }
         return ColumnMember(byteCount: size, frames: frames) { write in
             try write(header.encoded())
@@ -143,7 +146,7 @@ enum LatentsColumn {
     private static func autoencoderFolder(_ settings: LatentsSettings) throws -> String {
         let name = settings.weights.isEmpty ? "stable-diffusion-v1-5/vae" : settings.weights
         if let folder = try ModelManifest.resolve(name) { return folder }
-        throw DatasetError(
+        throw LoopyError(
             .configuration,
             "extract.latents.weights: '\(name)' is not here; `loopy models` says where it is published "
                 + "and where to put it. codec: patch-pca needs no weights")
@@ -159,7 +162,7 @@ extension String {
 extension LatentsSettings {
     /// The codec, outside of a dataset, and the digests of its files by name.
     ///
-    /// - Throws: `DatasetError` `.configuration` for settings that cannot be used; what is wrong with
+    /// - Throws: `LoopyError` `.configuration` for settings that cannot be used; what is wrong with
     ///   weights.
     public func makeCodec() throws -> (codec: any LatentCodec, networks: [String: String]) {
         let recipe = try LatentsColumn.codecRecipe(self, nil, threads: 0)
@@ -173,7 +176,7 @@ public struct FrameCoder {
     private let codec: any LatentCodec
     private let device: Device
 
-    /// - Throws: `DatasetError` `.configuration` for settings that cannot be used; what is wrong with
+    /// - Throws: `LoopyError` `.configuration` for settings that cannot be used; what is wrong with
     ///   weights.
     public init(_ settings: LatentsSettings) throws {
         self.settings = settings
@@ -182,7 +185,7 @@ public struct FrameCoder {
     }
 
     /// - Returns: float32 `[T, C, h, w]`, T of the frames that are there.
-    /// - Throws: `MediaError` for a video that cannot be decoded.
+    /// - Throws: `LoopyError` for a video that cannot be decoded.
     public func latents(path: String, bytes: Range<Int>?, frames: Range<Int>) throws -> Tensor {
         var latents: [Tensor] = []
         let pictures = Pictures(
@@ -192,7 +195,7 @@ public struct FrameCoder {
             latents.append(settings.dtype == .float16 ? coded.to(.float16) : coded)
         }
         guard !latents.isEmpty else {
-            throw DatasetError(.malformed, "\(path): holds no picture of frames \(frames)")
+            throw LoopyError(.malformed, "\(path): holds no picture of frames \(frames)")
         }
         return concatenated(latents, along: 0).to(.cpu).to(.float32)
     }
@@ -239,7 +242,7 @@ extension RGBConverter {
     /// A picture as codecs take it: `[1, 3, H, W]`, -1 to 1.
     ///
     /// - Parameter side: to which it is brought; 0 leaves it as it is.
-    /// - Throws: `MediaError` `.undecodable` for a picture that cannot be converted.
+    /// - Throws: `LoopyError` `.undecodable` for a picture that cannot be converted.
     public func tensor(_ frame: VideoFrame, side: Int) throws -> Tensor {
         let pixels = Tensor.empty([1, frame.height, frame.width, 3], type: .uint8)
         try pixels.withMutableElements(of: UInt8.self) { try convert(frame, into: $0) }

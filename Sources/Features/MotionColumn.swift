@@ -1,6 +1,7 @@
 import Dataset
 import Media
 import Perception
+import Storage
 
 /// The column `motion`: both facial-movement variances of every window of 12 frames.
 extension MotionVariance {

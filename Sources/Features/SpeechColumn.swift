@@ -1,7 +1,10 @@
 import Dataset
+import Errors
 import Foundation
 import Media
+import Settings
 import Speech
+import Storage
 import Torch
 import Weights
 
@@ -40,7 +43,7 @@ public struct SpeechSettings: Codable, Sendable {
 /// video frame.
 enum SpeechColumn {
     static let version = 1
-    /// - Throws: `DatasetError` `.configuration` for settings that cannot be used; `WeightsError` when
+    /// - Throws: `LoopyError` `.configuration` for settings that cannot be used; `LoopyError` when
     ///   the weights cannot be found.
     static func recipe(_ settings: SpeechSettings, threads: Int) throws -> ColumnRecipe {
         let encoder = try encoderRecipe(settings)
@@ -64,7 +67,7 @@ enum SpeechColumn {
         let header = NumPyHeader(
             type: element.rawValue, shape: [frames, encoder.layers, encoder.channels])
         guard frames > 0, let size = header.fileSize else {
-            throw DatasetError(.malformed, "\(slice.path): holds no sound")
+            throw LoopyError(.malformed, "\(slice.path): holds no sound")
         }
         return ColumnMember(byteCount: size, frames: frames) { write in
             do {
@@ -74,8 +77,8 @@ enum SpeechColumn {
                         try write([UInt8]($0))
                     }
                 }
-            } catch let error as SpeechError {
-                throw DatasetError(.malformed, "\(slice.path): \(error.message)")
+            } catch let error as LoopyError where error.path == nil && error.category != .output {
+                throw LoopyError(error.category, error.message, path: slice.path)
             }
         }
     }
@@ -129,7 +132,7 @@ enum SpeechColumn {
         guard settings.chunkSeconds >= 2, settings.contextSeconds >= 0.5,
             settings.wholeSeconds >= settings.chunkSeconds
         else {
-            throw DatasetError(
+            throw LoopyError(
                 .configuration,
                 "extract.speech: chunk_seconds must be 2 or more, context_seconds 0.5 or more, and "
                     + "whole_seconds no less than chunk_seconds")
@@ -142,7 +145,7 @@ enum SpeechColumn {
     /// The folder with the weights.
     private static func weights(_ settings: SpeechSettings) throws -> String {
         if let folder = try ModelManifest.resolve(settings.weights) { return folder }
-        throw DatasetError(
+        throw LoopyError(
             .configuration,
             "extract.speech.weights: '\(settings.weights)' is not here; `loopy models` says where it is "
                 + "published and where to put it")
@@ -159,7 +162,7 @@ enum SpeechColumn {
             do {
                 self = try decoder.decode(Preprocessing.self, from: data)
             } catch {
-                throw DatasetError(.malformed, "\(path): cannot be understood (\(error))")
+                throw LoopyError(.malformed, "\(path): cannot be understood (\(error))")
             }
         }
 
@@ -170,7 +173,7 @@ enum SpeechColumn {
 extension SpeechSettings {
     /// The encoder, and the digests of its files by name.
     ///
-    /// - Throws: `DatasetError` `.configuration` for settings that cannot be used; what is wrong with
+    /// - Throws: `LoopyError` `.configuration` for settings that cannot be used; what is wrong with
     ///   weights.
     public func makeEncoder() throws -> (encoder: any SpeechEncoder, networks: [String: String]) {
         let recipe = try SpeechColumn.encoderRecipe(self)
@@ -184,7 +187,7 @@ extension Recording {
 
     /// The sound of a media file, or of a part of a file: a member of an archive.
     ///
-    /// - Throws: `MediaError`, as `AudioStream`.
+    /// - Throws: `LoopyError`, as `AudioStream`.
     public static func file(
         _ path: String, bytes: Range<Int>? = nil
     ) throws -> (Recording, samples: Int) {

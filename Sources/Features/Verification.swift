@@ -1,7 +1,9 @@
 import Dataset
+import Errors
 import Foundation
-import Perception
 import Media
+import Perception
+import Storage
 
 /// `loopy verify`: every digest and every invariant of a dataset.
 public struct Verification {
@@ -11,10 +13,10 @@ public struct Verification {
     public private(set) var clips = 0
 
     /// - Parameter sources: also hash the source files.
-    /// - Throws: `DatasetError` when there is no dataset to check.
+    /// - Throws: `LoopyError` when there is no dataset to check.
     public init(_ dataset: DatasetDirectory, sources: Bool) throws {
         guard FileManager.default.fileExists(atPath: dataset.catalogueFile) else {
-            throw DatasetError(.missing, "\(dataset.path): holds no dataset.json")
+            throw LoopyError(.missing, "\(dataset.path): holds no dataset.json")
         }
         let catalogue = try Catalogue.read(dataset)
         if sources { check(try dataset.sources()) }
@@ -123,7 +125,7 @@ public struct Verification {
                 let samples = try AudioReader.sampleCount(
                     path: archive.path, bytes: member.bytes)
                 guard samples % Grid.samplesPerFrame == 0 else {
-                    throw DatasetError(.malformed, "\(samples) samples are not whole frames")
+                    throw LoopyError(.malformed, "\(samples) samples are not whole frames")
                 }
                 lengths["flac"] = samples / Grid.samplesPerFrame
             case _ where suffix.hasSuffix("npy"):

@@ -1,7 +1,8 @@
 import Curation
-import Dataset
+import Errors
 import Features
 import Media
+import Storage
 import Torch
 
 /// A portrait as the model sees it: the face found, judged, and cropped as in curation.
@@ -15,14 +16,14 @@ public struct CroppedPortrait {
     /// - Parameters:
     ///   - path: any picture that FFmpeg reads, or a video, whose first picture counts.
     ///   - clipSide: of the crop, from which it is brought to `side`: as in training.
-    /// - Throws: `GenerationError` when the picture is refused; `MediaError` when it cannot be read.
+    /// - Throws: `LoopyError` when the picture is refused; `LoopyError` when it cannot be read.
     init(_ path: String, _ settings: GenerationSettings, clipSide: Int, side: Int) throws {
         let picture = try VideoReader.firstPicture(path: path)
         let portrait: Portrait
         do {
             portrait = try Portrait(picture, rules: settings.rules, clips: settings.clips)
         } catch let refusal as Portrait.Refusal {
-            throw GenerationError("\(path): \(refusal)")
+            throw LoopyError(.unsuitable, "\(path): \(refusal)")
         }
         digest = try Digest.ofFile(path)
         crop = portrait.crop

@@ -1,6 +1,6 @@
-import Dataset
 import Foundation
 import Media
+import Storage
 import Torch
 
 /// A portrait and a recording to a talking video, clip by clip: memory does not grow with its length.
@@ -40,7 +40,7 @@ public final class Generation {
     ///   - output: path of the MP4.
     ///   - resuming: whether a video that was interrupted is gone on with, and one that is finished left
     ///     as it is, where there is one.
-    /// - Throws: `MediaError`, `GenerationError`, `DatasetError`: which file, what is wrong with it, and
+    /// - Throws: `LoopyError`, `LoopyError`, `LoopyError`: which file, what is wrong with it, and
     ///   what to do.
     public init(
         _ model: PortraitModel, _ settings: GenerationSettings, image: String, audio: String,
@@ -83,7 +83,7 @@ public final class Generation {
     ///
     /// - Parameter onClip: called after each clip; false stops.
     /// - Returns: whether the video is finished.
-    /// - Throws: `MediaError` and `DatasetError` when something cannot be written.
+    /// - Throws: `LoopyError` and `LoopyError` when something cannot be written.
     public func run(_ onClip: () throws -> Bool) throws -> Bool {
         struct Stopped: Error {}
         guard !wasFinished else { return true }

@@ -1,6 +1,7 @@
-import Dataset
+import Errors
 import Foundation
 import Media
+import Storage
 import Torch
 import Weights
 
@@ -79,7 +80,7 @@ public struct GenerationOutput: Sendable {
         var seconds: [String: Double]
     }
 
-    /// - Throws: `DatasetError` `.output`.
+    /// - Throws: `LoopyError` `.output`.
     func keep(_ state: State, of record: GenerationRecord) throws {
         let facts = Facts(
             identity: try record.digest(), place: state.place, seconds: state.seconds)
@@ -93,15 +94,15 @@ public struct GenerationOutput: Sendable {
 
     /// Where the video was left; nil where it was not begun.
     ///
-    /// - Throws: `GenerationError` when it was begun with something else.
+    /// - Throws: `LoopyError` when it was begun with something else.
     func past(of record: GenerationRecord) throws -> State? {
         guard FileManager.default.fileExists(atPath: state) else { return nil }
         let file = try Checkpoint(state)
         guard let text = file.metadata["state"], let stored = file.tensor("history"),
             let facts = try? JSONDecoder().decode(Facts.self, from: Data(text.utf8))
-        else { throw GenerationError("\(state): cannot be understood; delete it to begin anew") }
+        else { throw LoopyError(.unsuitable, "\(state): cannot be understood; delete it to begin anew") }
         guard facts.identity == (try record.digest()) else {
-            throw GenerationError(
+            throw LoopyError(.unsuitable, 
                 "\(partialVideo): was begun with another portrait, recording, model or other settings; "
                     + "go on with those, or begin anew without --resume")
         }

@@ -63,12 +63,3 @@ public struct GenerationSettings: Codable, Sendable {
         }
     }
 }
-
-/// Why no video can be generated, and what to do.
-public struct GenerationError: Error, CustomStringConvertible, Sendable {
-    public let message: String
-
-    init(_ message: String) { self.message = message }
-
-    public var description: String { message }
-}

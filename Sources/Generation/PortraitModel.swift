@@ -1,5 +1,6 @@
 import Dataset
 import Diffusion
+import Errors
 import Features
 import LoopyModel
 import Speech
@@ -19,12 +20,12 @@ public struct PortraitModel {
     /// The side that clips are cut out with, before they are brought to `side`.
     let clipSide: Int
 
-    /// - Throws: `DatasetError` and `GenerationError` for settings that do not fit the model; what is
+    /// - Throws: `LoopyError` and `LoopyError` for settings that do not fit the model; what is
     ///   wrong with weights.
     public init(_ trained: TrainedModel, _ settings: GenerationSettings) throws {
         let description = trained.description
         guard description.model.stage == .video else {
-            throw GenerationError(
+            throw LoopyError(.unsuitable, 
                 "\(trained.path): is of the first stage, which knows single pictures; train the second"
             )
         }
@@ -61,14 +62,14 @@ public struct PortraitModel {
         guard encoder.encoder.layers == model.speechLayers,
             encoder.encoder.channels == model.speechChannels
         else {
-            throw GenerationError(
+            throw LoopyError(.unsuitable, 
                 "\(trained.path): takes speech features of [\(model.speechLayers), "
                     + "\(model.speechChannels)] a frame, and \(speechSettings.encoder.rawValue) gives "
                     + "[\(encoder.encoder.layers), \(encoder.encoder.channels)]; set generate.speech"
             )
         }
         guard codec.codec.channels == model.latentChannels else {
-            throw GenerationError(
+            throw LoopyError(.unsuitable, 
                 "\(trained.path): takes latents of \(model.latentChannels) channels, and "
                     + "\(latentsSettings.codec.rawValue) gives \(codec.codec.channels); set "
                     + "generate.latents")
@@ -79,14 +80,14 @@ public struct PortraitModel {
         self.model = try trained.load(on: device)
     }
 
-    /// - Throws: `DatasetError` when features would come from other networks than in training.
+    /// - Throws: `LoopyError` when features would come from other networks than in training.
     private static func require(
         _ networks: [String: String], of column: Catalogue.Column?, _ name: String,
         _ trained: TrainedModel
     ) throws {
         guard let column, column.networks != networks else { return }
         let weights = column.settings["weights"].map { " (\($0))" } ?? ""
-        throw DatasetError(
+        throw LoopyError(
             .configuration,
             "\(trained.path): was trained on \(name) from other weights\(weights) than these: set "
                 + "generate.\(name).weights to those")

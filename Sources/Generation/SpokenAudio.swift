@@ -1,8 +1,9 @@
-import Dataset
+import Errors
 import Features
 import Foundation
 import Media
 import Speech
+import Storage
 
 /// The recording that a portrait speaks.
 public struct SpokenAudio {
@@ -16,13 +17,13 @@ public struct SpokenAudio {
     private static let audibleLevel = 0.001
 
     /// - Parameter path: any file with sound that FFmpeg reads.
-    /// - Throws: `MediaError` when it cannot be read; `GenerationError` when nothing can be heard in it.
+    /// - Throws: `LoopyError` when it cannot be read; `LoopyError` when nothing can be heard in it.
     init(_ path: String) throws {
         let stream = try AudioStream(path: path)
-        guard stream.sampleCount > 0 else { throw GenerationError("\(path): holds no sound") }
+        guard stream.sampleCount > 0 else { throw LoopyError(.unsuitable, "\(path): holds no sound") }
         let level = (stream.variance + stream.mean * stream.mean).squareRoot()
         guard level >= Self.audibleLevel else {
-            throw GenerationError(
+            throw LoopyError(.unsuitable, 
                 String(
                     format: "%@: is silent (%.0f dB; from -60 dB on it counts as sound): there is "
                         + "nothing to say in it", path, 20 * log10(max(level, 1e-7))))

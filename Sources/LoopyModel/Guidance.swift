@@ -1,4 +1,5 @@
 import Diffusion
+import Errors
 import Torch
 
 /// Guidance by several conditions (section 3.4, "Inference"):
@@ -27,14 +28,14 @@ public struct Guidance: Codable, Sendable, Equatable {
         return first <= place && place <= last
     }
 
-    /// - Throws: `DiffusionError` `.configuration`.
-    public func validate() throws(DiffusionError) {
+    /// - Throws: `LoopyError` `.configuration`.
+    public func validate() throws(LoopyError) {
         guard 0 <= first, first <= last, last <= 1 else {
-            throw DiffusionError(
+            throw LoopyError(
                 .configuration, "guidance: first and last lie between 0 and 1, first no later")
         }
         guard audioRatio.isFinite, referenceRatio.isFinite else {
-            throw DiffusionError(.configuration, "guidance: ratios are finite numbers")
+            throw LoopyError(.configuration, "guidance: ratios are finite numbers")
         }
     }
 }

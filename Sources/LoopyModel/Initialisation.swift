@@ -1,4 +1,5 @@
 import Diffusion
+import Errors
 import Foundation
 import Torch
 import Weights
@@ -11,8 +12,8 @@ extension ParameterStore {
     /// reference net its last convolution.
     ///
     /// - Parameter folder: a published `unet` folder, or that of a whole Stable Diffusion.
-    /// - Throws: `DiffusionError` when it is of another shape than the model; `WeightsError` and
-    ///   `TorchError` for files that cannot be used.
+    /// - Throws: `LoopyError` when it is of another shape than the model; `LoopyError` and
+    ///   `LoopyError` for files that cannot be used.
     public func beginWithStableDiffusion(
         _ folder: String, _ configuration: LoopyConfiguration
     ) throws {
@@ -21,7 +22,7 @@ extension ParameterStore {
         var published = try UNetConfiguration(contentsOf: folder + "/config.json")
         published.textChannels = nil
         guard published == configuration.unet else {
-            throw DiffusionError(
+            throw LoopyError(
                 .configuration,
                 "\(folder): is a U-Net of another shape than the model's (channels "
                     + "\(published.channels), \(published.inputChannels) in the latents; the model has "
@@ -41,7 +42,7 @@ extension ParameterStore {
     /// Begins the second stage of training with the nets of the first.
     ///
     /// - Parameter path: a model of the first stage.
-    /// - Throws: `WeightsError` and `TorchError` for files that cannot be used.
+    /// - Throws: `LoopyError` and `LoopyError` for files that cannot be used.
     public func beginWithFirstStage(_ path: String) throws { try assign(Checkpoint(path)) }
 
     /// Begins the intra-clip layers with AnimateDiff's motion modules, as they were published for Stable
@@ -50,7 +51,7 @@ extension ParameterStore {
     ///
     /// The layers are then no longer the identity: they move pictures as AnimateDiff does.
     ///
-    /// - Throws: `WeightsError` and `TorchError` for files that cannot be used.
+    /// - Throws: `LoopyError` and `LoopyError` for files that cannot be used.
     public func beginWithAnimateDiff(_ path: String, _ configuration: LoopyConfiguration) throws {
         let checkpoint = try Checkpoint(path)
         var positions: [(stored: String, name: String)] = []
@@ -65,8 +66,8 @@ extension ParameterStore {
                 table.rank == 3, table.length(1) >= configuration.frames,
                 table.length(2) == own.length(2)
             else {
-                throw TorchError(
-                    .weights,
+                throw LoopyError(
+                    .malformed,
                     "\(path): \(stored) is no table of \(configuration.frames) positions or more")
             }
             withoutGradient { own.assign(table[.all, ..<configuration.frames]) }

@@ -1,4 +1,5 @@
 import Diffusion
+import Errors
 import Torch
 
 // Shapes: B samples, F frames of a clip, M motion frames, C channels and h w places of latents.
@@ -25,8 +26,8 @@ public struct LoopyModel {
     private let audioEmbedding: AudioEmbedding?
     private let audioToLatents: AudioToLatents?
 
-    /// - Throws: `DiffusionError` `.configuration` for a configuration that makes no model.
-    public init(_ scope: Scope, _ configuration: LoopyConfiguration) throws(DiffusionError) {
+    /// - Throws: `LoopyError` `.configuration` for a configuration that makes no model.
+    public init(_ scope: Scope, _ configuration: LoopyConfiguration) throws(LoopyError) {
         try configuration.validate()
         self.configuration = configuration
         let isVideo = configuration.stage == .video

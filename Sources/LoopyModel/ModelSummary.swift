@@ -13,7 +13,7 @@ public struct ModelSummary {
 
     public let root: Node
 
-    /// - Throws: `DiffusionError` `.configuration` for a configuration that makes no model.
+    /// - Throws: `LoopyError` `.configuration` for a configuration that makes no model.
     public init(_ configuration: LoopyConfiguration) throws {
         let store = ParameterStore.describing()
         _ = try LoopyModel(store.root, configuration)

@@ -1,4 +1,5 @@
 import Diffusion
+import Errors
 import Torch
 
 /// The temporal segment module (section 3.2, figure 3): over a hundred frames before the clip become
@@ -78,9 +79,9 @@ public struct TemporalSegments: Codable, Sendable, Equatable {
         return (stacked(frames.map { $0 ?? absent }, along: 0), frames.map { $0 != nil })
     }
 
-    func validate() throws(DiffusionError) {
+    func validate() throws(LoopyError) {
         guard stride >= 1, ratio >= 1, motionFrames >= 0 else {
-            throw DiffusionError(
+            throw LoopyError(
                 .configuration,
                 "model.segments: stride and ratio must be 1 or more, motion_frames 0 or more")
         }

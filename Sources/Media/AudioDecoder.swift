@@ -1,4 +1,5 @@
 import CFFmpeg
+import Errors
 
 /// Decodes the audio that a player would choose, frame by frame. Belongs to one thread at a time.
 final class AudioDecoder {
@@ -13,12 +14,12 @@ final class AudioDecoder {
     /// - Parameters:
     ///   - bytes: the part of the file that is the media file: a member of an archive.
     ///   - seekTo: seconds at or before which to begin; nil for the beginning.
-    /// - Throws: `MediaError` `.noAudio` when there is no audio stream that can be decoded.
+    /// - Throws: `LoopyError` `.noAudio` when there is no audio stream that can be decoded.
     init(path: String, bytes: Range<Int>?, limits: MediaLimits, seekTo: Double?) throws {
         container = try Container(path: path, bytes: bytes, limits: limits)
         let video = container.bestStream(AVMEDIA_TYPE_VIDEO)
         guard let index = container.bestStream(AVMEDIA_TYPE_AUDIO, relatedTo: video) else {
-            throw MediaError(.noAudio, "has no audio stream that can be decoded", path: path)
+            throw LoopyError(.noAudio, "has no audio stream that can be decoded", path: path)
         }
         self.index = index
         container.readOnly(index)
@@ -27,7 +28,7 @@ final class AudioDecoder {
         let timeBase = stream.pointee.time_base
         secondsPerTick = Double(timeBase.num) / Double(timeBase.den)
         guard let packet = av_packet_alloc(), let frame = av_frame_alloc() else {
-            throw MediaError(.processing, "out of memory for a packet", path: path)
+            throw LoopyError(.processing, "out of memory for a packet", path: path)
         }
         self.packet = packet
         self.frame = frame

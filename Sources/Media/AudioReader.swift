@@ -14,7 +14,7 @@ public enum AudioReader {
     /// - Parameters:
     ///   - start: seconds on the container's time line; `clock.startSeconds + index / 25.0` for
     ///     the sound that belongs to grid index `index`.
-    /// - Throws: `MediaError` `.noAudio` when there is no audio stream that can be decoded.
+    /// - Throws: `LoopyError` `.noAudio` when there is no audio stream that can be decoded.
     public static func read(
         path: String, start: Double, count: Int, limits: MediaLimits = MediaLimits()
     ) throws -> [Float] {

@@ -1,3 +1,5 @@
+import Errors
+
 /// The speech of a whole media file, as `AudioReader` gives it, from front to back in pieces: an hour
 /// takes no more memory than a minute. Other rates than 16 kHz are for people to hear. Belongs to one
 /// task.
@@ -23,7 +25,7 @@ public final class AudioStream {
     ///   - start: seconds on the container's time line at which the stream begins
     ///     (`clock.startSeconds` for the sound that belongs to a video's pictures); nil for the
     ///     first sample's time, which is where files of sound alone begin.
-    /// - Throws: `MediaError` `.noAudio` when there is no audio stream that can be decoded,
+    /// - Throws: `LoopyError` `.noAudio` when there is no audio stream that can be decoded,
     ///   `.tooLarge` when the file's time line reaches beyond the limit.
     public init(
         path: String, bytes: Range<Int>? = nil, rate: Int = Grid.sampleRate, start: Double? = nil,
@@ -117,7 +119,7 @@ private struct SpeechWindow {
     private func nextPiece() throws -> SpeechTimeline.Piece? {
         guard let piece = try timeline.next() else { return nil }
         guard piece.position + piece.count <= longest else {
-            throw MediaError(
+            throw LoopyError(
                 .tooLarge,
                 "its sound reaches beyond \(longest / rate) s (limits.maximum_duration)",
                 path: path)

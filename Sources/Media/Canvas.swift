@@ -1,4 +1,5 @@
 import CFFmpeg
+import Errors
 import Foundation
 
 /// An RGB picture to draw on and save as PNG: what the contact sheet is made of.
@@ -76,7 +77,7 @@ public struct Canvas {
     /// The picture as a PNG file.
     public func png() throws -> [UInt8] {
         guard var frame = av_frame_alloc() else {
-            throw MediaError(.processing, "out of memory for a picture")
+            throw LoopyError(.processing, "out of memory for a picture")
         }
         defer { free(frame) }
         frame.pointee.format = AV_PIX_FMT_RGB24.rawValue
@@ -117,7 +118,7 @@ public struct Canvas {
     private static func encode(_ frame: UnsafeMutablePointer<AVFrame>) throws -> [UInt8] {
         guard let codec = avcodec_find_encoder(AV_CODEC_ID_PNG),
             let context = avcodec_alloc_context3(codec), let packet = av_packet_alloc()
-        else { throw MediaError(.processing, "this FFmpeg was built without a PNG encoder") }
+        else { throw LoopyError(.processing, "this FFmpeg was built without a PNG encoder") }
         var freeingContext: UnsafeMutablePointer<AVCodecContext>? = context
         var freeingPacket: UnsafeMutablePointer<AVPacket>? = packet
         defer {

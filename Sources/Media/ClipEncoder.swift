@@ -1,4 +1,5 @@
 import CFFmpeg
+import Errors
 
 /// How the pictures of a clip are encoded.
 public struct VideoEncoding: Codable, Sendable, Equatable {
@@ -18,7 +19,7 @@ public struct VideoEncoding: Codable, Sendable, Equatable {
 extension VideoEncoding {
     /// Opens an encoder and lets it go: what x264 does not know is better said before the first clip.
     ///
-    /// - Throws: `MediaError` `.processing`.
+    /// - Throws: `LoopyError` `.processing`.
     public func check() throws { _ = try makeEncoder(matrix: "bt709") }
 
     fileprivate func makeEncoder(matrix: String) throws -> StreamEncoder {
@@ -91,7 +92,7 @@ public final class ClipEncoder {
 
     /// The MP4 file. Call once, after the last picture.
     public func finish() throws -> [UInt8] {
-        guard let encoder else { throw MediaError(.processing, "a clip without pictures") }
+        guard let encoder else { throw LoopyError(.processing, "a clip without pictures") }
         return try encoder.finish()
     }
 }

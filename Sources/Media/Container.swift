@@ -1,4 +1,5 @@
 import CFFmpeg
+import Errors
 import Foundation
 
 /// An open media file: its streams and its packets. Belongs to one thread at a time.
@@ -13,7 +14,7 @@ final class Container {
     /// - Parameters:
     ///   - bytes: the part of the file that is the media file: a member of an archive.
     ///   - accepting: demuxers that are offered to the file.
-    /// - Throws: `MediaError` `.unreadable`, `.notMedia` or `.tooLarge`.
+    /// - Throws: `LoopyError` `.unreadable`, `.notMedia` or `.tooLarge`.
     init(
         path: String, bytes: Range<Int>? = nil, accepting formats: [String] = acceptedContainers,
         limits: MediaLimits
@@ -40,7 +41,7 @@ final class Container {
         let format = formats == acceptedContainers ? nil : Container.format(of: address)
         let status = avformat_open_input(&opened, address, format, &options)
         guard status >= 0, let opened else {
-            throw MediaError(
+            throw LoopyError(
                 .notMedia,
                 "not a media file that can be read (\(describe(status))); playlists and concat "
                     + "files are refused on purpose",
@@ -72,14 +73,14 @@ final class Container {
     private static func requireReadableFile(_ path: String) throws {
         var information = stat()
         guard stat(path, &information) == 0, access(path, R_OK) == 0 else {
-            throw MediaError(
+            throw LoopyError(
                 .unreadable, "cannot be read (\(String(cString: strerror(errno))))", path: path)
         }
         guard information.st_mode & S_IFMT == S_IFREG else {
-            throw MediaError(.unreadable, "is not a regular file", path: path)
+            throw LoopyError(.unreadable, "is not a regular file", path: path)
         }
         guard information.st_size > 0 else {
-            throw MediaError(.notMedia, "is empty (0 bytes)", path: path)
+            throw LoopyError(.notMedia, "is empty (0 bytes)", path: path)
         }
     }
 
@@ -91,7 +92,7 @@ final class Container {
             let parameters = context.pointee.streams[index]!.pointee.codecpar.pointee
             let side = max(parameters.width, parameters.height)
             if Int(side) > limits.maximumSide {
-                throw MediaError(
+                throw LoopyError(
                     .tooLarge,
                     "declares pictures of \(parameters.width)x\(parameters.height); the limit is "
                         + "\(limits.maximumSide) a side (limits.maximum_side)",
@@ -100,7 +101,7 @@ final class Container {
         }
         let duration = Double(context.pointee.duration) / Double(AV_TIME_BASE)
         if context.pointee.duration != loopy_no_pts, duration > limits.maximumDuration {
-            throw MediaError(
+            throw LoopyError(
                 .tooLarge,
                 "declares \(Int(duration)) s; the limit is \(Int(limits.maximumDuration)) s "
                     + "(limits.maximum_duration)",
@@ -185,7 +186,7 @@ final class Decoder {
             let created = avcodec_alloc_context3(codec) as UnsafeMutablePointer<AVCodecContext>?
         else {
             let name = String(cString: avcodec_get_name(parameters.pointee.codec_id))
-            throw MediaError(.undecodable, "no decoder for \(name)", path: path)
+            throw LoopyError(.undecodable, "no decoder for \(name)", path: path)
         }
         context = created
         try check(

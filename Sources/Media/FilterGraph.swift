@@ -1,4 +1,5 @@
 import CFFmpeg
+import Errors
 
 /// A chain of FFmpeg filters over pictures of one size and format.
 final class FilterGraph {
@@ -10,7 +11,7 @@ final class FilterGraph {
     /// - Parameter chain: filters as on ffmpeg's command line, comma-separated.
     init(_ chain: String, like frame: AVFrame, timeBase: AVRational, threads: Int) throws {
         guard let graph = avfilter_graph_alloc() else {
-            throw MediaError(.processing, "out of memory for a filter graph")
+            throw LoopyError(.processing, "out of memory for a filter graph")
         }
         self.graph = graph
         (width, height, format) = (frame.width, frame.height, frame.format)

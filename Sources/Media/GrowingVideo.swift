@@ -1,4 +1,5 @@
 import CFFmpeg
+import Errors
 import Foundation
 
 /// A video with sound that is made piece by piece: after each piece the file can be played, and after an
@@ -31,7 +32,7 @@ public final class GrowingVideo {
     ///   - encoding: its `size` is the pictures' side.
     ///   - frames: of the whole video.
     ///   - place: of a file that is gone on with.
-    /// - Throws: `MediaError` when the file cannot be written, or the sound not be read.
+    /// - Throws: `LoopyError` when the file cannot be written, or the sound not be read.
     public init(
         path: String, sound: String, encoding: VideoEncoding, frames: Int,
         goingOnAt place: Place = Place()
@@ -47,14 +48,14 @@ public final class GrowingVideo {
         do {
             file = try FileHandle(forUpdating: URL(fileURLWithPath: path))
             guard try file.seekToEnd() >= place.bytes else {
-                throw MediaError(
+                throw LoopyError(
                     .unreadable, "is shorter than when it was left; begin anew", path: path)
             }
             try file.truncate(atOffset: UInt64(place.bytes))
-        } catch let error as MediaError {
+        } catch let error as LoopyError {
             throw error
         } catch {
-            throw MediaError(
+            throw LoopyError(
                 .processing, "cannot be written (\(error.localizedDescription))", path: path)
         }
     }
@@ -98,7 +99,7 @@ public final class GrowingVideo {
             try file.write(contentsOf: Data(bytes))
             try file.synchronize()
         } catch {
-            throw MediaError(
+            throw LoopyError(
                 .processing, "cannot be written (\(error.localizedDescription))", path: path)
         }
         place.pieces += 1
@@ -113,7 +114,7 @@ public final class GrowingVideo {
         for stream in 0..<2 { try muxer.addStream(like: source.stream(stream)) }
         try muxer.begin(["movflags": "faststart"])
         guard let packet = av_packet_alloc() else {
-            throw MediaError(.processing, "out of memory for a packet")
+            throw LoopyError(.processing, "out of memory for a packet")
         }
         var freeing: UnsafeMutablePointer<AVPacket>? = packet
         defer { av_packet_free(&freeing) }
@@ -185,7 +186,7 @@ private final class SoundTrack {
         _ samples: [Float], _ body: (UnsafeMutablePointer<AVPacket>) throws -> Void
     ) throws {
         guard let frame = av_frame_alloc() else {
-            throw MediaError(.processing, "out of memory for a frame")
+            throw LoopyError(.processing, "out of memory for a frame")
         }
         defer { free(frame) }
         frame.pointee.format = AV_SAMPLE_FMT_FLTP.rawValue
@@ -216,7 +217,7 @@ private final class PictureConverter {
                 size, size, AV_PIX_FMT_RGB24, size, size, AV_PIX_FMT_YUV420P,
                 SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INP, nil, nil, nil),
             let picture = av_frame_alloc()
-        else { throw MediaError(.processing, "cannot convert pictures of \(side)x\(side)") }
+        else { throw LoopyError(.processing, "cannot convert pictures of \(side)x\(side)") }
         self.context = context
         self.picture = picture
         let matrix = sws_getCoefficients(SWS_CS_ITU709)

@@ -1,4 +1,5 @@
 import CFFmpeg
+import Errors
 
 /// A container that is being written: to a file, or in memory.
 final class Muxer {
@@ -8,7 +9,7 @@ final class Muxer {
     /// - Parameters:
     ///   - format: the muxer's name, "mp4" or "flac".
     ///   - path: of the file; nil for memory.
-    /// - Throws: `MediaError` `.processing`, as everything here.
+    /// - Throws: `LoopyError` `.processing`, as everything here.
     init(format: String, path: String? = nil) throws {
         isInMemory = path == nil
         // "file:" keeps a name with a colon in it from being read as an address.
@@ -63,7 +64,7 @@ final class Muxer {
 
     private func newStream() throws -> UnsafeMutablePointer<AVStream> {
         guard let context, let stream = avformat_new_stream(context, nil) else {
-            throw MediaError(.processing, "out of memory for a stream")
+            throw LoopyError(.processing, "out of memory for a stream")
         }
         return stream
     }

@@ -1,4 +1,5 @@
 import CFFmpeg
+import Errors
 
 /// A codec's encoder: frames in, packets out.
 final class PacketEncoder {
@@ -8,16 +9,16 @@ final class PacketEncoder {
     /// - Parameters:
     ///   - hasGlobalHeader: whether the container keeps the codec's header once, for the whole stream.
     ///   - configure: sets sizes, rates and options before the encoder is opened.
-    /// - Throws: `MediaError` `.processing`.
+    /// - Throws: `LoopyError` `.processing`.
     init(
         codec name: String, hasGlobalHeader: Bool,
         configure: (UnsafeMutablePointer<AVCodecContext>) throws -> Void
     ) throws {
         guard let codec = avcodec_find_encoder_by_name(name) else {
-            throw MediaError(.processing, "this FFmpeg was built without the encoder '\(name)'")
+            throw LoopyError(.processing, "this FFmpeg was built without the encoder '\(name)'")
         }
         guard let context = avcodec_alloc_context3(codec), let packet = av_packet_alloc() else {
-            throw MediaError(.processing, "out of memory for an encoder")
+            throw LoopyError(.processing, "out of memory for an encoder")
         }
         self.context = context
         self.packet = packet

@@ -1,4 +1,5 @@
 import CFFmpeg
+import Errors
 
 /// What a file says of itself, with the start of its picture checked by decoding it.
 public struct MediaProbe: Codable, Sendable, Equatable {
@@ -43,7 +44,7 @@ public struct MediaProbe: Codable, Sendable, Equatable {
     /// Opens the file, decodes its first picture and reads through its packets: headers are wrong
     /// about lengths often enough.
     ///
-    /// - Throws: `MediaError` when the file cannot be read, is no media file, is beyond the limits
+    /// - Throws: `LoopyError` when the file cannot be read, is no media file, is beyond the limits
     ///   or has no picture that can be decoded.
     public init(path: String, limits: MediaLimits = MediaLimits()) throws {
         let container = try Container(path: path, limits: limits)
@@ -51,7 +52,7 @@ public struct MediaProbe: Codable, Sendable, Equatable {
         guard let first = try reader.next()?.frame,
             let videoIndex = container.bestStream(AVMEDIA_TYPE_VIDEO)
         else {
-            throw MediaError(.undecodable, "no picture of it can be decoded", path: path)
+            throw LoopyError(.undecodable, "no picture of it can be decoded", path: path)
         }
         let stream = container.stream(videoIndex).pointee
         let stated = container.context.pointee.duration
@@ -82,7 +83,7 @@ public struct MediaProbe: Codable, Sendable, Equatable {
         }
         let seconds = video.gridFrames / Grid.framesPerSecond
         if Double(seconds) > limits.maximumDuration {
-            throw MediaError(
+            throw LoopyError(
                 .tooLarge,
                 "has timestamps that span \(seconds) s; the limit is "
                     + "\(Int(limits.maximumDuration)) s (limits.maximum_duration)",
@@ -118,7 +119,7 @@ private struct PacketTimes {
 
     init(_ container: Container, video: Int) throws {
         guard let packet = av_packet_alloc() else {
-            throw MediaError(.processing, "out of memory for a packet", path: container.path)
+            throw LoopyError(.processing, "out of memory for a packet", path: container.path)
         }
         var freeing: UnsafeMutablePointer<AVPacket>? = packet
         defer { av_packet_free(&freeing) }

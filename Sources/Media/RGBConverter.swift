@@ -1,4 +1,5 @@
 import CFFmpeg
+import Errors
 
 /// Whole pictures as 8-bit RGB, as swscale converts them: the numbers that the ffmpeg command and PyAV
 /// give. Belongs to one thread at a time.
@@ -15,7 +16,7 @@ public final class RGBConverter {
     }
 
     /// - Parameter rgb: filled with the upright picture, `[height, width, 3]`.
-    /// - Throws: `MediaError` `.undecodable` for a picture that cannot be converted.
+    /// - Throws: `LoopyError` `.undecodable` for a picture that cannot be converted.
     public func convert(
         _ frame: VideoFrame, into rgb: UnsafeMutableBufferPointer<UInt8>
     ) throws {
@@ -28,7 +29,7 @@ public final class RGBConverter {
             context, width, height, AVPixelFormat(coded.pointee.format), width, height,
             AV_PIX_FMT_RGB24, Int32(SWS_BICUBIC), nil, nil, nil)
         guard let context else {
-            throw MediaError(.undecodable, "has pictures that cannot be converted to RGB")
+            throw LoopyError(.undecodable, "has pictures that cannot be converted to RGB")
         }
         let matrix = sws_getCoefficients(frame.colourMatrix)
         let range: Int32 = VideoFrame.isFullRange(coded.pointee) ? 1 : 0
@@ -37,7 +38,7 @@ public final class RGBConverter {
         // Into rows as FFmpeg lays them out: how swscale rounds depends on where a row begins.
         let rows = try packedRows(width, height)
         guard sws_scale_frame(context, rows, coded) >= 0, let data = rows.pointee.data.0 else {
-            throw MediaError(.undecodable, "has pictures that cannot be converted to RGB")
+            throw LoopyError(.undecodable, "has pictures that cannot be converted to RGB")
         }
         let rowBytes = Int(width) * 3
         for row in 0..<Int(height) {
@@ -54,7 +55,7 @@ public final class RGBConverter {
         }
         av_frame_free(&packed)
         guard let made = av_frame_alloc() else {
-            throw MediaError(.processing, "out of memory for a picture")
+            throw LoopyError(.processing, "out of memory for a picture")
         }
         packed = made
         made.pointee.format = AV_PIX_FMT_RGB24.rawValue

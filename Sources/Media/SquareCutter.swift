@@ -1,4 +1,5 @@
 import CFFmpeg
+import Errors
 
 /// A square of the upright picture, in its pixels; it may reach outside the picture.
 public struct CropSquare: Codable, Sendable, Equatable {
@@ -31,7 +32,7 @@ final class SquareCutter {
     }
 
     /// - Returns: a picture in yuv420p; the caller frees it.
-    /// - Throws: `MediaError` `.processing`.
+    /// - Throws: `LoopyError` `.processing`.
     func cut(_ picture: VideoFrame) throws -> UnsafeMutablePointer<AVFrame> {
         if matrixName.isEmpty { matrixName = picture.clipMatrixName }
         let chain = try filters(for: picture)
@@ -42,7 +43,7 @@ final class SquareCutter {
         }
         // Others may be looking at the picture: it is numbered on a reference of its own.
         guard let frame = av_frame_clone(picture.frame) else {
-            throw MediaError(.processing, "out of memory for a picture")
+            throw LoopyError(.processing, "out of memory for a picture")
         }
         defer { free(frame) }
         frame.pointee.pts = Int64(count)
@@ -50,7 +51,7 @@ final class SquareCutter {
         let ready = try graph!.push(frame)  // made above where it was missing
         for extra in ready.dropFirst() { free(extra) }
         guard let first = ready.first else {
-            throw MediaError(.processing, "the crop filters gave no picture")
+            throw LoopyError(.processing, "the crop filters gave no picture")
         }
         return first
     }
@@ -61,7 +62,7 @@ final class SquareCutter {
         let left = max(0, crop.x), right = min(picture.width, crop.x + crop.side)
         let top = max(0, crop.y), bottom = min(picture.height, crop.y + crop.side)
         guard left < right, top < bottom else {
-            throw MediaError(.processing, "the crop lies outside the picture")
+            throw LoopyError(.processing, "the crop lies outside the picture")
         }
         let a = orientation.uprightToCoded(Double(left), Double(top))
         let b = orientation.uprightToCoded(Double(right), Double(bottom))
@@ -146,7 +147,7 @@ extension VideoFrame {
     /// A square of the picture, as clips are cut out of videos.
     ///
     /// - Parameter size: side of the result, in pixels.
-    /// - Throws: `MediaError` `.processing`.
+    /// - Throws: `LoopyError` `.processing`.
     public func cut(_ crop: CropSquare, size: Int) throws -> VideoFrame {
         let cutter = SquareCutter(crop, size: size, threads: 1)
         let picture = try cutter.cut(self)

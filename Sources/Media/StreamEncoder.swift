@@ -1,4 +1,5 @@
 import CFFmpeg
+import Errors
 
 /// Encodes one stream into one container in memory.
 final class StreamEncoder {
@@ -47,7 +48,7 @@ public enum FLAC {
         }
         let chunk = Int(encoder.context.pointee.frame_size)
         guard let frame = av_frame_alloc() else {
-            throw MediaError(.processing, "out of memory for a frame")
+            throw LoopyError(.processing, "out of memory for a frame")
         }
         defer { free(frame) }
         for start in stride(from: 0, to: samples.count, by: chunk) {

@@ -1,4 +1,5 @@
 import CFFmpeg
+import Errors
 
 /// A picture and where it stands on the 25 fps grid.
 public struct GridFrame: Sendable {
@@ -53,7 +54,7 @@ public final class VideoReader {
     ///     the first picture.
     ///   - range: grid indices wanted; reading ends early where the source does.
     ///   - threads: decoding threads; 0 for one a processor.
-    /// - Throws: `MediaError` when the file cannot be opened, has no video, or gives no picture.
+    /// - Throws: `LoopyError` when the file cannot be opened, has no video, or gives no picture.
     public convenience init(
         path: String, bytes: Range<Int>? = nil, clock: VideoClock? = nil,
         range: Range<Int> = 0..<Int.max, threads: Int = 0, limits: MediaLimits = MediaLimits()
@@ -65,7 +66,7 @@ public final class VideoReader {
 
     /// The picture of an image file, or the first one of a video.
     ///
-    /// - Throws: `MediaError`, as for a video.
+    /// - Throws: `LoopyError`, as for a video.
     public static func firstPicture(
         path: String, limits: MediaLimits = MediaLimits()
     ) throws -> VideoFrame {
@@ -73,7 +74,7 @@ public final class VideoReader {
             path: path, bytes: nil, accepting: acceptedContainers + acceptedPictures, clock: nil,
             range: 0..<1, threads: 1, limits: limits)
         guard let picture = try reader.next()?.frame else {
-            throw MediaError(.undecodable, "no picture of it can be decoded", path: path)
+            throw LoopyError(.undecodable, "no picture of it can be decoded", path: path)
         }
         return picture
     }
@@ -98,19 +99,19 @@ public final class VideoReader {
         repair = TimestampRepair(
             nominalDuration: nominalDuration, longestPause: found.longestPause)
         guard let allocated = av_packet_alloc() else {
-            throw MediaError(.processing, "out of memory for a packet", path: path)
+            throw LoopyError(.processing, "out of memory for a packet", path: path)
         }
         packet = allocated
 
         guard clock == nil else {
             guard found.timeBase == timeBase else {
-                throw MediaError(.unreadable, "changed since it was ingested", path: path)
+                throw LoopyError(.unreadable, "changed since it was ingested", path: path)
             }
             try start(at: range.lowerBound)
             return
         }
         guard let (first, timestamp) = try decodeNext() else {
-            throw MediaError(.undecodable, "no picture of it can be decoded", path: path)
+            throw LoopyError(.undecodable, "no picture of it can be decoded", path: path)
         }
         self.clock.start = timestamp
         hold(first, timestamp)
@@ -130,7 +131,7 @@ public final class VideoReader {
         let container = try Container(
             path: path, bytes: bytes, accepting: formats, limits: limits)
         guard let index = container.bestStream(AVMEDIA_TYPE_VIDEO) else {
-            throw MediaError(.noVideo, "has no video stream that can be decoded", path: path)
+            throw LoopyError(.noVideo, "has no video stream that can be decoded", path: path)
         }
         container.readOnly(index)
         let decoder = try Decoder(
@@ -317,7 +318,7 @@ extension VideoReader {
             nil, nil)
         guard let scaler, let converted = av_frame_alloc() else {
             let name = av_get_pix_fmt_name(format).map { String(cString: $0) } ?? "unknown"
-            throw MediaError(
+            throw LoopyError(
                 .undecodable, "has pictures of the format '\(name)', which cannot be converted",
                 path: container.path)
         }

@@ -36,7 +36,7 @@ public final class DWPose {
     public static let batch = 10
 
     /// - Parameter files: paths of the two networks, .onnx or TorchScript (.pt).
-    /// - Throws: `PerceptionError` or `TorchError` that names the file.
+    /// - Throws: `LoopyError` or `LoopyError` that names the file.
     public init(
         _ files: (detector: String, pose: String), device: Device = .cpu, threads: Int = 1
     ) throws {
@@ -47,7 +47,7 @@ public final class DWPose {
     /// The faces of some pictures: one of each person. Where no person is found, the picture as a whole
     /// is taken for one.
     ///
-    /// - Throws: `MediaError` for a picture that cannot be converted; `PerceptionError` or `TorchError`
+    /// - Throws: `LoopyError` for a picture that cannot be converted; `LoopyError` or `LoopyError`
     ///   for networks that are others.
     public func faces(in frames: [VideoFrame]) throws -> [[PoseFace]] {
         var crops: [PoseNetwork.Crop] = []

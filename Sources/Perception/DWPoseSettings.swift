@@ -1,5 +1,6 @@
-import Dataset
+import Errors
 import Foundation
+import Settings
 import Torch
 
 /// Where DWPose's networks are, for `landmarks: dwpose`.
@@ -20,13 +21,13 @@ public struct DWPoseSettings: Codable, Sendable {
     /// The two files.
     ///
     /// - Parameter setting: that asks for them, to be named where something is missing.
-    /// - Throws: `DatasetError` `.configuration` where a file is not there, or not for the device;
-    ///   `TorchError` for a device that is not here.
+    /// - Throws: `LoopyError` `.configuration` where a file is not there, or not for the device;
+    ///   `LoopyError` for a device that is not here.
     public func files(for setting: String) throws -> (detector: String, pose: String) {
         let files = try find(setting)
         let onnx = [files.detector, files.pose].first { PictureNetwork.isONNX($0) }
         if try Device(device) != .cpu, let onnx {
-            throw DatasetError(
+            throw LoopyError(
                 .configuration,
                 "\(setting): \(onnx) is an ONNX network, which runs on the CPU; for \(device) set "
                     + "detector and pose of dwpose to TorchScript networks (.pt)")
@@ -59,8 +60,8 @@ public struct DWPoseSettings: Codable, Sendable {
         return path
     }
 
-    private func missing(_ setting: String, _ path: String, _ what: String) -> DatasetError {
-        DatasetError(
+    private func missing(_ setting: String, _ path: String, _ what: String) -> LoopyError {
+        LoopyError(
             .configuration,
             "\(setting): \(Self.name) needs two networks, and \(path) \(what); `loopy models` says where "
                 + "they are published and where to put them. landmarks: embedded needs none")

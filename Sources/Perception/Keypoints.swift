@@ -1,4 +1,4 @@
-import Dataset
+import Errors
 
 /// Key points over time.
 package enum Keypoints {
@@ -7,11 +7,11 @@ package enum Keypoints {
     /// - Parameter frames: of each frame the values x, y and confidence of its points, one after the
     ///   other; nil where the face is not seen. All have as many.
     /// - Returns: the frames' values, one after the other, those between with confidence 0.
-    /// - Throws: `DatasetError` `.malformed` when the face is seen in none.
+    /// - Throws: `LoopyError` `.malformed` when the face is seen in none.
     package static func filled(_ frames: [[Float]?]) throws -> [Float] {
         let seen = frames.indices.filter { frames[$0] != nil }
         guard let first = seen.first, let width = frames[first]?.count else {
-            throw DatasetError(.malformed, "no face is seen in any of its \(frames.count) frames")
+            throw LoopyError(.malformed, "no face is seen in any of its \(frames.count) frames")
         }
         var values: [Float] = []
         values.reserveCapacity(frames.count * width)

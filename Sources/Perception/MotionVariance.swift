@@ -1,4 +1,5 @@
-import Dataset
+import Errors
+import Storage
 
 /// The facial-movement variances of every window of 12 frames.
 ///
@@ -22,14 +23,14 @@ package enum MotionVariance {
     ///   - side: the crop's side, in pixels.
     /// - Returns: float32 `[T - 11, 2]`: head motion and expression variance of the window that
     ///   begins at each frame.
-    /// - Throws: `DatasetError` when there are fewer than 12 frames.
+    /// - Throws: `LoopyError` when there are fewer than 12 frames.
     package static func column(_ keypoints: NumPyArray, side: Double) throws -> NumPyArray {
         guard keypoints.shape.count == 3, keypoints.shape[1...] == [IBUG68.count, 3] else {
-            throw DatasetError(.malformed, "key points of shape \(keypoints.shape), not [T, 68, 3]")
+            throw LoopyError(.malformed, "key points of shape \(keypoints.shape), not [T, 68, 3]")
         }
         let frames = keypoints.shape[0]
         guard frames >= window else {
-            throw DatasetError(
+            throw LoopyError(
                 .malformed, "\(frames) frames: a window of motion needs \(window)")
         }
         func coordinate(_ frame: Int, _ point: Int, _ axis: Int) -> Double {

@@ -1,4 +1,5 @@
 import COpenVINO
+import Errors
 import Foundation
 
 /// A frozen network on the CPU, read from .tflite, .onnx or OpenVINO's own format. Float32 in and
@@ -17,13 +18,13 @@ public final class Network {
     ///   - openAxes: of a network of one input: lengths of the axes that the file leaves open; those
     ///     that it fixes stay as they are.
     ///   - threads: processors that one request may use.
-    /// - Throws: `PerceptionError` that names the file.
+    /// - Throws: `LoopyError` that names the file.
     public init(
         path: String, inputShapes: [[Int]]? = nil, openAxes: [Int]? = nil, threads: Int = 1
     ) throws {
         self.path = path
         guard FileManager.default.isReadableFile(atPath: path) else {
-            throw PerceptionError(
+            throw LoopyError(.malformed, 
                 "\(path): the network's file is missing; Scripts/setup.sh fetches the embedded ones"
             )
         }
@@ -42,7 +43,7 @@ public final class Network {
         try Network.check(
             ov_compiled_model_create_infer_request(compiled, &request), "\(path): cannot be run")
         if let inputShapes, inputShapes.count != inputCount {
-            throw PerceptionError(
+            throw LoopyError(.malformed, 
                 "\(path): takes \(inputCount) inputs, not \(inputShapes.count); is it the network "
                     + "it should be?")
         }
@@ -77,7 +78,7 @@ public final class Network {
         var data: UnsafeMutableRawPointer?
         ov_tensor_get_size(tensor, &count)
         try Network.check(ov_tensor_data(tensor, &data), "\(path): output \(index) is unreadable")
-        guard let data else { throw PerceptionError("\(path): output \(index) is empty") }
+        guard let data else { throw LoopyError(.malformed, "\(path): output \(index) is empty") }
         return try body(
             UnsafeBufferPointer(start: data.assumingMemoryBound(to: Float.self), count: count))
     }
@@ -100,7 +101,7 @@ public final class Network {
         for index in 0..<outputCount where try withOutput(index, { $0.count }) == wanted {
             return index
         }
-        throw PerceptionError(
+        throw LoopyError(.malformed, 
             "\(path): has no output of \(wanted) values; is it the network it should be?")
     }
 
@@ -121,7 +122,7 @@ public final class Network {
         // Where not even the number of axes is known, all are open.
         let isOpen = ov_dimension_is_dynamic(given.rank)
         guard isOpen || Int(given.rank.max) == lengths.count else {
-            throw PerceptionError(
+            throw LoopyError(.malformed, 
                 "\(path): its input has \(given.rank.max) axes, not \(lengths.count); is it the "
                     + "network it should be?")
         }
@@ -178,7 +179,7 @@ public final class Network {
     private static func check(_ status: ov_status_e, _ doing: String) throws {
         guard status != OK else { return }
         let reason = ov_get_error_info(status).map { String(cString: $0) } ?? "unknown"
-        throw PerceptionError("\(doing) (OpenVINO: \(reason))")
+        throw LoopyError(.malformed, "\(doing) (OpenVINO: \(reason))")
     }
 }
 
@@ -196,7 +197,7 @@ private final class Runtime: @unchecked Sendable {
 
     var core: OpaquePointer {
         get throws {
-            guard let pointer else { throw PerceptionError("OpenVINO cannot be started") }
+            guard let pointer else { throw LoopyError(.malformed, "OpenVINO cannot be started") }
             return pointer
         }
     }

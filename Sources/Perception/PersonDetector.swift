@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 import Torch
 
@@ -73,7 +74,7 @@ package final class PersonDetector {
         guard let output = outputs.first, output.rank == 3, output.length(1) == cells.count,
             output.length(2) > 5
         else {
-            throw PerceptionError(
+            throw LoopyError(.malformed, 
                 "\(network.path): gives \(outputs.map(\.shape)), not [1, \(cells.count), 5 + classes]: "
                     + "a YOLOX detector without non-maximum suppression is wanted")
         }

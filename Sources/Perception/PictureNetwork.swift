@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 import Torch
 
@@ -19,18 +20,18 @@ final class PictureNetwork {
     ///     many it was traced: that is tried.)
     ///   - height: where the file does not say it.
     ///   - device: of TorchScript.
-    /// - Throws: `PerceptionError` or `TorchError` that names the file.
+    /// - Throws: `LoopyError` or `LoopyError` that names the file.
     init(path: String, batch: Int, height: Int, width: Int, device: Device, threads: Int) throws {
         self.path = path
         guard FileManager.default.isReadableFile(atPath: path) else {
-            throw PerceptionError("\(path): is missing or cannot be read; see `loopy models`")
+            throw LoopyError(.malformed, "\(path): is missing or cannot be read; see `loopy models`")
         }
         let wanted = [batch, 3, height, width]
         if Self.isONNX(path) {
             let network = try Network(path: path, openAxes: wanted, threads: threads)
             let shape = try network.shape(ofInput: 0)
             guard shape.count == 4, shape[1] == 3 else {
-                throw PerceptionError(
+                throw LoopyError(.malformed, 
                     "\(path): takes \(shape), not pictures; is it the network it should be?")
             }
             (self.batch, self.height, self.width) = (shape[0], shape[2], shape[3])

@@ -1,3 +1,4 @@
+import Errors
 import Torch
 
 /// A whole-body pose network with SimCC outputs (Li et al. 2022): for each point, a score for every
@@ -77,7 +78,7 @@ final class PoseNetwork {
         }
         // Of a square network, as everywhere, the columns come first.
         guard let x = find(columns, outputs), let y = find(rows, outputs.reversed()) else {
-            throw PerceptionError(
+            throw LoopyError(.malformed, 
                 "\(network.path): gives \(outputs.map(\.shape)), not "
                     + "[\(network.batch), \(Self.pointCount), \(columns)] and "
                     + "[\(network.batch), \(Self.pointCount), \(rows)]: a SimCC network of "
@@ -96,7 +97,7 @@ final class PoseNetwork {
                 // rtmlib's mean; mmpose takes the lesser of the two.
                 let confidence = 0.5 * (sureX + sureY)
                 guard confidence.isFinite else {
-                    throw PerceptionError("\(network.path): gives what is no number")
+                    throw LoopyError(.malformed, "\(network.path): gives what is no number")
                 }
                 // What it does not see at all has no place.
                 let isSeen = confidence > 0

@@ -8,7 +8,7 @@ package struct RGBPicture {
     /// `[height, width, 3]`
     package private(set) var pixels: [UInt8]
 
-    /// - Throws: `MediaError` for a picture that cannot be converted.
+    /// - Throws: `LoopyError` for a picture that cannot be converted.
     init(_ frame: VideoFrame, _ converter: RGBConverter) throws {
         (width, height) = (frame.width, frame.height)
         pixels = [UInt8](repeating: 0, count: width * height * 3)

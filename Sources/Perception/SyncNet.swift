@@ -19,7 +19,7 @@ public struct SyncNet {
     private let lips: LipEncoder
     private let sound: SoundEncoder
 
-    /// - Throws: `WeightsError` or `TorchError` when the file is not what is published as
+    /// - Throws: `LoopyError` or `LoopyError` when the file is not what is published as
     ///   `syncnet_v2.model`.
     public init(path: String) throws { try self.init(path: path, narrowedBy: 1) }
 

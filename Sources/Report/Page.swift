@@ -1,6 +1,7 @@
 import Dataset
 import Foundation
 import Media
+import Storage
 
 /// One page that a person opens to see what came of a dataset, of training on it, and of generating: the
 /// funnel, the candidates, the loss, the videos.
@@ -12,7 +13,7 @@ public struct Page {
     private var facts: Facts
 
     /// - Parameter output: path of the page; what it shows lies beside it or is named relative to it.
-    /// - Throws: `DatasetError` when the dataset cannot be read.
+    /// - Throws: `LoopyError` when the dataset cannot be read.
     public init(_ dataset: DatasetDirectory, to output: String) throws {
         self.output = output
         let catalogue = try Catalogue.read(dataset)
@@ -28,7 +29,7 @@ public struct Page {
 
     /// Adds a training run.
     ///
-    /// - Throws: `DatasetError` when the folder holds none.
+    /// - Throws: `LoopyError` when the folder holds none.
     public mutating func add(run: String) throws {
         struct Description: Decodable {
             struct Settings: Decodable {
@@ -50,7 +51,7 @@ public struct Page {
 
     /// Adds a generated video, with the portrait that it was made from.
     ///
-    /// - Throws: `DatasetError` when its record is missing; `MediaError` when the portrait is.
+    /// - Throws: `LoopyError` when its record is missing; `LoopyError` when the portrait is.
     public mutating func add(video: String) throws {
         struct Record: Decodable {
             struct Portrait: Decodable {
@@ -76,7 +77,7 @@ public struct Page {
                 record: String(decoding: bytes, as: UTF8.self)))
     }
 
-    /// - Throws: `DatasetError` `.output`.
+    /// - Throws: `LoopyError` `.output`.
     public func write() throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]

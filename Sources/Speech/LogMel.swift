@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 import Torch
 
@@ -35,7 +36,7 @@ public final class LogMel: SpeechEncoder {
         let statistics = try WaveStatistics(
             of: recording, kernel: 1, stride: Recording.samplesPerFrame, normalises: true)
         guard statistics.count > 0 else {
-            throw SpeechError(.recording, "holds no sound")
+            throw LoopyError(.unsuitable, "holds no sound")
         }
         let frames = Recording.frames(samples: statistics.count)
 

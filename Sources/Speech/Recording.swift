@@ -1,3 +1,5 @@
+import Errors
+
 /// A recording: 16 kHz, mono, read front to back as often as somebody needs it.
 ///
 /// An hour of it need not be in memory: encoders hold what they work on.
@@ -55,7 +57,7 @@ public struct Recording {
 
         fileprivate init(read: @escaping Reader) { self.read = read }
 
-        /// - Throws: `SpeechError` `.recording` when there are fewer than when they were counted.
+        /// - Throws: `LoopyError` `.unsuitable` when there are fewer than when they were counted.
         mutating func samples(_ range: Range<Int>) throws -> ArraySlice<Float> {
             precondition(range.lowerBound >= start, "a recording is read from front to back")
             while start + samples.count < range.upperBound {
@@ -66,8 +68,8 @@ public struct Recording {
                 let piece = try read(
                     max(Recording.sampleRate, range.upperBound - start - samples.count))
                 guard !piece.isEmpty else {
-                    throw SpeechError(
-                        .recording,
+                    throw LoopyError(
+                        .unsuitable,
                         "ends after \(start + samples.count) samples, sooner than at first")
                 }
                 samples += piece

@@ -10,7 +10,7 @@ public protocol SpeechEncoder {
     ///
     /// - Parameter body: takes the features in order, in pieces `[t, L, C]`, float32: T rows
     ///   altogether, `Recording.frames` of the recording's samples.
-    /// - Throws: `SpeechError` `.recording` when there is too little of it; what reading throws.
+    /// - Throws: `LoopyError` `.unsuitable` when there is too little of it; what reading throws.
     func encode(_ recording: Recording, _ body: (Tensor) throws -> Void) throws
 }
 

@@ -222,7 +222,7 @@ extension Wav2Vec2 {
     /// Reads a folder in the Hugging Face layout: `config.json`, and `model.safetensors` or
     /// `pytorch_model.bin`.
     ///
-    /// - Throws: `SpeechError`, `WeightsError` or `TorchError` that says which file is wrong, and how.
+    /// - Throws: `LoopyError`, `LoopyError` or `LoopyError` that says which file is wrong, and how.
     public init(folder: String, device: Device = .cpu) throws {
         let configuration = try Wav2Vec2Configuration(contentsOf: folder + "/config.json")
         let checkpoint = try Checkpoint(folder)

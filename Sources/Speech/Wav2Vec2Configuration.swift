@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 
 /// `config.json` of a wav2vec 2.0 folder in the Hugging Face layout: what the architecture needs of
@@ -47,20 +48,20 @@ public struct Wav2Vec2Configuration: Sendable, Equatable {
     /// Hidden states: the blocks' input, and the output of each.
     public var layers: Int { blocks + 1 }
 
-    /// - Throws: `SpeechError` `.weights` when the file is not a configuration of wav2vec 2.0, or asks
+    /// - Throws: `LoopyError` `.malformed` when the file is not a configuration of wav2vec 2.0, or asks
     ///   for what this implementation does not have.
     public init(contentsOf path: String) throws {
         guard let data = FileManager.default.contents(atPath: path) else {
-            throw SpeechError(
-                .weights, "\(path): is missing; a wav2vec2 folder holds config.json and the weights"
+            throw LoopyError(
+                .malformed, "\(path): is missing; a wav2vec2 folder holds config.json and the weights"
             )
         }
         do {
             self = try JSONDecoder().decode(Wav2Vec2Configuration.self, from: data)
         } catch let error as DecodingError {
-            throw SpeechError(.weights, "\(path): is no configuration of wav2vec2 (\(error))")
-        } catch let error as SpeechError {
-            throw SpeechError(error.code, "\(path): \(error.message)")
+            throw LoopyError(.malformed, "\(path): is no configuration of wav2vec2 (\(error))")
+        } catch let error as LoopyError {
+            throw LoopyError(error.category, "\(path): \(error.message)")
         }
     }
 }
@@ -110,10 +111,10 @@ extension Wav2Vec2Configuration: Decodable {
         try read(.activation, &activation)
         try read(.featureActivation, &featureActivation)
         guard modelType == "wav2vec2" else {
-            throw SpeechError(.weights, "describes a '\(modelType)', not a wav2vec2")
+            throw LoopyError(.malformed, "describes a '\(modelType)', not a wav2vec2")
         }
         guard activation == "gelu", featureActivation == "gelu" else {
-            throw SpeechError(.weights, "asks for activations other than gelu")
+            throw LoopyError(.malformed, "asks for activations other than gelu")
         }
         let sizes =
             [hiddenSize, blocks, heads, intermediateSize, positionKernel, positionGroups] + channels
@@ -121,6 +122,6 @@ extension Wav2Vec2Configuration: Decodable {
         guard sizes.allSatisfy({ $0 > 0 }), channels.count == kernels.count,
             channels.count == strides.count, !channels.isEmpty, hiddenSize % heads == 0,
             hiddenSize % positionGroups == 0
-        else { throw SpeechError(.weights, "its sizes do not fit together") }
+        else { throw LoopyError(.malformed, "its sizes do not fit together") }
     }
 }

@@ -1,3 +1,4 @@
+import Errors
 import Torch
 
 /// Features of all layers of wav2vec 2.0 for every video frame (Loopy, section 3.3: the hidden states
@@ -64,8 +65,8 @@ public final class Wav2Vec2Encoder: SpeechEncoder {
             normalises: normalises)
         let steps = configuration.steps(samples: statistics.count)
         guard steps > 0 else {
-            throw SpeechError(
-                .recording,
+            throw LoopyError(
+                .unsuitable,
                 "is too short: \(statistics.count) samples at 16 kHz, and wav2vec2 needs "
                     + "\(configuration.receptiveField)")
         }

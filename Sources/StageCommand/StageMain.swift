@@ -1,5 +1,6 @@
 import ArgumentParser
 import Dataset
+import Errors
 import Foundation
 
 /// Exit statuses that a supervisor can tell apart.
@@ -25,13 +26,9 @@ public func reporting(_ body: () throws -> Void) throws {
         try body()
     } catch let error as ExitCode {
         throw error
-    } catch let error as DatasetError {
+    } catch let error as LoopyError {
         say("error: \(error)")
-        switch error.code {
-        case .configuration: throw StageExit.usage
-        case .output: throw StageExit.output
-        case .missing, .malformed: throw StageExit.data
-        }
+        throw ExitCode(error.category.exitStatus)
     } catch {
         say("error: \(error)")
         throw StageExit.data
@@ -78,7 +75,7 @@ private func parseSkips(_ skips: [String]) throws -> [String: String] {
         skips.map { skip in
             let parts = skip.split(separator: "=", maxSplits: 1).map(String.init)
             guard parts.count == 2 else {
-                throw DatasetError(.configuration, "--skip '\(skip)': write item=reason")
+                throw LoopyError(.configuration, "--skip '\(skip)': write item=reason")
             }
             return (parts[0], parts[1])
         }, uniquingKeysWith: { first, _ in first })

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Dataset
+import Settings
 
 /// Where a stage's settings come from.
 public struct SettingsOptions: ParsableArguments {

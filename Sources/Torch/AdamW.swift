@@ -1,3 +1,5 @@
+import Errors
+
 /// AdamW ("Decoupled weight decay regularization", algorithm 2), as `torch.optim.AdamW`: one fused
 /// operator changes all parameters.
 ///
@@ -94,8 +96,8 @@ public final class AdamW {
     /// Copies a state, of any device. Where it does not fit, nothing is changed.
     ///
     /// - Parameter state: as `state` names it: all that there is, and nothing else.
-    /// - Throws: `TorchError` `.state` that lists what is missing, superfluous or of another shape.
-    public func restore(_ state: [String: Tensor]) throws(TorchError) {
+    /// - Throws: `LoopyError` `.mismatch` that lists what is missing, superfluous or of another shape.
+    public func restore(_ state: [String: Tensor]) throws(LoopyError) {
         var reader = StateReader(state)
         var isBegun: [Bool] = []
         for (name, parameter) in parameters {

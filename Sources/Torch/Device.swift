@@ -1,4 +1,5 @@
 import CTorch
+import Errors
 
 /// Where a tensor lies: "cpu", "cuda:0".
 public enum Device: Sendable, Hashable, CustomStringConvertible {
@@ -6,8 +7,8 @@ public enum Device: Sendable, Hashable, CustomStringConvertible {
     case cuda(Int)
 
     /// - Parameter name: "cpu", "cuda" (the first device) or "cuda:N".
-    /// - Throws: `TorchError` `.device` for another name, or a device that is not here.
-    public init(_ name: String) throws(TorchError) {
+    /// - Throws: `LoopyError` `.device` for another name, or a device that is not here.
+    public init(_ name: String) throws(LoopyError) {
         let parts = name.split(separator: ":", omittingEmptySubsequences: false)
         if name == "cpu" {
             self = .cpu
@@ -16,11 +17,11 @@ public enum Device: Sendable, Hashable, CustomStringConvertible {
         guard parts[0] == "cuda", parts.count <= 2,
             let index = parts.count == 1 ? 0 : Int(parts[1]), index >= 0
         else {
-            throw TorchError(.device, "'\(name)' is no device: devices are cpu, cuda, cuda:N")
+            throw LoopyError(.device, "'\(name)' is no device: devices are cpu, cuda, cuda:N")
         }
         guard index < Device.cudaCount else {
             let found = Device.cudaCount == 0 ? "no CUDA device" : "\(Device.cudaCount) of them"
-            throw TorchError(
+            throw LoopyError(
                 .device,
                 "there is no device '\(name)' here: libtorch \(Torch.version) sees \(found)")
         }

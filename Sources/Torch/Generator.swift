@@ -1,12 +1,13 @@
 import CTorch
+import Errors
 
 /// A source of random numbers that a seed determines. The numbers differ between CPU and CUDA.
 public final class Generator {
     public let device: Device
     let pointer: LoopyGenerator
 
-    /// - Throws: `TorchError` `.device` for a device that is not here.
-    public init(seed: UInt64, device: Device = .cpu) throws(TorchError) {
+    /// - Throws: `LoopyError` `.device` for a device that is not here.
+    public init(seed: UInt64, device: Device = .cpu) throws(LoopyError) {
         var made: LoopyGenerator?
         try throwing(
             .device, "making a random generator on \(device)",
@@ -26,10 +27,10 @@ public final class Generator {
         return Tensor(owning: state!)  // set when there is no message
     }
 
-    /// - Throws: `TorchError` `.state` when it is not the state of such a generator.
-    public func restore(_ state: Tensor) throws(TorchError) {
+    /// - Throws: `LoopyError` `.mismatch` when it is not the state of such a generator.
+    public func restore(_ state: Tensor) throws(LoopyError) {
         try throwing(
-            .state, "restoring a random generator's state",
+            .mismatch, "restoring a random generator's state",
             withExtendedLifetime((self, state)) {
                 loopy_torch_set_generator_state(pointer, state.handle.pointer)
             })

@@ -1,3 +1,5 @@
+import Errors
+
 /// The exponential moving average of parameters: `average = d average + (1 - d) parameter`.
 ///
 /// Averages start as the parameters are. While there were few updates, n with this one, the decay d
@@ -69,8 +71,8 @@ public final class MovingAverage {
     /// Copies a state, of any device. Where it does not fit, nothing is changed.
     ///
     /// - Parameter state: as `state` names it: all that there is, and nothing else.
-    /// - Throws: `TorchError` `.state` that lists what is missing, superfluous or of another shape.
-    public func restore(_ state: [String: Tensor]) throws(TorchError) {
+    /// - Throws: `LoopyError` `.mismatch` that lists what is missing, superfluous or of another shape.
+    public func restore(_ state: [String: Tensor]) throws(LoopyError) {
         var reader = StateReader(state)
         let stored = averages.map { name, average in
             reader.take(name + ".average", average.shape, average.type)

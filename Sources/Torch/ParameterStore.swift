@@ -1,3 +1,4 @@
+import Errors
 import Weights
 
 /// The weights of a network, by the names of its checkpoint.
@@ -28,7 +29,7 @@ public final class ParameterStore {
     /// - Parameters:
     ///   - rename: the network's name of a tensor of the file; nil for one that is left out.
     ///   - build: makes the network from the outermost scope.
-    /// - Throws: `TorchError` `.weights` that lists what is missing, superfluous or of another shape.
+    /// - Throws: `LoopyError` `.malformed` that lists what is missing, superfluous or of another shape.
     public static func load<Network>(
         _ checkpoint: Checkpoint, device: Device = .cpu,
         rename: (String) -> String? = { $0 }, _ build: (Scope) throws -> Network
@@ -82,11 +83,11 @@ public final class ParameterStore {
     ///
     /// - Parameter rename: the network's name of a tensor of the file; nil for one that is left out.
     /// - Returns: the names of what was overwritten.
-    /// - Throws: `TorchError` `.weights` that lists what is superfluous or of another shape.
+    /// - Throws: `LoopyError` `.malformed` that lists what is superfluous or of another shape.
     @discardableResult
     public func assign(
         _ checkpoint: Checkpoint, rename: (String) -> String? = { $0 }
-    ) throws(TorchError) -> Set<String> {
+    ) throws(LoopyError) -> Set<String> {
         if case .nothing = source { fatalError("a store of shapes has no weights to overwrite") }
         var (stored, problems) = Self.names(of: checkpoint, rename)
         var pairs: [(tensor: Tensor, stored: StoredTensor)] = []
@@ -167,12 +168,12 @@ public final class ParameterStore {
 
     private static func refuse(
         _ checkpoint: Checkpoint, _ problems: [String]
-    ) throws(TorchError) {
+    ) throws(LoopyError) {
         guard !problems.isEmpty else { return }
         let shown = 8
         let more = problems.count > shown ? "; and \(problems.count - shown) more" : ""
-        throw TorchError(
-            .weights,
+        throw LoopyError(
+            .malformed,
             "\(checkpoint.files.joined(separator: ", ")): the weights are of another network: "
                 + problems.prefix(shown).joined(separator: "; ") + more)
     }

@@ -1,4 +1,5 @@
 import CTorch
+import Errors
 import Foundation
 
 /// A TorchScript network, as `torch.jit.save` writes them (.pt): it brings its own graph. Of one
@@ -8,11 +9,11 @@ public final class ScriptModule {
     public let device: Device
     private let script: LoopyScript
 
-    /// - Throws: `TorchError` `.script` that names the file.
-    public init(path: String, device: Device = .cpu) throws(TorchError) {
+    /// - Throws: `LoopyError` `.malformed` that names the file.
+    public init(path: String, device: Device = .cpu) throws(LoopyError) {
         var loaded: LoopyScript?
         let message = loopy_torch_load_script(path, device.type, device.index, &loaded)
-        try throwing(.script, "\(path): cannot be read as TorchScript", message)
+        try throwing(.malformed, "\(path): cannot be read as TorchScript", message)
         self.path = path
         self.device = device
         script = loaded!  // set when there is no message
@@ -29,10 +30,10 @@ public final class ScriptModule {
     ///
     /// - Parameter flags: arguments behind the tensor, by name.
     /// - Returns: its tensors, those of tuples and lists one by one.
-    /// - Throws: `TorchError` `.script` where the network does not take the input.
+    /// - Throws: `LoopyError` `.malformed` where the network does not take the input.
     public func callAsFunction(
         _ input: Tensor, flags: [String: Bool] = [:]
-    ) throws(TorchError) -> [Tensor] {
+    ) throws(LoopyError) -> [Tensor] {
         var results: UnsafeMutablePointer<LoopyTensor?>?
         var count: Int32 = 0
         let moved = input.to(device)
@@ -46,7 +47,7 @@ public final class ScriptModule {
                     &count)
             }
         }
-        try throwing(.script, "\(path): does not take \(input)", message)
+        try throwing(.malformed, "\(path): does not take \(input)", message)
         defer { loopy_torch_free_results(results) }
         return UnsafeBufferPointer(start: results, count: Int(count)).compactMap {
             $0.map(Tensor.init(owning:))

@@ -1,3 +1,5 @@
+import Errors
+
 /// Takes the tensors of a stored state one by one, and notes what is wrong with them.
 struct StateReader {
     private let state: [String: Tensor]
@@ -21,15 +23,15 @@ struct StateReader {
     }
 
     /// - Parameter whose: "the optimiser".
-    /// - Throws: `TorchError` `.state` where anything was wrong, or was not taken.
-    func finish(_ whose: String) throws(TorchError) {
+    /// - Throws: `LoopyError` `.mismatch` where anything was wrong, or was not taken.
+    func finish(_ whose: String) throws(LoopyError) {
         let unused = state.keys.filter { !taken.contains($0) }.sorted()
         let problems = problems + unused.map { "has \($0), which is not used" }
         guard !problems.isEmpty else { return }
         let shown = 8
         let more = problems.count > shown ? "; and \(problems.count - shown) more" : ""
-        throw TorchError(
-            .state,
+        throw LoopyError(
+            .mismatch,
             "the state is not of \(whose): " + problems.prefix(shown).joined(separator: "; ") + more
         )
     }

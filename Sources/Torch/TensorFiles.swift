@@ -7,7 +7,7 @@ extension SafeTensors {
     /// types stay as they are.
     ///
     /// - Parameter sink: takes the pieces in turn; each is valid during its call only.
-    /// - Throws: `WeightsError` for two tensors of one name; whatever the sink throws.
+    /// - Throws: `LoopyError` for two tensors of one name; whatever the sink throws.
     public static func write(
         tensors: [(name: String, tensor: Tensor)], metadata: [String: String] = [:],
         to sink: (UnsafeRawBufferPointer) throws -> Void

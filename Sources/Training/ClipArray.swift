@@ -1,4 +1,4 @@
-import Dataset
+import Storage
 import Torch
 
 /// Numbers as a shard stores them: half the memory of the tensor that they become.
@@ -124,7 +124,7 @@ struct ClipArray {
     /// - Parameters:
     ///   - name: of the member, after the clip's key.
     ///   - shape: what it must be, with nil for any length.
-    /// - Throws: `TrainingError` and `DatasetError` that name shard, clip and member.
+    /// - Throws: `LoopyError` and `LoopyError` that name shard, clip and member.
     init(_ shard: Shard, _ clip: ShardClip, _ name: String, shape: [Int?]) throws {
         guard let member = clip.members[name] else {
             let column = name.prefix { $0 != "." }

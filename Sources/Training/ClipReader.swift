@@ -32,7 +32,7 @@ final class ClipReader {
 
     /// Frames of a clip.
     ///
-    /// - Throws: `TrainingError` and `DatasetError` that name shard, clip and member.
+    /// - Throws: `LoopyError` and `LoopyError` that name shard, clip and member.
     func frames(_ shard: Shard, _ clip: ShardClip) throws -> Int {
         if clip.members["latents.npy"] != nil { return try latents(shard, clip).count }
         guard let video = clip.members["mp4"], encoder != nil else {
@@ -68,7 +68,7 @@ final class ClipReader {
     /// - Parameters:
     ///   - count: frames of the clip.
     ///   - places: of this clip; their windows end where the clip does or before.
-    /// - Throws: `TrainingError` and `DatasetError` that name shard, clip and member; `MediaError` for
+    /// - Throws: `LoopyError` and `LoopyError` that name shard, clip and member; `LoopyError` for
     ///   videos.
     func windows(
         _ shard: Shard, _ clip: ShardClip, count: Int, _ places: [WindowPlace]

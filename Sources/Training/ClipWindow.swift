@@ -1,3 +1,4 @@
+import Errors
 import Speech
 import Torch
 
@@ -64,8 +65,8 @@ struct StoredWindow {
         let motion: StoredArray
     }
 
-    /// - Throws: `TrainingError` `.shards` when a value is no number.
-    func window() throws(TrainingError) -> ClipWindow {
+    /// - Throws: `LoopyError` `.malformed` when a value is no number.
+    func window() throws(LoopyError) -> ClipWindow {
         try requireFinite("latents", latents)
         let end = latents.values.length(0), frames = end - historyCount
         var window = ClipWindow(
@@ -86,15 +87,15 @@ struct StoredWindow {
         return window
     }
 
-    private func checked(_ name: String, _ stored: StoredArray) throws(TrainingError) -> Tensor {
+    private func checked(_ name: String, _ stored: StoredArray) throws(LoopyError) -> Tensor {
         try requireFinite(name, stored)
         return stored.tensor()
     }
 
-    private func requireFinite(_ name: String, _ stored: StoredArray) throws(TrainingError) {
+    private func requireFinite(_ name: String, _ stored: StoredArray) throws(LoopyError) {
         guard !stored.isFinite else { return }
-        throw TrainingError(
-            .shards,
+        throw LoopyError(
+            .malformed,
             "\(shard), clip \(place.key): \(name) of the window at frame \(place.start) are not "
                 + "all finite numbers; extract them again")
     }

@@ -1,5 +1,6 @@
-import Dataset
+import Errors
 import Foundation
+import Storage
 
 /// Curves and pictures of a training run, for TensorBoard.
 ///
@@ -16,7 +17,7 @@ public final class EventFile {
     ///   - folder: made where it is missing.
     ///   - step: where a run goes on that wrote to the folder before: TensorBoard forgets what the
     ///     run's files have from that step on.
-    /// - Throws: `DatasetError` `.output`.
+    /// - Throws: `LoopyError` `.output`.
     public init(folder: String, resumingAt step: Int? = nil) throws {
         try OutputFile.makeFolder(folder)
         (path, file) = try EventFile.create(in: folder)
@@ -28,7 +29,7 @@ public final class EventFile {
     }
 
     /// - Parameter tag: "loss/train": what stands before the stroke is the heading.
-    /// - Throws: `DatasetError` `.output`. The file stays whole, and can be written to again.
+    /// - Throws: `LoopyError` `.output`. The file stays whole, and can be written to again.
     public func scalar(_ tag: String, _ value: Double, step: Int) throws {
         try write(tag, Message().real(2, Float(value)), step: step)
     }
@@ -83,9 +84,9 @@ public final class EventFile {
         fatalError("there is always another number")
     }
 
-    private static func failure(_ doing: String, _ path: String, _ error: any Error) -> DatasetError
+    private static func failure(_ doing: String, _ path: String, _ error: any Error) -> LoopyError
     {
-        DatasetError(
+        LoopyError(
             .output,
             "\(path): \(doing) failed (\(error.localizedDescription)): is there space, and "
                 + "permission?")

@@ -1,5 +1,5 @@
-import Dataset
 import Foundation
+import Storage
 import Torch
 import Weights
 
@@ -10,7 +10,7 @@ import Weights
 ///     codec.safetensors   where latents are principal components
 ///     unet/               the denoising net's weights under diffusers' names, without what was added
 public enum Export {
-    /// - Throws: `DatasetError` when the folder cannot be written; what is wrong with the weights.
+    /// - Throws: `LoopyError` when the folder cannot be written; what is wrong with the weights.
     public static func write(_ model: TrainedModel, to folder: String) throws {
         let weights = try model.weights()
         try write(weights, to: folder + "/model.safetensors")

@@ -1,4 +1,3 @@
-import Dataset
 
 extension WindowStream {
     /// Windows to validate on: of each clip one, the same in every run. Which clips, where the window

@@ -1,7 +1,9 @@
 import Dataset
 import Diffusion
+import Errors
 import Foundation
 import LoopyModel
+import Storage
 import Torch
 import Weights
 
@@ -31,10 +33,10 @@ public struct RunDirectory: Sendable {
         public var columns: [String: Catalogue.Column]
     }
 
-    /// - Throws: `DatasetError` when there is no run, or it cannot be understood.
+    /// - Throws: `LoopyError` when there is no run, or it cannot be understood.
     public func description() throws -> Description {
         guard FileManager.default.fileExists(atPath: runFile) else {
-            throw DatasetError(.missing, "\(path): holds no run of loopy-train (no run.json)")
+            throw LoopyError(.missing, "\(path): holds no run of loopy-train (no run.json)")
         }
         return try JSONLines.readDocument(Description.self, from: runFile)
     }
@@ -72,7 +74,7 @@ public struct RunDirectory: Sendable {
     ///
     /// - Parameters:
     ///   - files: tensors by file name.
-    /// - Throws: `DatasetError` `.output`.
+    /// - Throws: `LoopyError` `.output`.
     func save(
         _ state: State, _ files: [(name: String, tensors: [(name: String, tensor: Tensor)])],
         keep: Int
@@ -89,7 +91,7 @@ public struct RunDirectory: Sendable {
         }
         try JSONLines.writeDocument(state, to: partial + "/state.json")
         guard rename(partial, final) == 0 else {
-            throw DatasetError(.output, "\(final): cannot be given its name (errno \(errno))")
+            throw LoopyError(.output, "\(final): cannot be given its name (errno \(errno))")
         }
         Self.sync(checkpointsFolder)
         for old in steps().dropLast(keep) {
@@ -130,7 +132,7 @@ public struct RunDirectory: Sendable {
             try file.write(contentsOf: JSONLines.line(line))
             try file.close()
         } catch {
-            throw DatasetError(.output, "\(metricsFile): \(error.localizedDescription)")
+            throw LoopyError(.output, "\(metricsFile): \(error.localizedDescription)")
         }
     }
 }

@@ -1,5 +1,6 @@
-import Dataset
+import Errors
 import Foundation
+import Storage
 
 /// A WebDataset archive: members of a clip are named `<key>.<rest>`, in any order.
 final class Shard {
@@ -9,7 +10,7 @@ final class Shard {
     let clips: [ShardClip]
     private let places: [String: Int]
 
-    /// - Throws: `DatasetError` when there is no such file, or it is no whole archive.
+    /// - Throws: `LoopyError` when there is no such file, or it is no whole archive.
     init(_ path: String) throws {
         self.path = path
         archive = try TarReader(path)
@@ -34,8 +35,8 @@ final class Shard {
     func clip(_ key: String) -> ShardClip? { places[key].map { clips[$0] } }
 
     /// What is wrong with a clip, and where it is.
-    func error(_ clip: ShardClip, _ what: String) -> TrainingError {
-        TrainingError(.shards, "\(path), clip \(clip.key): \(what)")
+    func error(_ clip: ShardClip, _ what: String) -> LoopyError {
+        LoopyError(.malformed, "\(path), clip \(clip.key): \(what)")
     }
 }
 
@@ -49,13 +50,13 @@ struct ShardClip {
 extension WindowStream {
     /// The shards of a split in a folder, `<split>-*.tar`, in the order of their names.
     ///
-    /// - Throws: `TrainingError` `.shards` when the folder has none.
+    /// - Throws: `LoopyError` `.malformed` when the folder has none.
     public static func shards(in folder: String, split: String) throws -> [String] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         let shards = names.filter { $0.hasPrefix(split + "-") && $0.hasSuffix(".tar") }
         guard !shards.isEmpty else {
-            throw TrainingError(
-                .shards, "\(folder): holds no shard \(split)-*.tar; run loopy-pack first")
+            throw LoopyError(
+                .malformed, "\(folder): holds no shard \(split)-*.tar; run loopy-pack first")
         }
         return shards.sorted().map { folder + "/" + $0 }
     }

@@ -1,7 +1,9 @@
 import Dataset
 import Diffusion
+import Errors
 import Foundation
 import LoopyModel
+import Storage
 import Torch
 import Weights
 
@@ -31,12 +33,12 @@ public struct TrainedModel: Sendable {
     /// - Parameters:
     ///   - step: of the checkpoint; the last when left out.
     ///   - averaged: whether averaged weights are taken where there are some.
-    /// - Throws: `DatasetError` when the run has no such checkpoint.
+    /// - Throws: `LoopyError` when the run has no such checkpoint.
     public init(_ run: RunDirectory, step: Int? = nil, averaged: Bool = true) throws {
         let known = run.steps()
         let description = try run.description()
         guard let step = step ?? known.last, known.contains(step) else {
-            throw DatasetError(
+            throw LoopyError(
                 .missing,
                 "\(run.path): has no checkpoint" + (step.map { " of step \($0)" } ?? "")
                     + (known.isEmpty ? "" : "; there are \(known)"))
@@ -54,11 +56,11 @@ public struct TrainedModel: Sendable {
 
     /// What `loopy-train export` wrote.
     ///
-    /// - Throws: `DatasetError` when the folder holds something else.
+    /// - Throws: `LoopyError` when the folder holds something else.
     public init(folder: String) throws {
         let file = folder + "/config.json"
         guard FileManager.default.fileExists(atPath: file) else {
-            throw DatasetError(
+            throw LoopyError(
                 .missing,
                 "\(folder): holds no exported model (no config.json); loopy-train export writes one"
             )
@@ -85,7 +87,7 @@ public struct TrainedModel: Sendable {
 
     /// The model, with its weights.
     ///
-    /// - Throws: `TrainingError` `.checkpoint` when a weight is missing; what is wrong with the files.
+    /// - Throws: `LoopyError` `.mismatch` when a weight is missing; what is wrong with the files.
     public func load(on device: Device) throws -> LoopyModel {
         let store = ParameterStore(drawing: try Generator(seed: 0, device: device))
         let model = try LoopyModel(store.root, description.model)
@@ -94,8 +96,8 @@ public struct TrainedModel: Sendable {
         guard let missing = store.names.first(where: { !covered.contains($0) }) else {
             return model
         }
-        throw TrainingError(
-            .checkpoint, "\(files[0]): lacks the weight '\(missing)' of the model that it describes"
+        throw LoopyError(
+            .mismatch, "\(files[0]): lacks the weight '\(missing)' of the model that it describes"
         )
     }
 

@@ -1,7 +1,8 @@
-import Dataset
 import Diffusion
+import Errors
 import Foundation
 import LoopyModel
+import Settings
 import Torch
 import Weights
 
@@ -41,7 +42,7 @@ public final class Trainer {
     /// - Parameters:
     ///   - source: the shards.
     ///   - run: where checkpoints go; a new one, unless `resuming`.
-    /// - Throws: `TrainingError` for settings that cannot be used and shards that do not fit the model;
+    /// - Throws: `LoopyError` for settings that cannot be used and shards that do not fit the model;
     ///   what is wrong with weights and checkpoints.
     public init(
         _ settings: TrainingSettings, _ source: TrainingSource, _ run: RunDirectory, resuming: Bool
@@ -65,7 +66,7 @@ public final class Trainer {
         if last == nil { try Self.begin(store, settings) }
         trained = store.parameters.filter { isTrained($0.name) }
         guard !trained.isEmpty else {
-            throw TrainingError(.configuration, "train.frozen: leaves no weight to train")
+            throw LoopyError(.configuration, "train.frozen: leaves no weight to train")
         }
         store.requireGradients(where: isTrained)
         optimiser = AdamW(trained, settings: settings.optimiser.adamW)
@@ -95,7 +96,7 @@ public final class Trainer {
     private static func begin(_ store: ParameterStore, _ settings: TrainingSettings) throws {
         func path(_ name: String, _ setting: String) throws -> String {
             if let path = try ModelManifest.resolve(name) { return path }
-            throw TrainingError(
+            throw LoopyError(
                 .configuration,
                 "train.begin.\(setting): '\(name)' is not here; `loopy models` says where it is "
                     + "published and where to put it")
@@ -121,7 +122,7 @@ public final class Trainer {
     /// One optimiser step, with a line of metrics, validation and a checkpoint when they are due.
     ///
     /// - Returns: its loss.
-    /// - Throws: `TrainingError` `.notFinite` that names step, weight and clips; what the shards and the
+    /// - Throws: `LoopyError` `.notFinite` that names step, weight and clips; what the shards and the
     ///   disk throw.
     @discardableResult
     public func step() throws -> Double {
@@ -211,9 +212,9 @@ public final class Trainer {
         }
     }
 
-    private func notFinite(_ loss: Double, _ keys: [String]) -> TrainingError {
+    private func notFinite(_ loss: Double, _ keys: [String]) -> LoopyError {
         let weight = firstNonFiniteGradient(trained) ?? "none: the loss itself"
-        return TrainingError(
+        return LoopyError(
             .notFinite,
             "step \(stepsDone + 1): the loss is \(loss), and not all gradients are numbers (first: "
                 + "\(weight)); clips \(Set(keys).sorted().joined(separator: ", ")). Checkpoints are as "
@@ -271,8 +272,8 @@ public final class Trainer {
     ) throws {
         let covered = try store.assign(Checkpoint(folder + "/model.safetensors"))
         guard covered == Set(store.names) else {
-            throw TrainingError(
-                .checkpoint, "\(folder)/model.safetensors: is of a model with fewer weights")
+            throw LoopyError(
+                .mismatch, "\(folder)/model.safetensors: is of a model with fewer weights")
         }
         let moments = try Checkpoint(folder + "/optimiser.safetensors")
         try optimiser.restore(Dictionary(tensors: moments))

@@ -1,10 +1,11 @@
+import Errors
 import Foundation
 import LoopyModel
 import Torch
 
 // What is refused before a run begins.
 extension Trainer {
-    /// - Throws: `TrainingError` `.memory` where the run cannot fit, with what would make it fit.
+    /// - Throws: `LoopyError` `.memory` where the run cannot fit, with what would make it fit.
     static func requireMemory(_ settings: TrainingSettings, _ window: ClipWindow) throws {
         guard let available = availableMemory(settings) else { return }
         let summary = try ModelSummary(settings.model)
@@ -34,7 +35,7 @@ extension Trainer {
                     : "a device with \(MemoryEstimate.text(least)) or more, average_decay: 0, or preset: tiny"
             )
         }
-        throw TrainingError(
+        throw LoopyError(
             .memory,
             "training takes about \(MemoryEstimate.text(wanted)), and \(settings.device) has "
                 + "\(MemoryEstimate.text(available)). What would make it fit: "
@@ -52,13 +53,13 @@ extension Trainer {
         return kibibytes << 10
     }
 
-    /// - Throws: `TrainingError` `.shards` where clips do not fit the model's shape.
+    /// - Throws: `LoopyError` `.malformed` where clips do not fit the model's shape.
     static func requireFit(_ window: ClipWindow, _ settings: TrainingSettings) throws {
         let model = settings.model
         let channels = window.latents.length(1)
         guard channels == model.latentChannels else {
-            throw TrainingError(
-                .shards,
+            throw LoopyError(
+                .malformed,
                 "\(window.shard): latents have \(channels) channels, and the model takes "
                     + "\(model.latentChannels); set train.model.latent_channels, or extract other "
                     + "latents")
@@ -66,8 +67,8 @@ extension Trainer {
         guard model.stage == .video else { return }
         let (layers, width) = (window.speech.length(2), window.speech.length(3))
         guard layers == model.speechLayers, width == model.speechChannels else {
-            throw TrainingError(
-                .shards,
+            throw LoopyError(
+                .malformed,
                 "\(window.shard): speech features are [\(layers), \(width)] a frame, and the model takes "
                     + "[\(model.speechLayers), \(model.speechChannels)]; set "
                     + "train.model.speech_layers and speech_channels, or extract other features")

@@ -1,4 +1,5 @@
 import Diffusion
+import Errors
 import Features
 import LoopyModel
 
@@ -97,7 +98,7 @@ public struct TrainingSettings: Codable, Sendable {
         public init() {}
     }
 
-    /// - Throws: `TrainingError` `.configuration` that names the setting.
+    /// - Throws: `LoopyError` `.configuration` that names the setting.
     func validate() throws {
         let counts = [
             ("steps", steps), ("batch", batch), ("accumulate", accumulate),
@@ -107,7 +108,7 @@ public struct TrainingSettings: Codable, Sendable {
             ("validation.every", validation.every),
         ]
         for (name, value) in counts where value < 1 {
-            throw TrainingError(.configuration, "train.\(name): must be 1 or more, not \(value)")
+            throw LoopyError(.configuration, "train.\(name): must be 1 or more, not \(value)")
         }
         let shares = [
             ("average_decay", averageDecay), ("masks.audio", masks.audio),
@@ -115,13 +116,13 @@ public struct TrainingSettings: Codable, Sendable {
             ("masks.motion_frames", masks.motionFrames),
         ]
         for (name, value) in shares where !(0...1).contains(value) {
-            throw TrainingError(
+            throw LoopyError(
                 .configuration, "train.\(name): must lie between 0 and 1, not \(value)")
         }
         guard optimiser.learningRate > 0, optimiser.warmUp >= 0, optimiser.weightDecay >= 0,
             optimiser.maximumNorm >= 0, minimumSnrGamma >= 0, noiseOffset >= 0
         else {
-            throw TrainingError(
+            throw LoopyError(
                 .configuration,
                 "train: learning_rate must be more than 0; warm_up, weight_decay, maximum_norm, "
                     + "minimum_snr_gamma and noise_offset no less")

@@ -1,7 +1,9 @@
 import Dataset
+import Errors
 import Features
 import Foundation
 import LoopyModel
+import Storage
 import Torch
 
 /// Where training data comes from: a folder of shards, with the dataset's catalogue beside it where there
@@ -15,7 +17,7 @@ public struct TrainingSource {
     private let dataset: DatasetDirectory
 
     /// - Parameter folder: DATASET/shards, or DATASET.
-    /// - Throws: `TrainingError` `.shards` when it holds none.
+    /// - Throws: `LoopyError` `.malformed` when it holds none.
     public init(_ folder: String) throws {
         let inner = folder + "/shards"
         let folder = FileManager.default.fileExists(atPath: inner) ? inner : folder
@@ -117,7 +119,7 @@ extension RunDirectory {
     /// What a run that goes on would be trained on otherwise than so far; nil where it may go on, and where
     /// there is no checkpoint yet.
     ///
-    /// - Throws: `DatasetError` when the run cannot be understood.
+    /// - Throws: `LoopyError` when the run cannot be understood.
     public func change(
         from settings: TrainingSettings, _ source: TrainingSource
     ) throws -> String? {
@@ -137,26 +139,26 @@ extension RunDirectory {
     /// Gives the run another name, RUN.1 or the next that is free, so that a new one can begin.
     ///
     /// - Returns: the name.
-    /// - Throws: `DatasetError` `.output`.
+    /// - Throws: `LoopyError` `.output`.
     public func setAside() throws -> String {
         let names = (1...).lazy.map { "\(path).\($0)" }
         let name = names.first { !FileManager.default.fileExists(atPath: $0) } ?? path
         guard rename(path, name) == 0 else {
-            throw DatasetError(.output, "\(path): cannot be renamed (errno \(errno))")
+            throw LoopyError(.output, "\(path): cannot be renamed (errno \(errno))")
         }
         return name
     }
 
     /// Writes what the run is, and keeps the codec of its latents.
     ///
-    /// - Throws: `TrainingError` `.checkpoint` when a run that goes on had another model or schedule, or
+    /// - Throws: `LoopyError` `.mismatch` when a run that goes on had another model or schedule, or
     ///   saw other columns.
     public func prepare(
         _ settings: TrainingSettings, _ source: TrainingSource, resuming: Bool
     ) throws {
         if resuming, let change = try change(from: settings, source) {
-            throw TrainingError(
-                .checkpoint,
+            throw LoopyError(
+                .mismatch,
                 "\(path): was trained with \(change); go on with what it had, or begin a new run "
                     + "(--renew sets this one aside)")
         }

@@ -1,3 +1,5 @@
+import Errors
+
 /// Which windows are drawn from shards.
 public struct WindowSettings: Codable, Sendable, Equatable {
     /// F: frames of a window.
@@ -26,20 +28,20 @@ public struct WindowSettings: Codable, Sendable, Equatable {
         return settings
     }
 
-    /// - Throws: `TrainingError` `.configuration` that names what cannot be.
-    public func validate() throws(TrainingError) {
+    /// - Throws: `LoopyError` `.configuration` that names what cannot be.
+    public func validate() throws(LoopyError) {
         let counts = [
             ("frames", frames), ("windows_per_clip", windowsPerClip), ("shuffle", shuffle),
         ]
         for (name, value) in counts where value < 1 {
-            throw TrainingError(.configuration, "data.\(name): must be 1 or more, not \(value)")
+            throw LoopyError(.configuration, "data.\(name): must be 1 or more, not \(value)")
         }
         guard motionFrames >= 0 else {
-            throw TrainingError(
+            throw LoopyError(
                 .configuration, "data.motion_frames: must be 0 or more, not \(motionFrames)")
         }
         guard !needsConditions || frames == Self.motionWindow else {
-            throw TrainingError(
+            throw LoopyError(
                 .configuration,
                 "data.frames: must be \(Self.motionWindow), not \(frames): the column motion holds "
                     + "variances over \(Self.motionWindow) frames")

@@ -1,4 +1,4 @@
-import Dataset
+import Errors
 import Foundation
 import Torch
 
@@ -49,7 +49,7 @@ public final class WindowStream {
     ///   - encoder: makes latents for clips that have none in the shards.
     ///   - state: of a stream of the same shards and settings; this one goes on from there, and yields
     ///     bit for bit what that one would have.
-    /// - Throws: `TrainingError` `.configuration` for settings that cannot be used, `.shards`,
+    /// - Throws: `LoopyError` `.configuration` for settings that cannot be used, `.shards`,
     ///   `.checkpoint` for the state of other shards or settings; what reading clips throws.
     public init(
         shards: [String], settings: WindowSettings, encoder: FrameEncoder? = nil,
@@ -63,8 +63,8 @@ public final class WindowStream {
         begin(epoch: state?.place.epoch ?? 0)
         guard let state else { return }
         guard state.settings == settings, state.shards == names else {
-            throw TrainingError(
-                .checkpoint,
+            throw LoopyError(
+                .mismatch,
                 "the state of the data belongs to "
                     + (state.settings == settings ? "other shards" : "other settings of the data")
                     + "; go on with the same ones, or begin a new run")
@@ -74,12 +74,12 @@ public final class WindowStream {
     }
 
     /// In the order of their names, whatever order they were listed in.
-    static func ordered(_ shards: [String]) throws(TrainingError) -> [String] {
-        guard !shards.isEmpty else { throw TrainingError(.shards, "no shards were given") }
+    static func ordered(_ shards: [String]) throws(LoopyError) -> [String] {
+        guard !shards.isEmpty else { throw LoopyError(.malformed, "no shards were given") }
         let paths = shards.map { URL(fileURLWithPath: $0).standardizedFileURL.path }
         let ordered = paths.sorted { (name($0), $0) < (name($1), $1) }
         for (one, other) in zip(ordered, ordered.dropFirst()) where name(one) == name(other) {
-            throw TrainingError(.shards, "two shards have one name: \(one) and \(other)")
+            throw LoopyError(.malformed, "two shards have one name: \(one) and \(other)")
         }
         return ordered
     }
@@ -96,7 +96,7 @@ public final class WindowStream {
 
     /// The next window.
     ///
-    /// - Throws: `TrainingError` and `DatasetError` that name shard, clip and member; `MediaError` for
+    /// - Throws: `LoopyError` and `LoopyError` that name shard, clip and member; `LoopyError` for
     ///   videos.
     public func next() throws -> ClipWindow {
         try fill()
@@ -118,8 +118,8 @@ public final class WindowStream {
             guard buffer.isEmpty else { return }
             guard counts.clips > 0 else {
                 let folders = Set(shards.map { ($0 as NSString).deletingLastPathComponent })
-                throw TrainingError(
-                    .shards,
+                throw LoopyError(
+                    .malformed,
                     "\(folders.sorted().joined(separator: ", ")): none of \(counts.passedOver) clips "
                         + "has \(settings.frames) frames")
             }
@@ -193,15 +193,15 @@ public final class WindowStream {
             let wanted = indices.map { places[$0] }
             let shard = try shard(name.shard)
             guard let clip = shard.clip(name.key) else {
-                throw TrainingError(
-                    .checkpoint, "\(shard.path): holds no clip \(name.key) any more")
+                throw LoopyError(
+                    .mismatch, "\(shard.path): holds no clip \(name.key) any more")
             }
             let frames = try reader.frames(shard, clip)
             guard
                 wanted.allSatisfy({ $0.start + settings.frames <= frames && $0.reference < frames })
             else {
-                throw TrainingError(
-                    .checkpoint, "\(shard.path): clip \(name.key) is shorter than it was")
+                throw LoopyError(
+                    .mismatch, "\(shard.path): clip \(name.key) is shorter than it was")
             }
             let read = try reader.windows(shard, clip, count: frames, wanted)
             for (index, window) in zip(indices, read) { windows[index] = window }

@@ -1,3 +1,5 @@
+import Errors
+
 /// Reads little-endian numbers and runs of bytes one after another, and never beyond the end.
 struct ByteReader {
     /// Must outlive the reader.
@@ -16,7 +18,7 @@ struct ByteReader {
 
     /// The next bytes, not copied.
     ///
-    /// - Throws: `WeightsError` `.malformed` where fewer are left.
+    /// - Throws: `LoopyError` `.malformed` where fewer are left.
     mutating func take(_ count: Int) throws -> UnsafeRawBufferPointer {
         guard count >= 0, count <= remaining else {
             throw malformed("ends in the middle of something")
@@ -43,8 +45,8 @@ struct ByteReader {
 
     mutating func byte() throws -> UInt8 { try number(UInt8.self) }
 
-    func malformed(_ what: String) -> WeightsError {
-        WeightsError(
+    func malformed(_ what: String) -> LoopyError {
+        LoopyError(
             .malformed,
             "\(path): \(what) (byte \(position)): cut short or damaged; download it again")
     }

@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 
 /// A network's weights by name, in one file or several, as training and publishing leave them.
@@ -23,7 +24,7 @@ public struct Checkpoint {
     /// Nested dictionaries give dotted names, and so do lists: `{"state_dict": {"w": …}}` is
     /// "state_dict.w". See `subtree`. Whatever is no tensor is passed over.
     ///
-    /// - Throws: `WeightsError`.
+    /// - Throws: `LoopyError`.
     public init(_ path: String) throws {
         var isFolder: ObjCBool = false
         let file =
@@ -47,7 +48,7 @@ public struct Checkpoint {
     /// Those whose names begin with the prefix and a dot, without them: what stands in one of the
     /// wrappers that training puts around a state dict ("state_dict", "model", "module").
     ///
-    /// - Throws: `WeightsError` `.missing`, saying what there is.
+    /// - Throws: `LoopyError` `.missing`, saying what there is.
     public func subtree(_ prefix: String) throws -> Checkpoint {
         var contents = CheckpointContents(metadata: metadata)
         for name in names where name.hasPrefix(prefix + ".") {
@@ -57,7 +58,7 @@ public struct Checkpoint {
         guard !contents.names.isEmpty else {
             let beginnings = Set(names.compactMap { $0.split(separator: ".").first })
             let some = beginnings.sorted().prefix(8).joined(separator: ", ")
-            throw WeightsError(
+            throw LoopyError(
                 .missing,
                 "\(path): has no tensors under \(prefix); its names begin with "
                     + (some.isEmpty ? "nothing: it is empty" : some))
@@ -88,7 +89,7 @@ struct CheckpointContents {
             case .torchArchive: try TorchArchive.read(file)
             case .torchLegacy: try TorchLegacy.read(file)
             case .index:
-                throw WeightsError(
+                throw LoopyError(
                     .refused,
                     "\(file.path): is named as a shard and is itself an index; "
                         + "download the shard it should be")
@@ -98,7 +99,7 @@ struct CheckpointContents {
 
     mutating func add(_ name: String, _ tensor: StoredTensor) throws {
         guard tensors.updateValue(tensor, forKey: name) == nil else {
-            throw WeightsError(
+            throw LoopyError(
                 .malformed,
                 "\(tensor.owner.path): holds two tensors named \(name); rename one and "
                     + "save it again")

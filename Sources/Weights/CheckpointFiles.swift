@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 
 /// A folder as Hugging Face's transformers and diffusers lay it out.
@@ -13,7 +14,7 @@ public enum CheckpointFolder {
     static func weights(in folder: String) throws -> String {
         let candidates = names.map { (folder as NSString).appendingPathComponent($0) }
         guard let found = candidates.first(where: FileManager.default.fileExists(atPath:)) else {
-            throw WeightsError(
+            throw LoopyError(
                 .missing,
                 "\(folder): holds no weights; looked for \(names.joined(separator: ", ")):"
                     + " name the file itself, or download one of these")
@@ -57,7 +58,7 @@ struct ShardIndex {
                     guard !shard.isEmpty, shard != ".", shard != "..", !shard.contains("/"),
                         !shard.contains("\0")
                     else {
-                        throw WeightsError(
+                        throw LoopyError(
                             .refused,
                             "\(file.path): names the shard '\(shard)', which is not a "
                                 + "file beside the index")
@@ -74,7 +75,7 @@ struct ShardIndex {
         }
         try scanner.end()
         guard hasMap else {
-            throw WeightsError(
+            throw LoopyError(
                 .malformed,
                 "\(file.path): is JSON without a weight_map: neither weights nor the "
                     + "index of any, perhaps a server's error message; download it again")
@@ -89,7 +90,7 @@ struct ShardIndex {
     func contents() throws -> CheckpointContents {
         let opened = try shards.map { shard in
             guard FileManager.default.fileExists(atPath: shard) else {
-                throw WeightsError(
+                throw LoopyError(
                     .missing,
                     "\(path): names the shard \((shard as NSString).lastPathComponent), "
                         + "which is not beside it; download that as well")
@@ -99,7 +100,7 @@ struct ShardIndex {
         var contents = CheckpointContents(metadata: metadata)
         for (name, shard) in places {
             guard let tensor = opened[shard].tensors[name] else {
-                throw WeightsError(
+                throw LoopyError(
                     .malformed,
                     "\(path): places tensor \(name) in \(shards[shard]), which does not "
                         + "hold it: index and shards are not of one download; get all of them again"

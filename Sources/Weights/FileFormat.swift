@@ -1,3 +1,5 @@
+import Errors
+
 /// What a file is, by its first bytes.
 enum FileFormat {
     case safeTensors
@@ -8,7 +10,7 @@ enum FileFormat {
     /// The JSON list of a sharded checkpoint.
     case index
 
-    /// - Throws: `WeightsError`, saying what it is instead of weights.
+    /// - Throws: `LoopyError`, saying what it is instead of weights.
     init(of file: MappedFile) throws {
         let head = file.bytes.prefix(512)
         var text = head.drop { [0x20, 0x0a, 0x0d, 0x09].contains($0) }
@@ -20,13 +22,13 @@ enum FileFormat {
             return
         }
         if head.starts(with: "version https://git-lfs.".utf8) {
-            throw WeightsError(
+            throw LoopyError(
                 .malformed,
                 "\(file.path): is a Git LFS pointer, not the weights it stands for; "
                     + "run `git lfs pull`, or download the file itself")
         }
         if text.first == UInt8(ascii: "<") {
-            throw WeightsError(
+            throw LoopyError(
                 .malformed,
                 "\(file.path): is a web page, not weights: the download was probably "
                     + "refused; sign in or accept the licence if the site asks for it, and "
@@ -39,12 +41,12 @@ enum FileFormat {
         } else if head.count >= 2, head[0] == 0x80, (2...5).contains(head[1]) {
             self = .torchLegacy
         } else if head.count >= 262, head[257..<262].elementsEqual("ustar".utf8) {
-            throw WeightsError(
+            throw LoopyError(
                 .unsupported,
                 "\(file.path): is a tar archive (torch saved weights in such ones "
                     + "until 2017): unpack it, or convert it to safetensors")
         } else if head.count < 16 {
-            throw WeightsError(
+            throw LoopyError(
                 .malformed,
                 "\(file.path): has only \(file.bytes.count) bytes: the download was cut "
                     + "short; download it again")
@@ -52,7 +54,7 @@ enum FileFormat {
             let start = head.prefix(8).map { byte in
                 String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
             }
-            throw WeightsError(
+            throw LoopyError(
                 .unsupported,
                 "\(file.path): is neither safetensors nor a torch file (it starts "
                     + "with \(start.joined(separator: " "))); convert it to safetensors")

@@ -1,3 +1,5 @@
+import Errors
+
 /// Reads JSON from front to back, keeping only what its caller keeps.
 ///
 /// Foundation's decoders lose the order of members and hide double names, both of which matter in a
@@ -10,7 +12,7 @@ struct JSONScanner {
     ///   - path: of the file, for messages.
     init(_ bytes: UnsafeRawBufferPointer, path: String) { reader = ByteReader(bytes, path: path) }
 
-    func malformed(_ what: String) -> WeightsError { reader.malformed("its JSON \(what)") }
+    func malformed(_ what: String) -> LoopyError { reader.malformed("its JSON \(what)") }
 
     /// The next byte that is no white space, not taken; nil at the end.
     mutating func peek() -> UInt8? {
@@ -148,7 +150,7 @@ struct JSONScanner {
         return String(decoding: reader.bytes[start..<reader.position], as: UTF8.self)
     }
 
-    /// - Throws: `WeightsError` `.malformed` where anything but white space is left.
+    /// - Throws: `LoopyError` `.malformed` where anything but white space is left.
     mutating func end() throws {
         guard peek() == nil else { throw malformed("has something after its end") }
     }

@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 
 /// A file in memory, read from the disk page by page as it is used.
@@ -10,23 +11,23 @@ public final class MappedFile {
     /// Valid as long as this object lives.
     public let bytes: UnsafeRawBufferPointer
 
-    /// - Throws: `WeightsError` `.missing` where it cannot be opened, `.malformed` where it is empty
+    /// - Throws: `LoopyError` `.missing` where it cannot be opened, `.malformed` where it is empty
     ///   or no file.
     public init(_ path: String) throws {
         // O_NONBLOCK: opening a pipe would wait for its writer otherwise.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             let reason = String(cString: strerror(errno))
-            throw WeightsError(.missing, "\(path): the weights cannot be opened (\(reason))")
+            throw LoopyError(.missing, "\(path): the weights cannot be opened (\(reason))")
         }
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw WeightsError(.malformed, "\(path): is not a file of weights, nor any file")
+            throw LoopyError(.malformed, "\(path): is not a file of weights, nor any file")
         }
         let count = Int(status.st_size)
         guard count > 0 else {
-            throw WeightsError(
+            throw LoopyError(
                 .malformed, "\(path): is empty: the download failed; delete it and download again")
         }
         // MAP_NORESERVE: a writable mapping counts against memory otherwise, and a checkpoint larger
@@ -35,7 +36,7 @@ public final class MappedFile {
             nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, descriptor, 0)
         guard let address, address != MAP_FAILED else {
             let reason = String(cString: strerror(errno))
-            throw WeightsError(.missing, "\(path): cannot be mapped into memory (\(reason))")
+            throw LoopyError(.missing, "\(path): cannot be mapped into memory (\(reason))")
         }
         self.path = path
         bytes = UnsafeRawBufferPointer(start: address, count: count)

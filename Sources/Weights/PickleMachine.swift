@@ -1,3 +1,5 @@
+import Errors
+
 /// Runs the part of Python's pickle language in which torch writes state dicts.
 ///
 /// A pickle is a program for a machine with a stack, and may call any function of Python: here it can
@@ -25,11 +27,11 @@ struct PickleMachine {
 
     var path: String { reader.path }
 
-    func malformed(_ what: String) -> WeightsError { reader.malformed("its pickle \(what)") }
+    func malformed(_ what: String) -> LoopyError { reader.malformed("its pickle \(what)") }
 
     /// Runs one pickle to its end.
     ///
-    /// - Throws: `WeightsError`.
+    /// - Throws: `LoopyError`.
     mutating func load() throws -> PickleValue {
         guard try reader.byte() == 0x80, case let version = try reader.byte(),
             (2...5).contains(version)

@@ -1,3 +1,5 @@
+import Errors
+
 /// Hugging Face's file of tensors: the length of a header, the header in JSON, the elements.
 ///
 /// Format and limits: https://github.com/huggingface/safetensors, README, "Format". As there, the
@@ -20,13 +22,13 @@ public enum SafeTensors {
         var reader = ByteReader(file.bytes, path: file.path)
         let length = try reader.number(UInt64.self)
         guard length <= maximumHeader else {
-            throw WeightsError(
+            throw LoopyError(
                 .malformed,
                 "\(file.path): its header would be \(length) bytes long, more than "
                     + "\(maximumHeader): damaged, or no safetensors file; download it again")
         }
         guard length <= reader.remaining else {
-            throw WeightsError(
+            throw LoopyError(
                 .malformed,
                 "\(file.path): its header should be \(length) bytes long and the file "
                     + "has \(file.bytes.count): the download was cut short; download it again")
@@ -100,13 +102,13 @@ public enum SafeTensors {
             let count = StoredTensor.count(of: shape)
         else { throw scanner.malformed("describes tensor \(name) in a way that cannot be") }
         guard let type = ElementType(rawValue: typeName) else {
-            throw WeightsError(
+            throw LoopyError(
                 .unsupported,
                 "\(path): tensor \(name) has elements of type \(typeName); Loopy "
                     + "reads \(ElementType.names): convert it to one of them")
         }
         guard offsets[1] - offsets[0] == count * type.size else {
-            throw WeightsError(
+            throw LoopyError(
                 .malformed,
                 "\(path): tensor \(name), \(typeName) of shape \(shape), is given "
                     + "\(offsets[1] - offsets[0]) bytes, not \(count * type.size): "
@@ -127,7 +129,7 @@ public enum SafeTensors {
         for line in lines.sorted(by: { ($0.begin, $0.end) < ($1.begin, $1.end) }) {
             guard line.begin == filled else {
                 let what = line.begin < filled ? "overlaps the one before it" : "follows a gap"
-                throw WeightsError(
+                throw LoopyError(
                     .malformed,
                     "\(path): tensor \(line.name) \(what): the header is damaged; "
                         + "download it again")
@@ -136,13 +138,13 @@ public enum SafeTensors {
         }
         // Not start + filled: a hostile header may state any number.
         guard filled <= available else {
-            throw WeightsError(
+            throw LoopyError(
                 .malformed,
                 "\(path): the header describes \(filled) bytes of tensors and the file "
                     + "has \(available) of them: the download was cut short; download it again")
         }
         guard filled == available else {
-            throw WeightsError(
+            throw LoopyError(
                 .malformed,
                 "\(path): ends \(available - filled) bytes after its last tensor "
                     + "(at byte \(start + filled)): damaged; download it again")

@@ -1,3 +1,5 @@
+import Errors
+
 extension SafeTensors {
     /// A tensor to write.
     public struct Entry {
@@ -32,7 +34,7 @@ extension SafeTensors {
     /// by name, so that every one is aligned; the same tensors give the same bytes.
     ///
     /// - Parameter sink: takes the pieces in turn; each is valid during its call only.
-    /// - Throws: `WeightsError` `.malformed` where names or sizes make no file, before the sink is
+    /// - Throws: `LoopyError` `.malformed` where names or sizes make no file, before the sink is
     ///   called for that piece; whatever the sink throws.
     public static func write(
         _ entries: [Entry], metadata: [String: String] = [:],
@@ -50,7 +52,7 @@ extension SafeTensors {
         for (entry, size) in zip(sorted, sizes) {
             try entry.withBytes { bytes in
                 guard bytes.count == size else {
-                    throw WeightsError(
+                    throw LoopyError(
                         .malformed,
                         "tensor \(entry.name) to be written has \(bytes.count) bytes; "
                             + "\(entry.type) of shape \(entry.shape) needs \(size)")
@@ -75,7 +77,7 @@ extension SafeTensors {
         var offset = 0
         for entry in entries {
             guard names.insert(entry.name).inserted else {
-                throw WeightsError(
+                throw LoopyError(
                     .malformed,
                     "two tensors to be written are named \(entry.name), or the name "
                         + "is reserved: rename one")
@@ -86,7 +88,7 @@ extension SafeTensors {
                 case let (end, overflow) = offset.addingReportingOverflow(count * entry.type.size),
                 !overflow
             else {
-                throw WeightsError(
+                throw LoopyError(
                     .malformed,
                     "tensor \(entry.name) to be written cannot have shape \(entry.shape)")
             }
@@ -102,7 +104,7 @@ extension SafeTensors {
         // The elements start at a multiple of 8 bytes.
         text += [UInt8](repeating: 0x20, count: (8 - text.count % 8) % 8)
         guard text.count <= maximumHeader else {
-            throw WeightsError(
+            throw LoopyError(
                 .malformed,
                 "the header to be written would be \(text.count) bytes long, more than "
                     + "\(maximumHeader): shorten names or metadata, or split the tensors")

@@ -1,3 +1,5 @@
+import Errors
+
 /// A tensor as it lies in a file: nothing is copied until somebody asks.
 public struct StoredTensor {
     public let type: ElementType
@@ -77,13 +79,13 @@ extension StoredTensor {
     /// - Parameters:
     ///   - storage: what the file holds for this tensor and perhaps others, within `owner`'s bytes.
     ///   - offset: of the first element, in elements.
-    /// - Throws: `WeightsError` `.malformed`, or `.unsupported` for a monstrous expanded view.
+    /// - Throws: `LoopyError` `.malformed`, or `.unsupported` for a monstrous expanded view.
     init(
         _ name: String, type: ElementType, shape: [Int], strides: [Int], offset: Int = 0,
         storage: UnsafeRawBufferPointer, owner: MappedFile
     ) throws {
-        func malformed(_ what: String) -> WeightsError {
-            WeightsError(
+        func malformed(_ what: String) -> LoopyError {
+            LoopyError(
                 .malformed,
                 "\(owner.path): tensor \(name) \(what): the file is damaged; "
                     + "download it again")
@@ -106,7 +108,7 @@ extension StoredTensor {
             reached = last + 1
         }
         guard count <= max(available, StoredTensor.maximumExpansion) else {
-            throw WeightsError(
+            throw LoopyError(
                 .unsupported,
                 "\(owner.path): tensor \(name) is a view of \(count) elements on "
                     + "\(available); save it with .contiguous()")

@@ -1,3 +1,5 @@
+import Errors
+
 /// What `torch.save` wrote before version 1.6: a row of pickles, and after them the storages.
 ///
 /// Format: torch/serialization.py, `_legacy_save`: a magic number, the version of the format, facts
@@ -21,20 +23,20 @@ enum TorchLegacy {
         }
 
         guard case .longInteger(magic) = try load().1 else {
-            throw WeightsError(
+            throw LoopyError(
                 .unsupported,
                 "\(file.path): is a pickle but not one of torch's; convert it to "
                     + "safetensors")
         }
         guard case .integer(version) = try load().1 else {
-            throw WeightsError(
+            throw LoopyError(
                 .unsupported,
                 "\(file.path): is of a version of torch's older format that is not "
                     + "\(version); convert it to safetensors")
         }
         let (facts, system) = try load()
         guard try isLittleEndian(system, facts) else {
-            throw WeightsError(
+            throw LoopyError(
                 .unsupported,
                 "\(file.path): was written on a machine of the other byte order; "
                     + "convert it to safetensors")
@@ -51,7 +53,7 @@ enum TorchLegacy {
         // Anything after the last storage is left alone, as torch does: a stream may go on.
         return try machine.contents(of: root, in: file) { storage in
             guard let bytes = storages[storage.key] else {
-                throw WeightsError(
+                throw LoopyError(
                     .malformed, "\(file.path): lacks the storage \(storage.key); download it again")
             }
             return bytes
@@ -91,7 +93,7 @@ enum TorchLegacy {
             }
             let size = count * storage.elementSize
             guard size <= reader.remaining else {
-                throw WeightsError(
+                throw LoopyError(
                     .malformed,
                     "\(reader.path): storage \(key) should have \(size) bytes and "
                         + "\(reader.remaining) are left: the download was cut short; download it "

@@ -1,3 +1,5 @@
+import Errors
+
 /// The functions and classes of Python that a state dict may name; nothing of them is run.
 ///
 /// What torch's own safe loader knows (torch/_weights_only_unpickler.py), less what no state dict of
@@ -16,7 +18,7 @@ enum TorchGlobal {
     /// What makes a value that no tensor depends on: `torch.device`, bytes spelled as text.
     case other
 
-    /// - Throws: `WeightsError` `.refused`, or `.unsupported` for a storage of another element type.
+    /// - Throws: `LoopyError` `.refused`, or `.unsupported` for a storage of another element type.
     init(module: String, name: String, path: String) throws {
         switch (module, name) {
         case ("collections", "OrderedDict"): self = .orderedDictionary
@@ -32,7 +34,7 @@ enum TorchGlobal {
             ("torch.cuda", _) where name.hasSuffix("Storage"),
             ("torch.storage", "TypedStorage"):
             guard let type = ElementType(torchStorage: name) else {
-                throw WeightsError(
+                throw LoopyError(
                     .unsupported,
                     "\(path): holds a \(module).\(name); Loopy reads "
                         + "\(ElementType.names): convert it to one of them")
@@ -40,12 +42,12 @@ enum TorchGlobal {
             self = .storage(type)
         case ("torch", _) where TorchGlobal.isElementType(name): self = .elementType(name)
         case _ where module.hasPrefix("torch.nn."):
-            throw WeightsError(
+            throw LoopyError(
                 .refused,
                 "\(path): holds a network (\(module).\(name)), not only its weights: "
                     + "refused; save the network's state_dict(), or convert it to safetensors")
         default:
-            throw WeightsError(
+            throw LoopyError(
                 .refused,
                 "\(path): asks to run \(module).\(name): refused; if you trust the file, "
                     + "convert it to safetensors where torch is installed")
@@ -88,7 +90,7 @@ extension PickleMachine {
                 throw malformed("makes a tensor of no element type")
             }
             guard let type = ElementType(torch: name) else {
-                throw WeightsError(
+                throw LoopyError(
                     .unsupported,
                     "\(path): holds a tensor of torch.\(name); Loopy reads "
                         + "\(ElementType.names): convert it to one of them")
@@ -175,7 +177,7 @@ extension PickleMachine {
         bytes: (TorchStorage) throws -> UnsafeRawBufferPointer
     ) throws -> CheckpointContents {
         guard case .container = root else {
-            throw WeightsError(
+            throw LoopyError(
                 .unsupported,
                 "\(file.path): holds no dictionary of tensors but a single value; "
                     + "save a dictionary, or convert it to safetensors")

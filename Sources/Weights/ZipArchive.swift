@@ -1,3 +1,5 @@
+import Errors
+
 /// The records of a zip archive that are stored as they are.
 ///
 /// Format: PKWARE's APPNOTE.TXT 6.3, sections 4.3 and 4.5.3 (zip64). Of one file, not encrypted.
@@ -17,7 +19,7 @@ struct ZipArchive {
 
     /// Reads the list of records.
     ///
-    /// - Throws: `WeightsError` `.malformed`.
+    /// - Throws: `LoopyError` `.malformed`.
     init(_ file: MappedFile) throws {
         bytes = file.bytes
         path = file.path
@@ -27,8 +29,8 @@ struct ZipArchive {
         for _ in 0..<count { try add(&reader) }
     }
 
-    private func malformed(_ what: String) -> WeightsError {
-        WeightsError(.malformed, "\(path): \(what): cut short or damaged; download it again")
+    private func malformed(_ what: String) -> LoopyError {
+        LoopyError(.malformed, "\(path): \(what): cut short or damaged; download it again")
     }
 
     /// How many records there are, and where their list begins.
@@ -48,7 +50,7 @@ struct ZipArchive {
             guard try reader.size(UInt16.self) == reader.remaining else { continue }
             return try wideDirectory(file, before: place) ?? (count, start)
         }
-        throw WeightsError(
+        throw LoopyError(
             .malformed,
             "\(file.path): is a torch archive without its end: the download was cut "
                 + "short; download it again")
@@ -114,12 +116,12 @@ struct ZipArchive {
 
     /// The bytes of a record, not copied; nil where there is none of that name.
     ///
-    /// - Throws: `WeightsError` `.unsupported` for a compressed one, `.malformed` for one that is not
+    /// - Throws: `LoopyError` `.unsupported` for a compressed one, `.malformed` for one that is not
     ///   where the list says.
     func record(_ name: String) throws -> UnsafeRawBufferPointer? {
         guard let record = records[name] else { return nil }
         guard record.isPlain else {
-            throw WeightsError(
+            throw LoopyError(
                 .unsupported,
                 "\(path): its record \(name) is compressed or encrypted, which torch "
                     + "does not do; download the original file")

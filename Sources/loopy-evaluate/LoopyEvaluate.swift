@@ -1,9 +1,12 @@
 import ArgumentParser
 import Dataset
+import Errors
 import Evaluation
 import Foundation
 import Perception
+import Settings
 import StageCommand
+import Storage
 import Torch
 
 @main
@@ -84,7 +87,7 @@ struct Sync: ParsableCommand {
     func run() throws {
         try reporting {
             guard let file = try ModelManifest.resolve(weights) else {
-                throw DatasetError(
+                throw LoopyError(
                     .configuration,
                     "SyncNet's weights are not here: `loopy models` says where they are published "
                         + "and where to put them; or give --weights FILE")

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Dataset
 import Foundation
 import Generation
 import LoopyModel

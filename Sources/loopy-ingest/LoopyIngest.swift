@@ -1,6 +1,5 @@
 import ArgumentParser
 import Curation
-import Dataset
 import StageCommand
 
 @main

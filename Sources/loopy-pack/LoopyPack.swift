@@ -1,5 +1,5 @@
 import ArgumentParser
-import Dataset
+import Features
 import StageCommand
 
 @main

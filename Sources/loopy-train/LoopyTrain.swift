@@ -1,7 +1,8 @@
 import ArgumentParser
-import Dataset
+import Errors
 import Foundation
 import LoopyModel
+import Settings
 import StageCommand
 import Torch
 import Training
@@ -64,11 +65,7 @@ struct Train: ParsableCommand {
 
     func run() throws {
         try reporting {
-            do {
-                try train()
-            } catch let error as TrainingError where error.code == .configuration {
-                throw DatasetError(.configuration, error.message)
-            }
+            try train()
         }
     }
 
@@ -77,7 +74,7 @@ struct Train: ParsableCommand {
         let settings = try readSettings()
         let run = RunDirectory(output)
         if !resume, !run.steps().isEmpty {
-            throw DatasetError(
+            throw LoopyError(
                 .configuration,
                 "\(output): holds a run with \(run.steps().last ?? 0) steps; --resume goes on with it, "
                     + "another --output begins anew")
@@ -117,7 +114,7 @@ struct Train: ParsableCommand {
         var defaults = TrainingSettings()
         let name = try read(defaults).preset
         guard let preset = LoopyConfiguration.presets[name] else {
-            throw DatasetError(
+            throw LoopyError(
                 .configuration,
                 "train.preset: unknown preset '\(name)'"
                     + Configuration.suggest(name, LoopyConfiguration.presets.keys.sorted()))

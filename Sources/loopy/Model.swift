@@ -1,6 +1,7 @@
 import ArgumentParser
-import Dataset
+import Errors
 import LoopyModel
+import Settings
 import StageCommand
 
 struct Model: ParsableCommand {
@@ -65,7 +66,7 @@ struct Model: ParsableCommand {
             try reporting {
                 let name = preset ?? "sd15"
                 guard let preset = LoopyConfiguration.presets[name] else {
-                    throw DatasetError(
+                    throw LoopyError(
                         .configuration,
                         "unknown preset '\(name)'"
                             + Configuration.suggest(name, LoopyConfiguration.presets.keys.sorted()))
@@ -73,13 +74,7 @@ struct Model: ParsableCommand {
                 var configuration = try Configuration.read(
                     preset, section: ["model"], file: config, overrides: settings)
                 if let frames { configuration.frames = frames }
-                do {
-                    try show(configuration, side: latents ?? (name == "tiny" ? 32 : 64))
-                } catch let error as DatasetError {
-                    throw error
-                } catch {
-                    throw DatasetError(.configuration, "\(error)")
-                }
+                try show(configuration, side: latents ?? (name == "tiny" ? 32 : 64))
             }
         }
 

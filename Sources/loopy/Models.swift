@@ -1,7 +1,9 @@
 import ArgumentParser
-import Dataset
+import Errors
 import Foundation
+import Settings
 import StageCommand
+import Storage
 import Weights
 
 struct Models: ParsableCommand {
@@ -103,7 +105,7 @@ enum WeightFile {
         do {
             _ = try Checkpoint(path)
             return nil
-        } catch let error as WeightsError {
+        } catch let error as LoopyError {
             let prefix = path + ": "
             return error.message.hasPrefix(prefix)
                 ? String(error.message.dropFirst(prefix.count)) : error.message

@@ -1,8 +1,10 @@
 import ArgumentParser
 import Dataset
+import Errors
 import Foundation
-import Pipeline
+import Settings
 import StageCommand
+import Work
 
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -51,10 +53,10 @@ struct Run: AsyncParsableCommand {
                 RunSettings(), section: ["run"], file: file, overrides: settings)
             if let workers { runSettings.workers = workers }
             guard runSettings.workers > 0 else {
-                throw DatasetError(.configuration, "--workers must be at least 1")
+                throw LoopyError(.configuration, "--workers must be at least 1")
             }
             if try Configuration.stages(of: file).contains(["ingest"]), input.isEmpty {
-                throw DatasetError(
+                throw LoopyError(
                     .configuration, "\(file) begins with ingest: name the videos with --input")
             }
             let pipeline = PipelineRun(
@@ -66,9 +68,6 @@ struct Run: AsyncParsableCommand {
             }
             print(try Funnel(DatasetDirectory(dataset)).text)
             if !succeeded { throw StageExit.someFailed }
-        } catch let error as PipelineError {
-            say("error: \(error)")
-            throw ExitCode(error.status)
         } catch is CancellationError {
             say("interrupted; run again to go on from here")
             throw ExitCode(130)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Dataset
 import StageCommand
+import Storage
 
 struct Status: ParsableCommand {
     static let configuration = CommandConfiguration(

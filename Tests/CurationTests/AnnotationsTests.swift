@@ -1,5 +1,5 @@
 import Curation
-import Dataset
+import Errors
 import Foundation
 import Perception
 import Testing
@@ -181,7 +181,7 @@ import Testing
     }
 
     @Test func aSubsetIsThereAsAWholeOrNotAtAll() throws {
-        let error = #expect(throws: DatasetError.self) {
+        let error = #expect(throws: LoopyError.self) {
             try HDTF.annotations(["RD_video_url.txt": "", "RD_resolution.txt": ""])
         }
         #expect(error?.message.contains("RD_annotion_time.txt") == true)
@@ -267,10 +267,10 @@ import Testing
     }
 
     @Test func whatIsNotTheFileIsSaid() {
-        let error = #expect(throws: DatasetError.self) {
+        let error = #expect(throws: LoopyError.self) {
             try CelebVHQ.annotations(Data("[]".utf8), file: "info.json")
         }
-        #expect(error?.code == .malformed)
+        #expect(error?.category == .malformed)
         #expect(error?.message.hasPrefix("info.json: ") == true)
     }
 }

@@ -1,5 +1,5 @@
 import Curation
-import Dataset
+import Errors
 import Media
 import Perception
 import Testing
@@ -14,7 +14,7 @@ import Testing
     }
 
     private func crop(_ plan: CropPlanner.Plan) throws -> CropSquare {
-        guard case .crop(let crop) = plan else { throw DatasetError(.malformed, "\(plan)") }
+        guard case .crop(let crop) = plan else { throw LoopyError(.malformed, "\(plan)") }
         return crop
     }
 

@@ -1,6 +1,8 @@
 import Curation
 import Dataset
+import Errors
 import Foundation
+import Storage
 import Testing
 
 @Suite struct IngestTests {
@@ -144,10 +146,10 @@ import Testing
 
     @Test func anInputThatIsNotThereStopsIt() throws {
         try withFolder { folder in
-            let error = #expect(throws: DatasetError.self) {
+            let error = #expect(throws: LoopyError.self) {
                 try ingest(folder, [folder + "/nothing"])
             }
-            #expect(error?.code == .missing)
+            #expect(error?.category == .missing)
             #expect(error?.message.contains(folder + "/nothing") == true)
         }
     }

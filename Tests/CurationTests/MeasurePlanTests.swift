@@ -1,5 +1,6 @@
 import Curation
 import Dataset
+import Storage
 import Testing
 
 @Suite struct MeasurePlanTests {

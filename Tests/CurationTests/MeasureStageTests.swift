@@ -1,6 +1,7 @@
 import Curation
 import Dataset
 import Foundation
+import Storage
 import Testing
 
 @Suite struct MeasureStageTests {

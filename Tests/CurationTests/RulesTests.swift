@@ -1,6 +1,9 @@
 import Curation
 import Dataset
+import Errors
 import Foundation
+import Settings
+import Storage
 import Testing
 
 @Suite struct RulesTests {
@@ -106,8 +109,8 @@ import Testing
         ("select: { clips: { outside: keep } }", "clips.outside"),
     ])
     func filesThatAreWrongAreNamed(text: String, message: String) {
-        let error = #expect(throws: DatasetError.self) { try read(text) }
-        #expect(error?.code == .configuration)
+        let error = #expect(throws: LoopyError.self) { try read(text) }
+        #expect(error?.category == .configuration)
         #expect(error?.message.contains(message) == true, "\(error?.message ?? "")")
     }
 

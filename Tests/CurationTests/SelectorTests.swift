@@ -1,6 +1,8 @@
 import Curation
 import Dataset
+import Errors
 import Foundation
+import Storage
 import Testing
 
 /// Measurements that a test writes itself.
@@ -239,15 +241,15 @@ private struct FakeMeasurements {
     @Test func saysWhichStageIsMissing() throws {
         try withFolder { folder in
             let measured = try FakeMeasurements(folder, [makeSource("a", frames: 100)])
-            let error = #expect(throws: DatasetError.self) { try measured.select() }
-            #expect(error?.code == .missing)
+            let error = #expect(throws: LoopyError.self) { try measured.select() }
+            #expect(error?.category == .missing)
             #expect(error?.message.contains("run loopy-measure") == true)
             try measured.write { _ in [] }
             _ = try measured.select()
             // A source that came since then.
             try JSONLines.write(
                 measured.sources + [makeSource("b", frames: 100)], to: measured.dataset.sourcesFile)
-            let later = #expect(throws: DatasetError.self) { try measured.select() }
+            let later = #expect(throws: LoopyError.self) { try measured.select() }
             #expect(later?.message.contains("1 of 1 units are not measured") == true)
         }
     }

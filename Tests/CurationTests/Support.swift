@@ -1,6 +1,7 @@
 import Dataset
 import Foundation
 import Media
+import Storage
 import Testing
 
 /// Files that lie beside the package's sources.

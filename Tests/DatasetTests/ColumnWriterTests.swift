@@ -1,6 +1,9 @@
 import Dataset
+import Errors
 import Foundation
+import Storage
 import Testing
+import TestSupport
 
 @Suite struct ColumnWriterTests {
     private func writer(
@@ -228,7 +231,7 @@ import Testing
             let plain = [WorkUnit(name: "plain", items: ["a", "c", "e"])]
             let other = try self.writer(path, units: plain)
             #expect(try build(other, plain) == [])
-            let copied = try DatasetTests.bytes(
+            let copied = try TestSupport.bytes(
                 of: folder(other, in: path) + "/plain-\(plain[0].recipe.prefix(8)).tar")
             #expect(Digest.of(copied) == record.files[0].sha256)
         }
@@ -263,13 +266,13 @@ import Testing
             let units = [WorkUnit(name: "train-00000", items: ["a", "b"])]
             let writer = try writer(folder, units: units)
             var tried: [String] = []
-            let error = #expect(throws: DatasetError.self) {
+            let error = #expect(throws: LoopyError.self) {
                 try writer.build(units[0]) { key in
                     tried.append(key)
-                    throw DatasetError(.output, "disk full")
+                    throw LoopyError(.output, "disk full")
                 }
             }
-            #expect(error?.code == .output)
+            #expect(error?.category == .output)
             #expect(tried == ["a"])
             #expect(writer.pending() == units)
         }
@@ -290,7 +293,7 @@ import Testing
             #expect(silent.fingerprint == writer.fingerprint)
 
             // As it was written before there were settings.
-            let text = try Data(DatasetTests.bytes(of: dataset.catalogueFile))
+            let text = try Data(TestSupport.bytes(of: dataset.catalogueFile))
             var document = try #require(
                 JSONSerialization.jsonObject(with: text) as? [String: Any])
             var columns = try #require(document["columns"] as? [String: [String: Any]])
@@ -306,10 +309,10 @@ import Testing
         try withFolder { folder in
             let dataset = DatasetDirectory(folder)
             for (column, stage) in [("audio", "loopy-crop"), ("motion", "loopy-extract motion")] {
-                let error = #expect(throws: DatasetError.self) {
+                let error = #expect(throws: LoopyError.self) {
                     try ColumnReader(column, in: dataset, catalogue: .read(dataset))
                 }
-                #expect(error?.code == .missing)
+                #expect(error?.category == .missing)
                 #expect(error?.message.contains("run \(stage) first") == true)
             }
         }

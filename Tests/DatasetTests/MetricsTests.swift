@@ -1,6 +1,8 @@
 import Dataset
 import Foundation
+import Storage
 import Testing
+import TestSupport
 
 @Suite struct MetricsTests {
     private func metrics(_ values: [Metric: Double]) -> Metrics {

@@ -1,6 +1,8 @@
 import Dataset
 import Foundation
+import Storage
 import Testing
+import TestSupport
 
 @Suite struct UnitStoreTests {
     private func commit(_ unit: WorkUnit, to store: UnitStore, _ text: String = "x") throws {

@@ -1,4 +1,5 @@
 import Diffusion
+import Errors
 import Foundation
 import Testing
 import Torch
@@ -63,7 +64,7 @@ import Torch
         ])
     func anotherArchitectureIsSaid(old: String, new: String, what: String) throws {
         try withConfiguration(of: "vae", replacing: old, by: new) { folder in
-            let error = #expect(throws: DiffusionError.self) {
+            let error = #expect(throws: LoopyError.self) {
                 _ = try AutoencoderKL(folder: folder)
             }
             #expect(error?.message.contains(what) == true)
@@ -75,7 +76,7 @@ import Torch
         try withConfiguration(
             of: "vae", replacing: "\"latent_channels\": 4", by: "\"latent_channels\": 3"
         ) { folder in
-            let error = #expect(throws: TorchError.self) {
+            let error = #expect(throws: LoopyError.self) {
                 _ = try AutoencoderKL(folder: folder)
             }
             #expect(error?.message.contains("quant_conv") == true)

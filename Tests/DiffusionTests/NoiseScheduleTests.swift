@@ -1,4 +1,5 @@
 import Diffusion
+import Errors
 import Foundation
 import Testing
 import Torch
@@ -92,13 +93,13 @@ import Torch
     @Test func settingsThatMakeNoScheduleAreSaid() throws {
         var settings = NoiseSchedule.Settings()
         settings.zeroTerminalSnr = true
-        #expect(throws: DiffusionError.self) { try NoiseSchedule(settings) }
+        #expect(throws: LoopyError.self) { try NoiseSchedule(settings) }
         settings = NoiseSchedule.Settings()
         settings.lastBeta = 1
-        #expect(throws: DiffusionError.self) { try NoiseSchedule(settings) }
+        #expect(throws: LoopyError.self) { try NoiseSchedule(settings) }
         let schedule = try NoiseSchedule()
         for (steps, eta) in [(0, 0.0), (1001, 0), (25, -0.1), (25, 2)] {
-            #expect(throws: DiffusionError.self) {
+            #expect(throws: LoopyError.self) {
                 try DDIM(schedule, steps: steps, eta: eta)
             }
         }
@@ -109,7 +110,7 @@ import Torch
         var stored = NoiseSchedule.Settings()
         stored.prediction = .velocity
         let schedule = try NoiseSchedule()
-        let error = #expect(throws: DiffusionError.self) {
+        let error = #expect(throws: LoopyError.self) {
             try schedule.requireSame(as: stored, in: "run/checkpoint")
         }
         #expect(error?.message.contains("prediction velocity") == true)

@@ -1,4 +1,5 @@
 import Diffusion
+import Errors
 import Foundation
 import Testing
 import Torch
@@ -30,8 +31,8 @@ import Weights
         a.shape == b.shape ? (a.to(.float64) - b.to(.float64)).abs().maximum().scalar : .infinity
     }
 
-    private func problem(_ body: () throws -> PatchPCA) -> DiffusionError? {
-        #expect(throws: DiffusionError.self) { _ = try body() }
+    private func problem(_ body: () throws -> PatchPCA) -> LoopyError? {
+        #expect(throws: LoopyError.self) { _ = try body() }
     }
 
     @Test func componentsAgreeWithNumPy() throws {
@@ -168,7 +169,7 @@ import Weights
     @Test func impossibleSettingsAreSaid() throws {
         for channels in [0, 13, -1] {
             let error = problem { try PatchPCA(fitting: statistics, channels: channels) }
-            #expect(error?.code == .configuration)
+            #expect(error?.category == .configuration)
             #expect(
                 error?.message
                     == "patches of 2 by 2 pixels have 1 to 12 components, not \(channels)")

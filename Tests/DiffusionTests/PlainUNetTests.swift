@@ -1,4 +1,5 @@
 import Diffusion
+import Errors
 import Foundation
 import Testing
 import Torch
@@ -34,17 +35,17 @@ import Torch
         ])
     func anotherArchitectureIsSaid(old: String, new: String) throws {
         try withConfiguration(of: "unet", replacing: old, by: new) { folder in
-            let error = #expect(throws: DiffusionError.self) {
+            let error = #expect(throws: LoopyError.self) {
                 _ = try PlainUNet(folder: folder)
             }
-            #expect(error?.code == .configuration)
+            #expect(error?.category == .configuration)
             #expect(error?.message.contains("Stable Diffusion 1.5") == true)
         }
     }
 
     @Test func aMissingConfigurationIsSaid() throws {
         try withFolder { folder in
-            let error = #expect(throws: DiffusionError.self) {
+            let error = #expect(throws: LoopyError.self) {
                 _ = try PlainUNet(folder: folder)
             }
             #expect(error?.message.contains("config.json: is missing") == true)

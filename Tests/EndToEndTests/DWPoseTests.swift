@@ -1,5 +1,6 @@
 import Dataset
 import Foundation
+import Storage
 import Testing
 
 /// Key points by DWPose, with small random networks: PerceptionTests/Fixtures/make_dwpose.py.

@@ -1,6 +1,7 @@
 import Dataset
 import Diffusion
 import Foundation
+import Storage
 import Testing
 import Torch
 

@@ -1,5 +1,6 @@
 import Dataset
 import Foundation
+import Storage
 import Testing
 
 /// The column `speech` through the executables. The networks are small ones with random weights, in the

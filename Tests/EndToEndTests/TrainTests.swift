@@ -1,5 +1,6 @@
 import Dataset
 import Foundation
+import Storage
 import Testing
 
 /// From videos to a model, through the executables.

@@ -1,5 +1,6 @@
 import Dataset
 import Foundation
+import Storage
 import Testing
 
 /// What the world throws at a run: a clear line each, exit status 1, and nothing else lost.

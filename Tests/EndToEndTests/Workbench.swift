@@ -1,5 +1,6 @@
 import Dataset
 import Foundation
+import Storage
 import Testing
 
 /// The executables, a folder of videos and a place for datasets: what an end-to-end test works with.

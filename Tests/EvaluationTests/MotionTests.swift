@@ -1,8 +1,9 @@
-import Dataset
+import Errors
 import Evaluation
 import Features
 import Foundation
 import Perception
+import Storage
 import Testing
 
 @Suite struct MotionTests {
@@ -50,13 +51,13 @@ import Testing
     @Test func aVideoWithoutAFaceOrTooShortIsAnError() throws {
         let folder = try Folder()
         let evaluation = try MotionEvaluation(threads: 1)
-        let without = #expect(throws: EvaluationError.self) {
+        let without = #expect(throws: LoopyError.self) {
             try evaluation.report(Folder.samples + "/no_face.mp4")
         }
         #expect(without?.message.contains("no_face.mp4") == true)
         let short = try folder.video(
             "short.mp4", of: "single_face.mp4", seconds: 0.3, filters: "fps=25,scale=480:270")
-        let error = #expect(throws: EvaluationError.self) { try evaluation.report(short) }
+        let error = #expect(throws: LoopyError.self) { try evaluation.report(short) }
         #expect(error?.message.contains("short.mp4") == true)
         #expect(error?.message.contains("12") == true)
     }

@@ -1,8 +1,10 @@
 import Dataset
+import Errors
 import Features
 import Foundation
 import Media
 import Perception
+import Storage
 import Testing
 
 /// The columns of a dataset whose one clip is made of a sample video.
@@ -96,8 +98,8 @@ import Testing
 
     @Test func unknownColumnsSuggestTheNearest() throws {
         try withDataset { dataset in
-            let error = #expect(throws: DatasetError.self) { try extract("keypoint", dataset) }
-            #expect(error?.code == .configuration)
+            let error = #expect(throws: LoopyError.self) { try extract("keypoint", dataset) }
+            #expect(error?.category == .configuration)
             #expect(error?.message.contains("did you mean 'keypoints'?") == true)
         }
     }
@@ -134,9 +136,9 @@ import Testing
     }
 
     @Test func verificationNeedsADataset() {
-        let error = #expect(throws: DatasetError.self) {
+        let error = #expect(throws: LoopyError.self) {
             try Verification(DatasetDirectory("/nowhere"), sources: false)
         }
-        #expect(error?.code == .missing)
+        #expect(error?.category == .missing)
     }
 }

@@ -1,4 +1,4 @@
-import Dataset
+import Errors
 import Features
 import Perception
 import Testing
@@ -51,10 +51,10 @@ import Testing
     }
 
     @Test func aClipWithoutAFaceIsAnError() {
-        let error = #expect(throws: DatasetError.self) {
+        let error = #expect(throws: LoopyError.self) {
             try Keypoints.filled([nil, nil, nil])
         }
-        #expect(error?.code == .malformed)
+        #expect(error?.category == .malformed)
         #expect(error?.message.contains("any of its 3 frames") == true)
     }
 }

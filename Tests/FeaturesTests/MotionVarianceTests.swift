@@ -1,6 +1,7 @@
-import Dataset
+import Errors
 import Features
 import Perception
+import Storage
 import Testing
 
 @Suite struct MotionVarianceTests {
@@ -151,14 +152,14 @@ import Testing
     @Test func fewerThan12FramesAreAnError() throws {
         #expect(try column(keypoints(12) { rest($1) }).count == 1)
         for frames in [0, 1, 11] {
-            let error = #expect(throws: DatasetError.self) {
+            let error = #expect(throws: LoopyError.self) {
                 try MotionVariance.column(keypoints(frames) { rest($1) }, side: 512)
             }
-            #expect(error?.code == .malformed)
+            #expect(error?.category == .malformed)
             #expect(error?.message.contains("\(frames) frames") == true)
         }
         let wrong = NumPyArray(shape: [20, 68, 2], values: [Float](repeating: 0, count: 2720))
-        let error = #expect(throws: DatasetError.self) {
+        let error = #expect(throws: LoopyError.self) {
             try MotionVariance.column(wrong, side: 512)
         }
         #expect(error?.message.contains("[20, 68, 2]") == true)

@@ -1,4 +1,5 @@
 import Diffusion
+import Errors
 import Foundation
 import LoopyModel
 import Testing
@@ -62,15 +63,15 @@ import Weights
         var configuration = configuration
         configuration.channels = [4, 8, 12, 16]
         let (_, store) = try model(configuration)
-        let error = #expect(throws: DiffusionError.self) {
+        let error = #expect(throws: LoopyError.self) {
             try store.beginWithStableDiffusion(published, configuration)
         }
         #expect(error?.message.contains("[4, 8, 12, 16]") == true)
-        let other = #expect(throws: TorchError.self) {
+        let other = #expect(throws: LoopyError.self) {
             try store.beginWithAnimateDiff(fixture("animatediff.ckpt"), configuration)
         }
         #expect(other?.message.contains("animatediff.ckpt") == true)
-        let noFolder = #expect(throws: DiffusionError.self) {
+        let noFolder = #expect(throws: LoopyError.self) {
             try store.beginWithStableDiffusion("/nowhere", configuration)
         }
         #expect(noFolder?.message.contains("/nowhere/config.json: is missing") == true)
@@ -107,7 +108,7 @@ import Weights
         for (name, change) in changes {
             var configuration = Reference.small
             change(&configuration)
-            let error = #expect(throws: DiffusionError.self) {
+            let error = #expect(throws: LoopyError.self) {
                 _ = try LoopyModel(ParameterStore.describing().root, configuration)
             }
             #expect(error?.message.contains("model." + name) == true)

@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 import Media
 import Testing
@@ -41,7 +42,7 @@ import Testing
 
     @Test("what is no file or has no media says which")
     func notMedia() throws {
-        func code(_ path: String) -> MediaError.Code? {
+        func code(_ path: String) -> LoopyError.Category? {
             errorCode { _ = try MediaProbe(path: path) }
         }
         #expect(code(folder.file("missing.mp4")) == .unreadable)

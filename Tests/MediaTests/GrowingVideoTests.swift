@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 import Media
 import Testing
@@ -101,7 +102,7 @@ import Testing
         try video.append(pictures(0..<12))
         try FileHandle(forWritingTo: URL(fileURLWithPath: folder.file("v.mp4")))
             .truncate(atOffset: 100)
-        #expect(throws: MediaError.self) {
+        #expect(throws: LoopyError.self) {
             try GrowingVideo(
                 path: folder.file("v.mp4"), sound: sound, encoding: encoding(), frames: 25,
                 goingOnAt: video.place)

@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 import Media
 import Testing
@@ -155,13 +156,13 @@ func signalToNoise(_ a: [Float], _ b: [Float]) -> Float {
     return 10 * log10(255 * 255 / max(1e-9, squares / Float(a.count)))
 }
 
-/// The code of the `MediaError` that a call throws; nil when it throws nothing of the kind.
-func errorCode(_ body: () throws -> Void) -> MediaError.Code? {
+/// The code of the `LoopyError` that a call throws; nil when it throws nothing of the kind.
+func errorCode(_ body: () throws -> Void) -> LoopyError.Category? {
     do {
         try body()
         return nil
     } catch {
-        return (error as? MediaError)?.code
+        return (error as? LoopyError)?.category
     }
 }
 

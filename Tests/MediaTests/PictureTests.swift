@@ -1,3 +1,4 @@
+import Errors
 import Media
 import Testing
 
@@ -59,12 +60,12 @@ import Testing
 
     @Test func whatIsNoPictureIsRefused() throws {
         let path = try folder.write("broken.jpg", Array("this is no picture".utf8))
-        #expect(throws: MediaError.self) { try VideoReader.firstPicture(path: path) }
+        #expect(throws: LoopyError.self) { try VideoReader.firstPicture(path: path) }
         let playlist = try folder.write(
             "list.jpg", Array("ffconcat version 1.0\nfile a.mp4\n".utf8))
-        #expect(throws: MediaError.self) { try VideoReader.firstPicture(path: playlist) }
+        #expect(throws: LoopyError.self) { try VideoReader.firstPicture(path: playlist) }
         // Single pictures are no videos.
         let picture = try folder.make("p.png", words("-f lavfi -i testsrc=s=64x64 -frames:v 1"))
-        #expect(throws: MediaError.self) { try MediaProbe(path: picture) }
+        #expect(throws: LoopyError.self) { try MediaProbe(path: picture) }
     }
 }

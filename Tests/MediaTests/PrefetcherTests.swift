@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 import Media
 import Testing
@@ -57,7 +58,7 @@ import Testing
                 let samples = try AudioReader.read(path: path, start: 1.5, count: 3200)
                 _ = try FLAC.encode(samples)
                 _ = ClipEncoder(crop: CropSquare(x: 0, y: 0, side: 9), encoding: small)
-                #expect(throws: MediaError.self) { try VideoReader(path: broken) }
+                #expect(throws: LoopyError.self) { try VideoReader(path: broken) }
             }
         }
         try cycle(30)

@@ -1,4 +1,4 @@
-import Dataset
+import Errors
 import Foundation
 import Media
 import Perception
@@ -213,8 +213,8 @@ struct RtmlibReference: Decodable, Sendable, CustomTestStringConvertible {
         #expect(files == (Files.detector, Files.pose))
 
         settings.pose = "/nowhere/pose.onnx"
-        let missing = #expect(throws: DatasetError.self) { try settings.files(for: "x.landmarks") }
-        #expect(missing?.code == .configuration)
+        let missing = #expect(throws: LoopyError.self) { try settings.files(for: "x.landmarks") }
+        #expect(missing?.category == .configuration)
         #expect(missing?.message.hasPrefix("x.landmarks: ") == true)
         #expect(missing?.message.contains("/nowhere/pose.onnx is missing") == true)
         #expect(missing?.message.contains("`loopy models`") == true)

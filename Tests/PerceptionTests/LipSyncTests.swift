@@ -1,7 +1,8 @@
-import Dataset
+import Errors
 import Foundation
 import Media
 import Perception
+import Storage
 import Testing
 import Torch
 
@@ -96,7 +97,7 @@ import Torch
 
     @Test func otherWeightsAreSaid() {
         let path = Place.fixtures + "syncnet/syncnet_v2.model"
-        let error = #expect(throws: TorchError.self) { try SyncNet(path: path) }
+        let error = #expect(throws: LoopyError.self) { try SyncNet(path: path) }
         #expect(error?.message.contains("syncnet_v2.model") == true)
         #expect(error?.message.contains("netcnnlip.0.weight is [6, 3, 5, 7, 7], not [96") == true)
     }

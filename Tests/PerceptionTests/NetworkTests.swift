@@ -1,10 +1,11 @@
+import Errors
 import Foundation
 import Perception
 import Testing
 
 @Suite struct NetworkTests {
     private func message(_ body: () throws -> some Any) -> String {
-        let error = #expect(throws: PerceptionError.self) { _ = try body() }
+        let error = #expect(throws: LoopyError.self) { _ = try body() }
         return error?.message ?? ""
     }
 

@@ -1,3 +1,4 @@
+import Errors
 import Speech
 import Testing
 import Torch
@@ -24,7 +25,7 @@ import Torch
     }
 
     @Test func nothingIsSaid() {
-        #expect(throws: SpeechError.self) { try LogMel().encode(Recording([])) }
+        #expect(throws: LoopyError.self) { try LogMel().encode(Recording([])) }
     }
 }
 

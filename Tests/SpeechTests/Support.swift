@@ -1,6 +1,6 @@
-import Dataset
 import Foundation
 import Speech
+import Storage
 import Torch
 
 func fixture(_ name: String) -> String {

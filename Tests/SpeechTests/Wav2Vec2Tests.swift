@@ -1,4 +1,4 @@
-import Dataset
+import Errors
 import Foundation
 import Speech
 import Testing
@@ -52,7 +52,7 @@ import Torch
     @Test func tooShortARecordingIsSaid() throws {
         let encoder = Wav2Vec2Encoder(
             try Wav2Vec2(folder: fixture("base")), alignment: .afterEncoder)
-        #expect(throws: SpeechError.self) {
+        #expect(throws: LoopyError.self) {
             try encoder.encode(Recording([Float](repeating: 0, count: 399)))
         }
     }
@@ -73,7 +73,7 @@ import Torch
             atPath: fixture("large/config.json"), toPath: folder + "/config.json")
         try FileManager.default.copyItem(
             atPath: fixture("base/model.safetensors"), toPath: folder + "/model.safetensors")
-        let error = #expect(throws: TorchError.self) { try Wav2Vec2(folder: folder) }
+        let error = #expect(throws: LoopyError.self) { try Wav2Vec2(folder: folder) }
         #expect(error?.message.contains("model.safetensors") == true)
         #expect(error?.message.contains("of another network") == true)
         #expect(error?.message.contains("conv_layers.0.conv.bias") == true)

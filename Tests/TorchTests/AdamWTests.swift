@@ -1,3 +1,4 @@
+import Errors
 import Testing
 import Torch
 import Weights
@@ -129,8 +130,8 @@ import Weights
         func refusal(_ change: (inout [String: Tensor]) -> Void) -> String? {
             var changed = state
             change(&changed)
-            let error = #expect(throws: TorchError.self) { try optimiser.restore(changed) }
-            #expect(error?.code == .state)
+            let error = #expect(throws: LoopyError.self) { try optimiser.restore(changed) }
+            #expect(error?.category == .mismatch)
             return error?.message
         }
         let start = "the state is not of the optimiser: "

@@ -1,3 +1,4 @@
+import Errors
 import Testing
 import Torch
 import Weights
@@ -57,7 +58,7 @@ import Weights
         _ = Linear(store.root["linear"], 5, 3)
         _ = store.root.parameter("unbiased.weight", [4, 5], .constant(0))
         let before = store.parameters.map { $0.tensor.copy() }
-        let error = #expect(throws: TorchError.self) {
+        let error = #expect(throws: LoopyError.self) {
             try store.assign(network) { name in
                 switch name {
                 case "norm.weight": "linear.bias"
@@ -67,7 +68,7 @@ import Weights
                 }
             }
         }
-        #expect(error?.code == .weights)
+        #expect(error?.category == .malformed)
         let message = error?.message ?? ""
         #expect(message.hasPrefix(network.path + ": the weights are of another network: "))
         #expect(message.contains("linear.weight is [4, 5], not [3, 5]"))
@@ -78,7 +79,7 @@ import Weights
     }
 
     @Test func twoTensorsOfOneNameAreAProblem() throws {
-        let error = #expect(throws: TorchError.self) {
+        let error = #expect(throws: LoopyError.self) {
             try drawn("linear").assign(network) { name in
                 name == "linear.weight" || name == "unbiased.weight" ? "linear.weight" : nil
             }
@@ -97,7 +98,7 @@ import Weights
         _ = store.root.parameter("int16", [2, 3], .constant(0))
         #expect(try store.assign(types) { $0 == "int64" ? $0 : nil } == ["int64"])
         #expect(table.isEqual(to: try types("int64")))
-        let error = #expect(throws: TorchError.self) {
+        let error = #expect(throws: LoopyError.self) {
             try store.assign(types) { $0 == "int16" ? $0 : nil }
         }
         #expect(error?.message.hasSuffix("int16 is int16, not float32") == true)

@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 import Testing
 import Torch
@@ -14,8 +15,8 @@ import Torch
         "cuda:99999999999999999999",
     ])
     func anUnknownNameIsSaid(name: String) {
-        let error = #expect(throws: TorchError.self) { try Device(name) }
-        #expect(error?.code == .device)
+        let error = #expect(throws: LoopyError.self) { try Device(name) }
+        #expect(error?.category == .device)
         #expect(error?.message == "'\(name)' is no device: devices are cpu, cuda, cuda:N")
     }
 
@@ -23,22 +24,22 @@ import Torch
         .enabled(if: Device.cudaCount == 0, "there is a CUDA device"),
         arguments: ["cuda", "cuda:0"])
     func aDeviceThatIsNotHereIsSaid(name: String) {
-        let error = #expect(throws: TorchError.self) { try Device(name) }
-        #expect(error?.code == .device)
+        let error = #expect(throws: LoopyError.self) { try Device(name) }
+        #expect(error?.category == .device)
         let expected = "there is no device '\(name)' here: libtorch \(Torch.version) sees no CUDA"
         #expect(error?.message.hasPrefix(expected) == true)
     }
 
     @Test(.enabled(if: Device.cudaCount == 0, "there is a CUDA device"))
     func aGeneratorThatIsNotHereIsSaid() {
-        let error = #expect(throws: TorchError.self) { try Generator(seed: 1, device: .cuda(0)) }
-        #expect(error?.code == .device)
+        let error = #expect(throws: LoopyError.self) { try Generator(seed: 1, device: .cuda(0)) }
+        #expect(error?.category == .device)
         #expect(error?.message.hasPrefix("making a random generator on cuda:0: ") == true)
     }
 
     @Test func aDeviceBeyondTheLastIsSaid() {
-        let error = #expect(throws: TorchError.self) { try Device("cuda:\(Device.cudaCount)") }
-        #expect(error?.code == .device)
+        let error = #expect(throws: LoopyError.self) { try Device("cuda:\(Device.cudaCount)") }
+        #expect(error?.category == .device)
     }
 
     @Test func theVersionIsKnown() {

@@ -1,3 +1,4 @@
+import Errors
 import Testing
 import Torch
 
@@ -54,8 +55,8 @@ import Torch
     @Test func whatIsNoStateIsSaid() throws {
         let generator = try Generator(seed: 7)
         for state in [Tensor.zeros([10], type: .uint8), .zeros([5056]), .zeros([0])] {
-            let error = #expect(throws: TorchError.self) { try generator.restore(state) }
-            #expect(error?.code == .state)
+            let error = #expect(throws: LoopyError.self) { try generator.restore(state) }
+            #expect(error?.category == .mismatch)
             #expect(error?.message.hasPrefix("restoring a random generator's state: ") == true)
         }
         // It still works, as if nothing had been.
@@ -65,8 +66,8 @@ import Torch
     @Test func damagedStateIsSaid() throws {
         let generator = try Generator(seed: 7)
         let state = Tensor.full(generator.state.shape, 255, type: .uint8)
-        let error = #expect(throws: TorchError.self) { try generator.restore(state) }
-        #expect(error?.code == .state)
+        let error = #expect(throws: LoopyError.self) { try generator.restore(state) }
+        #expect(error?.category == .mismatch)
     }
 
     private func draw(_ generator: Generator) -> Tensor {

@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 import Testing
 import Torch
@@ -120,7 +121,7 @@ import Weights
         let path = try fixture("network.safetensors").path
         try expectSteady(1000, leak: 4 << 10) {
             let store = try Checkpoint(path)
-            #expect(throws: TorchError.self) {
+            #expect(throws: LoopyError.self) {
                 try ParameterStore.load(store) { Linear($0["linear"], 64, 64) }
             }
         }

@@ -1,3 +1,4 @@
+import Errors
 import Testing
 import Torch
 import Weights
@@ -93,13 +94,13 @@ import Weights
 
     @Test func aStateOfOtherParametersIsRefused() throws {
         let average = MovingAverage(try parameters(), decay: 0.9)
-        let error = #expect(throws: TorchError.self) {
+        let error = #expect(throws: LoopyError.self) {
             try average.restore([
                 "matrix.average": .zeros([3, 4]), "vector.average": .zeros([4]),
                 "vector": .ones([5]),
             ])
         }
-        #expect(error?.code == .state)
+        #expect(error?.category == .mismatch)
         #expect(
             error?.message
                 == "the state is not of the moving average: vector.average is float32[4], "

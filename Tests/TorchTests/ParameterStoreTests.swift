@@ -1,3 +1,4 @@
+import Errors
 import Testing
 import Torch
 import Weights
@@ -17,8 +18,8 @@ import Weights
     }
 
     private func problem(of load: () throws -> Linear) -> String {
-        let error = #expect(throws: TorchError.self) { try load() }
-        #expect(error?.code == .weights)
+        let error = #expect(throws: LoopyError.self) { try load() }
+        #expect(error?.category == .malformed)
         return error?.message ?? ""
     }
 

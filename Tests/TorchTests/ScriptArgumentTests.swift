@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 import Testing
 import Torch
@@ -32,10 +33,10 @@ import Torch
     @Test func anArgumentThatIsNotThereIsAnError() throws {
         let module = try ScriptModule(path: Self.inception)
         let picture = Tensor.zeros([1, 3, 8, 8], type: .uint8)
-        let error = #expect(throws: TorchError.self) {
+        let error = #expect(throws: LoopyError.self) {
             try module(picture, flags: ["return_feature": true])
         }
-        #expect(error?.code == .script)
+        #expect(error?.category == .malformed)
         #expect(error?.message.hasPrefix(Self.inception + ": ") == true)
     }
 }

@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 import Testing
 import Torch
@@ -32,15 +33,15 @@ import Torch
         let weights = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path
         let path = weights + "/ScriptModuleTests.swift"
         for path in [path, "/nowhere/network.pt"] {
-            let error = #expect(throws: TorchError.self) { try ScriptModule(path: path) }
-            #expect(error?.code == .script)
+            let error = #expect(throws: LoopyError.self) { try ScriptModule(path: path) }
+            #expect(error?.category == .malformed)
             #expect(error?.message.hasPrefix(path + ": cannot be read as TorchScript") == true)
         }
     }
 
     @Test func anInputThatDoesNotFitIsAnError() throws {
         let module = try ScriptModule(path: Self.detector)
-        let error = #expect(throws: TorchError.self) { try module(.zeros([1, 4, 640, 640])) }
+        let error = #expect(throws: LoopyError.self) { try module(.zeros([1, 4, 640, 640])) }
         #expect(error?.message.hasPrefix(Self.detector + ": does not take float32[1, 4") == true)
     }
 }

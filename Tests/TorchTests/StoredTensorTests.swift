@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 import Testing
 import Torch
@@ -101,7 +102,7 @@ import Weights
     }
 
     @Test func aNameCanBeWrittenOnce() {
-        #expect(throws: WeightsError.self) {
+        #expect(throws: LoopyError.self) {
             try SafeTensors.write(tensors: [("a", counting(1)), ("a", counting(1))]) { _ in }
         }
     }

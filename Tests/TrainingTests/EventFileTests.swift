@@ -1,4 +1,4 @@
-import Dataset
+import Errors
 import Foundation
 import Testing
 import Training
@@ -68,10 +68,10 @@ import Training
     @Test func aFolderThatCannotBeIsSaid() throws {
         try withFolder { folder in
             try Data().write(to: URL(fileURLWithPath: folder + "/file"))
-            let error = #expect(throws: DatasetError.self) {
+            let error = #expect(throws: LoopyError.self) {
                 _ = try EventFile(folder: folder + "/file")
             }
-            #expect(error?.code == .output)
+            #expect(error?.category == .output)
             #expect(error?.message.contains(folder + "/file") == true)
         }
     }
@@ -88,10 +88,10 @@ import Training
                 limit.rlim_cur = 100
                 setrlimit(fileSize, &limit)
                 let png = [UInt8](repeating: 7, count: 1000)
-                let error = #expect(throws: DatasetError.self) {
+                let error = #expect(throws: LoopyError.self) {
                     try file.image("large", png: png, width: 1, height: 1, step: 1)
                 }
-                #expect(error?.code == .output)
+                #expect(error?.category == .output)
                 #expect(error?.message.hasPrefix(file.path + ": writing failed (") == true)
                 #expect(try records(of: file.path).count == 1)
                 limit.rlim_cur = limit.rlim_max

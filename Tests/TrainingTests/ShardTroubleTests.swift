@@ -1,5 +1,6 @@
-import Dataset
+import Errors
 import Foundation
+import Storage
 import Testing
 import Training
 
@@ -111,7 +112,7 @@ import Training
             for _ in 0..<4 { _ = try stream.next() }
             // Again and again: nothing is passed over in silence.
             for _ in 0..<2 {
-                let error = #expect(throws: TrainingError.self) { try stream.next() }
+                let error = #expect(throws: LoopyError.self) { try stream.next() }
                 #expect(
                     error?.message
                         == "\(shards[0]), clip b: latents are [4, 1, 1] a frame, and those of clips "
@@ -126,22 +127,22 @@ import Training
             let whole = try Data(contentsOf: URL(fileURLWithPath: shards[0]))
             try whole[..<(whole.count - 3000)].write(to: URL(fileURLWithPath: shards[0]))
             let stream = try WindowStream(shards: shards, settings: WindowSettings())
-            let error = #expect(throws: DatasetError.self) { try stream.next() }
+            let error = #expect(throws: LoopyError.self) { try stream.next() }
             #expect(error?.message.hasPrefix(shards[0] + ": no tar header at byte") == true)
         }
     }
 
     @Test func thereAreNoShards() throws {
         try withFolder { folder in
-            let error = #expect(throws: TrainingError.self) {
+            let error = #expect(throws: LoopyError.self) {
                 try WindowStream.shards(in: folder, split: "val")
             }
             #expect(error?.message == "\(folder): holds no shard val-*.tar; run loopy-pack first")
-            let none = #expect(throws: TrainingError.self) {
+            let none = #expect(throws: LoopyError.self) {
                 try WindowStream(shards: [], settings: WindowSettings())
             }
-            #expect(none?.code == .shards)
-            let twice = #expect(throws: TrainingError.self) {
+            #expect(none?.category == .malformed)
+            let twice = #expect(throws: LoopyError.self) {
                 try WindowStream(shards: ["/a/x.tar", "/b/x.tar"], settings: WindowSettings())
             }
             #expect(twice?.message == "two shards have one name: /a/x.tar and /b/x.tar")

@@ -1,4 +1,4 @@
-import Dataset
+import Errors
 import Foundation
 import Testing
 import Torch
@@ -109,11 +109,11 @@ import Training
             let stream = try WindowStream(shards: shards, settings: settings())
             _ = try stream.next()
             func message(_ shards: [String], _ settings: WindowSettings) -> String? {
-                let error = #expect(throws: TrainingError.self) {
+                let error = #expect(throws: LoopyError.self) {
                     _ = try WindowStream(
                         shards: shards, settings: settings, restoring: stream.state)
                 }
-                #expect(error?.code == .checkpoint)
+                #expect(error?.category == .mismatch)
                 return error?.message
             }
             #expect(message(Array(shards.dropLast()), settings())?.contains("shards") == true)
@@ -151,8 +151,8 @@ import Training
             let shards = try makeShards(
                 folder, [[TestClip("a", frames: 11)], [TestClip("b", frames: 3)], []])
             let stream = try WindowStream(shards: shards, settings: settings())
-            let error = #expect(throws: TrainingError.self) { try stream.next() }
-            #expect(error?.code == .shards)
+            let error = #expect(throws: LoopyError.self) { try stream.next() }
+            #expect(error?.category == .malformed)
             #expect(
                 error?.message
                     == "\(folder)/shards: none of 2 clips has 12 frames")
@@ -163,8 +163,8 @@ import Training
         func message(_ change: (inout WindowSettings) -> Void) -> String? {
             var settings = WindowSettings()
             change(&settings)
-            let error = #expect(throws: TrainingError.self) { try settings.validate() }
-            #expect(error?.code == .configuration)
+            let error = #expect(throws: LoopyError.self) { try settings.validate() }
+            #expect(error?.category == .configuration)
             return error?.message
         }
         #expect(message { $0.frames = 16 }?.hasPrefix("data.frames: must be 12") == true)

@@ -1,6 +1,7 @@
-import Dataset
+import Errors
 import Foundation
 import LoopyModel
+import Storage
 import Testing
 import Torch
 import Training
@@ -235,10 +236,10 @@ struct TrainerTests {
                 $0.optimiser.warmUp = 0
             }
             #expect(notFinite.contains("step ") && notFinite.contains("clips train"))
-            #expect(throws: TrainingError.self) { try TrainingSource(folder + "/nothing") }
+            #expect(throws: LoopyError.self) { try TrainingSource(folder + "/nothing") }
             // A run goes on as what it was begun as.
             _ = try train(settings(.image), folder, "run")
-            #expect(throws: TrainingError.self) {
+            #expect(throws: LoopyError.self) {
                 try train(settings(), folder, "run", resuming: true)
             }
         }

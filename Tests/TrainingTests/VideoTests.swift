@@ -1,6 +1,7 @@
-import Dataset
+import Errors
 import Foundation
 import Media
+import Storage
 import Synchronization
 import Testing
 import Torch
@@ -111,7 +112,7 @@ import Training
                 encoder: { _, _, frames in
                     .zeros([frames.clamped(to: 0..<Self.frames).count, 1, 1, 1])
                 })
-            let error = #expect(throws: TrainingError.self) { try stream.next() }
+            let error = #expect(throws: LoopyError.self) { try stream.next() }
             #expect(error?.message.hasPrefix("\(shards[0]), clip a: a.mp4: frames ") == true)
             #expect(error?.message.contains("shorter than its facts say") == true)
         }
@@ -124,7 +125,7 @@ import Training
             let shards = try makeShards(folder, [[clip]])
             let stream = try WindowStream(
                 shards: shards, settings: WindowSettings(), encoder: Self.encoder)
-            let error = #expect(throws: TrainingError.self) { try stream.next() }
+            let error = #expect(throws: LoopyError.self) { try stream.next() }
             #expect(
                 error?.message
                     == "\(shards[0]), clip a: has no member a.latents.npy, nor a.mp4 to make it from; "

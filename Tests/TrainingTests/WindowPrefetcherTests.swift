@@ -1,4 +1,4 @@
-import Dataset
+import Errors
 import Foundation
 import Synchronization
 import Testing
@@ -108,7 +108,7 @@ import Training
             for _ in 0..<4 { #expect(try prefetcher.next().key == "a") }
             let state = prefetcher.state
             for _ in 0..<2 {
-                let error = #expect(throws: TrainingError.self) { try prefetcher.next() }
+                let error = #expect(throws: LoopyError.self) { try prefetcher.next() }
                 #expect(error?.message.contains("clip b: has no member b.speech.npy") == true)
             }
             #expect(prefetcher.state == state)

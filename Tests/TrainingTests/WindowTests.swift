@@ -1,5 +1,5 @@
-import Dataset
 import Foundation
+import Storage
 import Testing
 import Torch
 import Training

@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 import Testing
 import Weights
@@ -16,7 +17,7 @@ import Weights
             try write(whole, folder + "/cut")
             for length in whole.indices.reversed() {
                 try #require(truncate(folder + "/cut", length) == 0)
-                #expect(throws: WeightsError.self, "cut after \(length) bytes") {
+                #expect(throws: LoopyError.self, "cut after \(length) bytes") {
                     try Checkpoint(folder + "/cut")
                 }
             }
@@ -33,7 +34,7 @@ import Weights
     func cutDownloadsAreNamed(fixture: String) throws {
         let whole = try bytes(of: fixtures + fixture)
         let error = errorOfOpening(whole.dropLast(3))
-        #expect(error?.code == .malformed)
+        #expect(error?.category == .malformed)
         #expect(error?.message.contains("the download was cut short") == true)
     }
 
@@ -58,7 +59,7 @@ import Weights
                 do {
                     let checkpoint = try Checkpoint(folder + "/changed")
                     for name in checkpoint.names { _ = checkpoint.tensor(name)?.copied }
-                } catch is WeightsError {}
+                } catch is LoopyError {}
             }
         }
     }
@@ -107,7 +108,7 @@ import Weights
     @Test(arguments: headers)
     func headersThatCannotBeAreRefused(header: String, elements: Int, message: String) {
         let error = errorOfOpening(safeTensors("{\(header)}", elements: elements))
-        #expect(error?.code == .malformed)
+        #expect(error?.category == .malformed)
         #expect(error?.message.contains(message) == true, "\(String(describing: error))")
     }
 
@@ -122,6 +123,6 @@ import Weights
         #expect(
             errorOfOpening(littleEndian(UInt64(100_000_000)) + rest)?.message
                 .contains("the file has 74") == true)
-        #expect(errorOfOpening(littleEndian(UInt64(0)) + rest)?.code == .malformed)
+        #expect(errorOfOpening(littleEndian(UInt64(0)) + rest)?.category == .malformed)
     }
 }

@@ -1,3 +1,4 @@
+import Errors
 import Testing
 import Weights
 
@@ -7,7 +8,7 @@ import Weights
         try checkpoint(of: legacy(pickle))
     }
 
-    private func error(_ pickle: [UInt8], hasStorage: Bool = true) -> WeightsError? {
+    private func error(_ pickle: [UInt8], hasStorage: Bool = true) -> LoopyError? {
         errorOfOpening(legacy(pickle, hasStorage: hasStorage))
     }
 
@@ -32,18 +33,18 @@ import Weights
     ])
     func tensorsBeyondTheirStorageAreRefused(offset: Int, shape: [Int], strides: [Int]) {
         let tensor = tensor(offset: offset, shape: shape, strides: strides)
-        #expect(error(dictionary(text("w"), tensor))?.code == .malformed)
+        #expect(error(dictionary(text("w"), tensor))?.category == .malformed)
     }
 
     @Test func monstrousExpandedViewsAreRefused() {
         let tensor = tensor(shape: [1 << 40], strides: [0])
-        #expect(error(dictionary(text("w"), tensor))?.code == .unsupported)
+        #expect(error(dictionary(text("w"), tensor))?.category == .unsupported)
     }
 
     @Test(arguments: [5, 7, -1, Int.max])
     func storagesMustHaveTheSizeThatIsStated(count: Int) {
         let tensor = tensor(shape: [1], strides: [1], count: count)
-        #expect(error(dictionary(text("w"), tensor))?.code == .malformed)
+        #expect(error(dictionary(text("w"), tensor))?.category == .malformed)
     }
 
     @Test(arguments: [
@@ -52,12 +53,12 @@ import Weights
     ])
     func globalsAreNamedAndRefused(global: String) {
         let error = error(dictionary(text("w"), Array("c\(global)\n".utf8)))
-        #expect(error?.code == .refused)
+        #expect(error?.category == .refused)
         let name = global.split(separator: "\n").joined(separator: ".")
         #expect(error?.message.contains("asks to run \(name): refused") == true)
         // By texts on the stack, as protocol 4 does.
         let parts = global.split(separator: "\n").flatMap { text(String($0)) }
-        #expect(self.error(dictionary(text("w"), parts + [0x93]))?.code == .refused)
+        #expect(self.error(dictionary(text("w"), parts + [0x93]))?.category == .refused)
     }
 
     @Test(arguments: [
@@ -68,7 +69,7 @@ import Weights
         "ccollections\nOrderedDict\n](NNetRR.", "ccollections\nOrderedDict\n]NatR.",
     ])
     func brokenProgramsAreRefused(program: String) {
-        #expect(error(Array(program.utf8))?.code != nil)
+        #expect(error(Array(program.utf8))?.category != nil)
     }
 
     @Test func theStackEndsAtItsMark() {

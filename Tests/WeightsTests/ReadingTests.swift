@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 import Testing
 import Weights
@@ -105,8 +106,8 @@ import Weights
         #expect(network.files == whole.files)
         #expect(network.tensor("0.weight")?.copied == whole.tensor("state_dict.0.weight")?.copied)
         #expect(try whole.subtree("state_dict.0").names == ["weight", "bias"])
-        let error = #expect(throws: WeightsError.self) { try whole.subtree("state") }
-        #expect(error?.code == .missing)
+        let error = #expect(throws: LoopyError.self) { try whole.subtree("state") }
+        #expect(error?.category == .missing)
         #expect(error?.message.contains("list, optimizer, state_dict") == true)
     }
 

@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 import Testing
 import Weights
@@ -10,8 +11,8 @@ import Weights
         ("network.pt", "holds a network (torch.nn.modules.linear.Linear)"),
     ])
     func runsNoCode(fixture: String, message: String) {
-        let error = #expect(throws: WeightsError.self) { try Checkpoint(fixtures + fixture) }
-        #expect(error?.code == .refused)
+        let error = #expect(throws: LoopyError.self) { try Checkpoint(fixtures + fixture) }
+        #expect(error?.category == .refused)
         #expect(error?.message.contains(message) == true)
         #expect(error?.message.hasPrefix(fixtures + fixture) == true)
         #expect(error?.message.contains("safetensors") == true)
@@ -23,22 +24,22 @@ import Weights
         ("compressed.pt", "compressed"), ("single.pt", "a single value"),
     ])
     func namesWhatIsNotRead(fixture: String, message: String) {
-        let error = #expect(throws: WeightsError.self) { try Checkpoint(fixtures + fixture) }
-        #expect(error?.code == .unsupported)
+        let error = #expect(throws: LoopyError.self) { try Checkpoint(fixtures + fixture) }
+        #expect(error?.category == .unsupported)
         #expect(error?.message.contains(message) == true)
     }
 
     @Test func refusesPicklesThatAreNotTorchs() {
-        let error = #expect(throws: WeightsError.self) { try Checkpoint(fixtures + "plain.pkl") }
-        #expect(error?.code == .refused)
+        let error = #expect(throws: LoopyError.self) { try Checkpoint(fixtures + "plain.pkl") }
+        #expect(error?.category == .refused)
         #expect(
-            errorOfOpening([0x80, 2] + "}.".utf8 + [UInt8](repeating: 0, count: 16))?.code
+            errorOfOpening([0x80, 2] + "}.".utf8 + [UInt8](repeating: 0, count: 16))?.category
                 == .unsupported)
     }
 
     @Test func refusesDoubleNames() {
-        let error = #expect(throws: WeightsError.self) { try Checkpoint(fixtures + "double.pt") }
-        #expect(error?.code == .malformed)
+        let error = #expect(throws: LoopyError.self) { try Checkpoint(fixtures + "double.pt") }
+        #expect(error?.category == .malformed)
         #expect(error?.message.contains("two tensors named a.b") == true)
     }
 
@@ -53,14 +54,14 @@ import Weights
     ])
     func knowsFailedDownloads(content: String, message: String) {
         let error = errorOfOpening(content.utf8)
-        #expect(error?.code == .malformed)
+        #expect(error?.category == .malformed)
         #expect(error?.message.contains(message) == true)
         #expect(error?.message.contains("download") == true || message.contains("LFS"))
     }
 
     @Test func namesTheFirstBytesOfWhatItDoesNotKnow() {
         let error = errorOfOpening("GGUF".utf8 + [UInt8](repeating: 0, count: 60))
-        #expect(error?.code == .unsupported)
+        #expect(error?.category == .unsupported)
         #expect(error?.message.contains("47 47 55 46 00 00 00 00") == true)
         var tar = [UInt8](repeating: 0, count: 1024)
         tar.replaceSubrange(257..<262, with: "ustar".utf8)
@@ -69,38 +70,38 @@ import Weights
 
     @Test func saysWhatIsMissing() throws {
         try withFolder { folder in
-            let none = #expect(throws: WeightsError.self) { try Checkpoint(folder + "/none") }
-            #expect(none?.code == .missing)
-            let empty = #expect(throws: WeightsError.self) { try Checkpoint(folder) }
-            #expect(empty?.code == .missing)
+            let none = #expect(throws: LoopyError.self) { try Checkpoint(folder + "/none") }
+            #expect(none?.category == .missing)
+            let empty = #expect(throws: LoopyError.self) { try Checkpoint(folder) }
+            #expect(empty?.category == .missing)
             for name in CheckpointFolder.names { #expect(empty?.message.contains(name) == true) }
             try #require(mkfifo(folder + "/pipe", 0o600) == 0)
-            let pipe = #expect(throws: WeightsError.self) { try Checkpoint(folder + "/pipe") }
-            #expect(pipe?.code == .malformed)
+            let pipe = #expect(throws: LoopyError.self) { try Checkpoint(folder + "/pipe") }
+            #expect(pipe?.category == .malformed)
         }
     }
 
-    private func errorOfIndex(_ map: String) throws -> WeightsError? {
+    private func errorOfIndex(_ map: String) throws -> LoopyError? {
         try withFolder { folder in
             try write(bytes(of: fixtures + "types.safetensors"), folder + "/a")
             try write("{\"weight_map\": \(map)}".utf8, folder + "/index.json")
-            return #expect(throws: WeightsError.self) { try Checkpoint(folder + "/index.json") }
+            return #expect(throws: LoopyError.self) { try Checkpoint(folder + "/index.json") }
         }
     }
 
     @Test func checksAnIndexAgainstItsShards() throws {
         let shard = try errorOfIndex(#"{"int8": "a", "x": "b"}"#)
-        #expect(shard?.code == .missing)
+        #expect(shard?.category == .missing)
         #expect(shard?.message.contains("the shard b, which is not beside it") == true)
         let tensor = try errorOfIndex(#"{"int8": "a", "x": "a"}"#)
-        #expect(tensor?.code == .malformed)
+        #expect(tensor?.category == .malformed)
         #expect(tensor?.message.contains("places tensor x in") == true)
-        #expect(try errorOfIndex(#"{"int8": "a", "int8": "a"}"#)?.code == .malformed)
-        #expect(try errorOfIndex(#"{"int8": "index.json"}"#)?.code == .refused)
-        #expect(try errorOfIndex(#"{"int8": "../a"}"#)?.code == .refused)
-        #expect(try errorOfIndex(#"{"int8": "/etc/passwd"}"#)?.code == .refused)
-        #expect(try errorOfIndex(#"{"int8": ".."}"#)?.code == .refused)
-        #expect(try errorOfIndex(#"{"int8": 3}"#)?.code == .malformed)
+        #expect(try errorOfIndex(#"{"int8": "a", "int8": "a"}"#)?.category == .malformed)
+        #expect(try errorOfIndex(#"{"int8": "index.json"}"#)?.category == .refused)
+        #expect(try errorOfIndex(#"{"int8": "../a"}"#)?.category == .refused)
+        #expect(try errorOfIndex(#"{"int8": "/etc/passwd"}"#)?.category == .refused)
+        #expect(try errorOfIndex(#"{"int8": ".."}"#)?.category == .refused)
+        #expect(try errorOfIndex(#"{"int8": 3}"#)?.category == .malformed)
     }
 
     @Test func refusesOtherByteOrders() throws {

@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 import Testing
 import Weights
@@ -85,8 +86,8 @@ import Weights
             [entry("a", .float32, shape: [1], [0])], [entry("a", .uint8, shape: [-1], [])],
             [entry("a", .uint8, shape: [1 << 62, 4], [])],
         ] {
-            let error = #expect(throws: WeightsError.self) { try written(entries) }
-            #expect(error?.code == .malformed)
+            let error = #expect(throws: LoopyError.self) { try written(entries) }
+            #expect(error?.category == .malformed)
         }
     }
 

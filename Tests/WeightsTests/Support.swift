@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 import Testing
 import Weights
@@ -47,8 +48,8 @@ func checkpoint(of bytes: some Collection<UInt8>) throws -> Checkpoint {
 /// The error of opening bytes as a file.
 func errorOfOpening(
     _ bytes: some Collection<UInt8>, sourceLocation: SourceLocation = #_sourceLocation
-) -> WeightsError? {
-    #expect(throws: WeightsError.self, sourceLocation: sourceLocation) {
+) -> LoopyError? {
+    #expect(throws: LoopyError.self, sourceLocation: sourceLocation) {
         try checkpoint(of: bytes)
     }
 }

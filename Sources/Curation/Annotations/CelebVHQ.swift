@@ -1,4 +1,4 @@
-import Dataset
+import Errors
 import Foundation
 import Perception
 
@@ -17,19 +17,19 @@ package enum CelebVHQ {
         let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
         let file = exists && isFolder.boolValue ? path + "/" + fileName : path
         guard let json = FileManager.default.contents(atPath: file) else {
-            throw DatasetError(.missing, "\(file): cannot be read; it is CelebV-HQ's annotations")
+            throw LoopyError(.missing, "\(file): cannot be read; it is CelebV-HQ's annotations")
         }
         return try annotations(json, file: file)
     }
 
-    /// - Throws: `DatasetError` `.malformed` when the file as a whole is not what it should be. A clip
+    /// - Throws: `LoopyError` `.malformed` when the file as a whole is not what it should be. A clip
     ///   that is not costs nothing but itself.
     package static func annotations(_ json: Data, file: String) throws -> Annotations {
         let document: Document
         do {
             document = try JSONDecoder().decode(Document.self, from: json)
         } catch {
-            throw DatasetError(.malformed, "\(file): cannot be understood (\(error))")
+            throw LoopyError(.malformed, "\(file): cannot be understood (\(error))")
         }
         var result = Annotations()
         var videos: [String: AnnotatedVideo] = [:]

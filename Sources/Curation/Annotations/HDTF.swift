@@ -1,4 +1,4 @@
-import Dataset
+import Errors
 import Foundation
 import Perception
 
@@ -19,7 +19,7 @@ package enum HDTF {
     }
 
     /// - Parameter folder: holds the files.
-    /// - Throws: `DatasetError` when a subset's files are not all there, or there are none.
+    /// - Throws: `LoopyError` when a subset's files are not all there, or there are none.
     static func read(_ folder: String) throws -> Annotations {
         var texts: [String: String] = [:]
         for subset in subsets {
@@ -27,13 +27,13 @@ package enum HDTF {
                 let path = folder + "/" + file
                 guard FileManager.default.fileExists(atPath: path) else { continue }
                 guard let data = FileManager.default.contents(atPath: path) else {
-                    throw DatasetError(.missing, "\(path): cannot be read")
+                    throw LoopyError(.missing, "\(path): cannot be read")
                 }
                 texts[file] = String(decoding: data, as: UTF8.self)
             }
         }
         guard !texts.isEmpty else {
-            throw DatasetError(
+            throw LoopyError(
                 .missing,
                 "\(folder): holds none of HDTF's annotations, such as WDA_annotion_time.txt")
         }
@@ -53,7 +53,7 @@ package enum HDTF {
                 continue
             }
             guard missing.isEmpty else {
-                throw DatasetError(
+                throw LoopyError(
                     .missing,
                     "\(missing[0]): is not there beside the subset's other files; add it")
             }

@@ -1,4 +1,3 @@
-import Dataset
 import Foundation
 
 /// RAVDESS has no annotation file: its names are the annotation.

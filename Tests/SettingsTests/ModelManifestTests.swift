@@ -1,6 +1,9 @@
-import Dataset
+import Errors
 import Foundation
+import Settings
+import Storage
 import Testing
+import TestSupport
 
 @Suite struct ModelManifestTests {
     private static let text = """
@@ -79,8 +82,8 @@ import Testing
 
     @Test func aHalfIsAnError() throws {
         try with(files: ["Models/speech/model.safetensors": "weights"]) { folder, manifest throws in
-            let error = #expect(throws: DatasetError.self) { try manifest.resolve("speech") }
-            #expect(error?.code == .missing)
+            let error = #expect(throws: LoopyError.self) { try manifest.resolve("speech") }
+            #expect(error?.category == .missing)
             #expect(error?.message.contains("\(folder)/Models/speech: lacks config.json") == true)
             #expect(error?.message.contains("https://example.org/speech") == true)
         }
@@ -100,8 +103,8 @@ import Testing
             for (name, expected) in [
                 ("speach", "did you mean 'speech'?"), ("/nowhere/model.bin", "known are"),
             ] {
-                let error = #expect(throws: DatasetError.self) { try manifest.resolve(name) }
-                #expect(error?.code == .configuration)
+                let error = #expect(throws: LoopyError.self) { try manifest.resolve(name) }
+                #expect(error?.category == .configuration)
                 #expect(error?.message.contains("'\(name)' is neither") == true)
                 #expect(error?.message.contains(expected) == true)
             }
@@ -144,8 +147,8 @@ import Testing
     ])
     func mistakesAreNamed(right: String, wrong: String, message: String) throws {
         let text = Self.text.replacingOccurrences(of: right, with: wrong)
-        let error = #expect(throws: DatasetError.self) { try with(manifest: text) { _, _ in } }
-        #expect(error?.code == .configuration)
+        let error = #expect(throws: LoopyError.self) { try with(manifest: text) { _, _ in } }
+        #expect(error?.category == .configuration)
         #expect(error?.message.contains(message) == true, "\(error?.message ?? "")")
         #expect(error?.message.contains("Manifests/models.yaml: ") == true)
     }
@@ -164,11 +167,11 @@ import Testing
                 environment: ["LOOPY_MODELS": own], folders: [deep])
             #expect(chosen.path == own)
             #expect(chosen.folder == folder + "/a")
-            let error = #expect(throws: DatasetError.self) {
+            let error = #expect(throws: LoopyError.self) {
                 try ModelManifest.locate(environment: [:], folders: ["/proc"])
             }
             #expect(error?.message.contains("LOOPY_MODELS") == true)
-            #expect(throws: DatasetError.self) {
+            #expect(throws: LoopyError.self) {
                 try ModelManifest.locate(
                     environment: ["LOOPY_MODELS": folder + "/none.yaml"], folders: [deep])
             }

@@ -1,5 +1,6 @@
-import Dataset
+import Errors
 import Foundation
+import Settings
 
 /// Runs the stages of a pipeline file in order, as child processes.
 ///
@@ -49,7 +50,7 @@ public struct PipelineRun: Sendable {
     }
 
     /// - Returns: true when every item of every stage succeeded.
-    /// - Throws: `PipelineError` when a stage cannot go on at all, `DatasetError` for a pipeline file
+    /// - Throws: `LoopyError` when a stage cannot go on at all, `LoopyError` for a pipeline file
     ///   that cannot be understood.
     public func run(_ onEvent: @escaping @Sendable (Event) -> Void) async throws -> Bool {
         let stages = try Configuration.stages(of: file).filter {
@@ -57,7 +58,7 @@ public struct PipelineRun: Sendable {
         }
         let known = Self.wholeStages + Self.unitStages
         for stage in stages where !known.contains(stage[0]) {
-            throw DatasetError(
+            throw LoopyError(
                 .configuration,
                 "\(file): unknown stage '\(stage[0])'" + Configuration.suggest(stage[0], known))
         }
@@ -168,14 +169,14 @@ public struct PipelineRun: Sendable {
         }
     }
 
-    private static func error(_ what: String, _ end: ProcessEnd) -> PipelineError {
+    private static func error(_ what: String, _ end: ProcessEnd) -> LoopyError {
         switch end {
         case .exited(let status):
-            PipelineError(
-                message: "\(what) stopped (see above); run again to go on from here",
-                status: status)
+            LoopyError(
+                .init(exitStatus: status),
+                "\(what) stopped (see above); run again to go on from here")
         case .died(let reason, _):
-            PipelineError(message: "\(what): \(reason)", status: 70)
+            LoopyError(.processing, "\(what): \(reason)")
         }
     }
 }

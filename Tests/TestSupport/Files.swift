@@ -1,29 +1,29 @@
 import Foundation
 
 /// Calls `body` with a folder of its own, which is gone afterwards.
-func withFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
+public func withFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
     let path = FileManager.default.temporaryDirectory.path + "/loopy-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: path) }
     return try body(path)
 }
 
-func names(in folder: String) throws -> [String] {
+public func names(in folder: String) throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
 }
 
-func bytes(of path: String) throws -> [UInt8] {
+public func bytes(of path: String) throws -> [UInt8] {
     Array(try Data(contentsOf: URL(fileURLWithPath: path)))
 }
 
-func write(_ text: String, to path: String) throws {
+public func write(_ text: String, to path: String) throws {
     try Data(text.utf8).write(to: URL(fileURLWithPath: path))
 }
 
 /// Runs a program found on the search path.
 ///
 /// - Returns: what it printed, and its exit status.
-func run(_ arguments: String...) throws -> (output: String, status: Int32) {
+public func run(_ arguments: String...) throws -> (output: String, status: Int32) {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = arguments
@@ -36,7 +36,7 @@ func run(_ arguments: String...) throws -> (output: String, status: Int32) {
 }
 
 /// The most memory that this process has had in use since this was asked last.
-func highestResidentBytes() -> Int {
+public func highestResidentBytes() -> Int {
     let text = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
     let line = text.split(separator: "\n").first { $0.hasPrefix("VmHWM:") } ?? ""
     // Linux forgets the maximum when it is told so.
@@ -47,13 +47,13 @@ func highestResidentBytes() -> Int {
 }
 
 /// Numbers that look random and are the same every time.
-struct FixedNumbers: RandomNumberGenerator {
+public struct FixedNumbers: RandomNumberGenerator {
     private var state: UInt64
 
-    init(_ seed: UInt64) { state = seed }
+    public init(_ seed: UInt64) { state = seed }
 
     /// SplitMix64.
-    mutating func next() -> UInt64 {
+    public mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var value = state
         value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9

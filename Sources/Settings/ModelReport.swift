@@ -1,4 +1,5 @@
 import Foundation
+import Storage
 
 /// What `loopy models` says of one network.
 public struct ModelReport: Encodable, Sendable {

@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 
 /// Writes members one after another in POSIX ustar form: fixed owner, mode and date, so that the
@@ -29,7 +30,7 @@ public struct TarWriter {
             let start = file.byteCount
             try produce { try file.write($0) }
             guard file.byteCount - start == size else {
-                throw DatasetError(
+                throw LoopyError(
                     .malformed, "\(name): \(file.byteCount - start) bytes instead of \(size)")
             }
             try pad(size)
@@ -47,7 +48,7 @@ public struct TarWriter {
         let nameBytes = Array(name.utf8)
         precondition(nameBytes.count <= 100, "a tar member's name is longer than 100 bytes")
         guard size < 1 << 33 else {
-            throw DatasetError(
+            throw LoopyError(
                 .malformed, "\(name): \(size) bytes; a tar member holds less than 8 GiB")
         }
         var header = [UInt8](repeating: 0, count: 512)
@@ -97,11 +98,11 @@ public final class TarReader {
 
     /// Reads the headers.
     ///
-    /// - Throws: `DatasetError` `.missing` or `.malformed` with the place of the first bad header.
+    /// - Throws: `LoopyError` `.missing` or `.malformed` with the place of the first bad header.
     public init(_ path: String) throws {
         self.path = path
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw DatasetError.system(.missing, "opening it", path) }
+        guard descriptor >= 0 else { throw LoopyError.system(.missing, "opening it", path) }
         var members: [Member] = []
         var offset = 0
         var header = [UInt8](repeating: 0, count: 512)
@@ -114,12 +115,12 @@ public final class TarReader {
             if count == 512, header.allSatisfy({ $0 == 0 }) { break }
             guard count == 512, TarReader.sumIsRight(header) else {
                 close(descriptor)
-                throw DatasetError(
+                throw LoopyError(
                     .malformed, "\(path): no tar header at byte \(offset): cut short or damaged")
             }
             guard let size = Int(TarReader.text(header[124..<136]), radix: 8), size >= 0 else {
                 close(descriptor)
-                throw DatasetError(
+                throw LoopyError(
                     .malformed, "\(path): the tar header at byte \(offset) states no size")
             }
             let start = offset + 512
@@ -150,10 +151,10 @@ public final class TarReader {
 
     /// Where a member's bytes are.
     ///
-    /// - Throws: `DatasetError` `.missing` when the archive has no such member.
+    /// - Throws: `LoopyError` `.missing` when the archive has no such member.
     public func member(_ name: String) throws -> Member {
         guard let place = places[name] else {
-            throw DatasetError(.missing, "\(path): holds no \(name)")
+            throw LoopyError(.missing, "\(path): holds no \(name)")
         }
         return members[place]
     }
@@ -161,7 +162,7 @@ public final class TarReader {
     /// The bytes of one member, or some of them.
     ///
     /// - Parameter range: from the member's beginning; what is beyond its end is left out.
-    /// - Throws: `DatasetError` `.missing` when the archive has no such member.
+    /// - Throws: `LoopyError` `.missing` when the archive has no such member.
     public func read(_ name: String, _ range: Range<Int> = 0..<Int.max) throws -> [UInt8] {
         let range = range.clamped(to: 0..<(try member(name).size))
         return try [UInt8](unsafeUninitializedCapacity: range.count) { buffer, filled in
@@ -174,7 +175,7 @@ public final class TarReader {
     ///
     /// - Parameter start: from the member's beginning.
     /// - Precondition: the member holds so many.
-    /// - Throws: `DatasetError` `.missing` when the archive has no such member.
+    /// - Throws: `LoopyError` `.missing` when the archive has no such member.
     public func read(
         _ name: String, from start: Int, into memory: UnsafeMutableRawBufferPointer
     ) throws {
@@ -187,7 +188,7 @@ public final class TarReader {
                 memory.count - filled, off_t(member.offset + start + filled))
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else {
-                throw DatasetError(.malformed, "\(path): ends inside \(name)")
+                throw LoopyError(.malformed, "\(path): ends inside \(name)")
             }
             filled += count
         }

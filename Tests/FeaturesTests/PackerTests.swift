@@ -1,7 +1,11 @@
 import Dataset
+import Errors
+import Features
 import Foundation
 import Media
+import Storage
 import Testing
+import TestSupport
 
 @Suite struct ClipPlanTests {
     private func clip(_ key: String?, _ shard: String?) -> Decision {
@@ -27,10 +31,10 @@ import Testing
         let units = [WorkUnit(name: "00000", items: []), WorkUnit(name: "00001", items: [])]
         #expect(try ClipPlan.choose([], from: units) == units)
         #expect(try ClipPlan.choose(["00001"], from: units) == [units[1]])
-        let error = #expect(throws: DatasetError.self) {
+        let error = #expect(throws: LoopyError.self) {
             try ClipPlan.choose(["00002"], from: units)
         }
-        #expect(error?.code == .configuration)
+        #expect(error?.category == .configuration)
         #expect(error?.message.contains("'00002': there are 2 (00000 to 00001)") == true)
     }
 
@@ -238,10 +242,10 @@ import Testing
     @Test func namesTheColumnThatIsMissing() throws {
         try withFolder { folder in
             let dataset = try makeDataset(folder)
-            let error = #expect(throws: DatasetError.self) {
+            let error = #expect(throws: LoopyError.self) {
                 try pack(dataset, columns: ["video", "motion"])
             }
-            #expect(error?.code == .missing)
+            #expect(error?.category == .missing)
             #expect(error?.message.contains("loopy-extract motion") == true)
         }
     }

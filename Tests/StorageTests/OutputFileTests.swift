@@ -1,6 +1,9 @@
 import Dataset
+import Errors
 import Foundation
+import Storage
 import Testing
+import TestSupport
 
 @Suite struct OutputFileTests {
     @Test func isAbsentUntilItIsCommitted() throws {
@@ -88,8 +91,8 @@ import Testing
                 try file.write([UInt8](repeating: 1, count: 1000))
                 try file.commit()
             }
-            let error = #expect(throws: DatasetError.self) { try fill() }
-            #expect(error?.code == .output)
+            let error = #expect(throws: LoopyError.self) { try fill() }
+            #expect(error?.category == .output)
             #expect(error?.message.contains(path) == true)
             #expect(error?.message.contains("free some space") == true)
             #expect(try names(in: folder) == [])
@@ -102,8 +105,8 @@ import Testing
             try FileManager.default.createDirectory(
                 atPath: path + "/inside", withIntermediateDirectories: true)
             let file = try OutputFile(path)
-            let error = #expect(throws: DatasetError.self) { try file.commit() }
-            #expect(error?.code == .output)
+            let error = #expect(throws: LoopyError.self) { try file.commit() }
+            #expect(error?.category == .output)
             #expect(try names(in: folder) == ["taken"])
         }
     }
@@ -111,10 +114,10 @@ import Testing
     @Test func namesTheFolderThatCannotBeMade() throws {
         try withFolder { folder in
             try write("a file", to: folder + "/file")
-            let error = #expect(throws: DatasetError.self) {
+            let error = #expect(throws: LoopyError.self) {
                 try OutputFile(folder + "/file/below/it")
             }
-            #expect(error?.code == .output)
+            #expect(error?.category == .output)
             #expect(error?.message.contains(folder + "/file") == true)
         }
     }

@@ -1,4 +1,5 @@
 import Crypto
+import Errors
 import Foundation
 
 /// A file that appears whole or not at all: bytes go to a temporary name beside the final one and
@@ -30,7 +31,7 @@ public final class OutputFile {
         let folder = (path as NSString).deletingLastPathComponent
         try OutputFile.makeFolder(folder)
         descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-        guard descriptor >= 0 else { throw DatasetError.system(.output, "creating it", path) }
+        guard descriptor >= 0 else { throw LoopyError.system(.output, "creating it", path) }
         buffer.reserveCapacity(OutputFile.bufferSize)
     }
 
@@ -46,7 +47,7 @@ public final class OutputFile {
             try FileManager.default.createDirectory(
                 atPath: folder, withIntermediateDirectories: true)
         } catch {
-            throw DatasetError(.output, "\(folder): cannot be made (\(error.localizedDescription))")
+            throw LoopyError(.output, "\(folder): cannot be made (\(error.localizedDescription))")
         }
     }
 
@@ -64,7 +65,7 @@ public final class OutputFile {
                 let count = Foundation.write(
                     descriptor, bytes.baseAddress! + written, bytes.count - written)
                 if count < 0 && errno == EINTR { continue }
-                guard count > 0 else { throw DatasetError.system(.output, "writing", path) }
+                guard count > 0 else { throw LoopyError.system(.output, "writing", path) }
                 written += count
             }
         }
@@ -87,7 +88,7 @@ public final class OutputFile {
         buffer.removeAll(keepingCapacity: true)
         guard ftruncate(descriptor, off_t(mark.byteCount)) == 0,
             lseek(descriptor, off_t(mark.byteCount), SEEK_SET) >= 0
-        else { throw DatasetError.system(.output, "cutting it back", path) }
+        else { throw LoopyError.system(.output, "cutting it back", path) }
         byteCount = mark.byteCount
         hash = mark.hash
     }
@@ -96,11 +97,11 @@ public final class OutputFile {
     @discardableResult
     public func commit() throws -> String {
         try flush()
-        guard fsync(descriptor) == 0 else { throw DatasetError.system(.output, "syncing", path) }
+        guard fsync(descriptor) == 0 else { throw LoopyError.system(.output, "syncing", path) }
         close(descriptor)
         descriptor = -1
         guard rename(temporaryPath, path) == 0 else {
-            let error = DatasetError.system(.output, "renaming", path)
+            let error = LoopyError.system(.output, "renaming", path)
             unlink(temporaryPath)
             throw error
         }

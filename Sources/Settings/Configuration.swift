@@ -1,3 +1,4 @@
+import Errors
 import Yams
 
 /// Reads a stage's section of a pipeline file onto its defaults.
@@ -11,7 +12,7 @@ public enum Configuration {
     ///   - section: path of keys, such as `["extract", "keypoints"]`; absent sections are defaults.
     ///   - file: a pipeline file; nil for defaults alone.
     ///   - overrides: `section.key=value` settings; those of other sections are passed over.
-    /// - Throws: `DatasetError` `.configuration`.
+    /// - Throws: `LoopyError` `.configuration`.
     public static func read<Settings: Codable>(
         _ defaults: Settings, section: [String], file: String?, overrides: [String] = []
     ) throws -> Settings {
@@ -41,7 +42,7 @@ public enum Configuration {
         do {
             return try YAMLDecoder().decode(Settings.self, from: node)
         } catch let error as DecodingError {
-            throw DatasetError(
+            throw LoopyError(
                 .configuration, "\(section.joined(separator: ".")): \(explain(error))")
         }
     }
@@ -58,16 +59,16 @@ public enum Configuration {
 
     static func document(_ file: String) throws -> Node {
         guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
-            throw DatasetError(.configuration, "\(file): cannot be read")
+            throw LoopyError(.configuration, "\(file): cannot be read")
         }
         do {
             guard let node = try Yams.compose(yaml: text) else { return .mapping([:]) }
             guard node.mapping != nil else {
-                throw DatasetError(.configuration, "\(file): is not a mapping")
+                throw LoopyError(.configuration, "\(file): is not a mapping")
             }
             return node
         } catch let error as YamlError {
-            throw DatasetError(.configuration, "\(file): \(error)")
+            throw LoopyError(.configuration, "\(file): \(error)")
         }
     }
 
@@ -76,12 +77,12 @@ public enum Configuration {
         guard parts.count == 2, parts[0].contains("."),
             let value = try? Yams.compose(yaml: parts[1])
         else {
-            throw DatasetError(
+            throw LoopyError(
                 .configuration, "'\(setting)': settings are written stage.key=value")
         }
         let path = parts[0].split(separator: ".").map(String.init)
         guard sections.contains(path[0]) else {
-            throw DatasetError(
+            throw LoopyError(
                 .configuration,
                 "'\(setting)': there is no stage '\(path[0])'" + suggest(path[0], sections))
         }
@@ -104,7 +105,7 @@ public enum Configuration {
                 let old = result[known]
             else {
                 let names = Array(result.keys).compactMap(\.string).map(snakeCase)
-                throw DatasetError(
+                throw LoopyError(
                     .configuration, "\(path): unknown setting '\(name)'" + suggest(name, names))
             }
             result[known] = try merge(value, onto: old, at: path + "." + name)

@@ -1,6 +1,8 @@
-import Dataset
+import Errors
 import Foundation
+import Settings
 import Testing
+import TestSupport
 
 @Suite struct ConfigurationTests {
     private struct Inner: Codable, Equatable {
@@ -31,8 +33,8 @@ import Testing
 
     /// The message of the error that reading throws.
     private func failure(_ text: String?, overrides: [String] = []) -> String {
-        let error = #expect(throws: DatasetError.self) { try read(text, overrides: overrides) }
-        #expect(error?.code == .configuration)
+        let error = #expect(throws: LoopyError.self) { try read(text, overrides: overrides) }
+        #expect(error?.category == .configuration)
         return error?.message ?? ""
     }
 
@@ -120,7 +122,7 @@ import Testing
     }
 
     @Test func namesAFileThatIsMissing() {
-        let error = #expect(throws: DatasetError.self) {
+        let error = #expect(throws: LoopyError.self) {
             try Configuration.read(Settings(), section: ["measure"], file: "/nowhere/p.yaml")
         }
         #expect(error?.message.contains("/nowhere/p.yaml") == true)

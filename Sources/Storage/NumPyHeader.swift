@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 
 /// What stands at the head of a .npy file, format version 1.0: the type and the shape of its values.
@@ -48,12 +49,12 @@ public struct NumPyHeader: Sendable, Equatable {
     /// Reads the header at the head of a file's bytes, and where the values start.
     ///
     /// - Parameter name: says which member or file it was.
-    /// - Throws: `DatasetError` `.malformed`, also where the first axis is not the slowest.
+    /// - Throws: `LoopyError` `.malformed`, also where the first axis is not the slowest.
     public static func decode(
         _ bytes: [UInt8], name: String
     ) throws -> (header: NumPyHeader, start: Int) {
-        func malformed(_ what: String) -> DatasetError {
-            DatasetError(.malformed, "\(name): not a .npy file (\(what))")
+        func malformed(_ what: String) -> LoopyError {
+            LoopyError(.malformed, "\(name): not a .npy file (\(what))")
         }
         guard bytes.count >= 10, bytes[0] == 0x93, Array(bytes[1..<6]) == Array("NUMPY".utf8)
         else { throw malformed("no magic number") }

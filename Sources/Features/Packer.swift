@@ -1,5 +1,7 @@
+import Dataset
 import Foundation
 import Media
+import Storage
 
 /// Settings of `loopy-pack`.
 public struct PackSettings: Codable, Sendable {
@@ -24,7 +26,7 @@ public final class Packer: UnitStage {
     private let store: UnitStore
     public let units: [WorkUnit]
 
-    /// - Throws: `DatasetError` when a column is missing or not finished.
+    /// - Throws: `LoopyError` when a column is missing or not finished.
     public init(_ dataset: DatasetDirectory, settings: PackSettings) throws {
         self.dataset = dataset
         let catalogue = try Catalogue.read(dataset)
@@ -110,9 +112,9 @@ public final class Packer: UnitStage {
     public func finish() throws -> [Failure] {
         store.keepOnly(units)
         try Catalogue.update(dataset) { catalogue in
-            catalogue.shards = units.compactMap { unit in
+            catalogue.shards = units.compactMap { unit -> Catalogue.Shard? in
                 guard let record = store.record(unit), let file = record.files.first,
-                    let split = Decision.Split(rawValue: String(unit.name.prefix { $0 != "-" }))
+                    let split = Decision.Split(rawValue: String(unit.name.prefix(while: { $0 != "-" })))
                 else { return nil }
                 return Catalogue.Shard(
                     name: file.name, split: split, clips: record.items.count,

@@ -1,5 +1,6 @@
-import Dataset
+import Errors
 import Foundation
+import Storage
 import Testing
 
 @Suite struct NumPyTests {
@@ -84,10 +85,10 @@ import Testing
     @Test(arguments: ["double", "integer", "big_endian", "columns_first"])
     func refusesOtherLayoutsByName(name: String) throws {
         let saved = try saved(name)
-        let error = #expect(throws: DatasetError.self) {
+        let error = #expect(throws: LoopyError.self) {
             try NumPyArray(decoding: Array(saved.bytes), name: "clip.npy")
         }
-        #expect(error?.code == .malformed)
+        #expect(error?.category == .malformed)
         #expect(error?.message.hasPrefix("clip.npy: ") == true)
     }
 
@@ -102,10 +103,10 @@ import Testing
         "(99999999999999999999999,)", "(5,)", "(3,)", "[4]",
     ])
     func refusesShapesThatCannotBe(shape: String) throws {
-        let error = #expect(throws: DatasetError.self) {
+        let error = #expect(throws: LoopyError.self) {
             try NumPyArray(decoding: file(shape: shape, values: 4), name: "clip.npy")
         }
-        #expect(error?.code == .malformed)
+        #expect(error?.category == .malformed)
         #expect(error?.message.hasPrefix("clip.npy: ") == true)
     }
 
@@ -113,12 +114,12 @@ import Testing
         let whole = file(shape: "(4,)", values: 4)
         #expect(try NumPyArray(decoding: whole, name: "x").values == [0, 0, 0, 0])
         for length in [0, 5, 9, 10, 40, whole.count - 1] {
-            #expect(throws: DatasetError.self, "cut after \(length) bytes") {
+            #expect(throws: LoopyError.self, "cut after \(length) bytes") {
                 try NumPyArray(decoding: Array(whole[..<length]), name: "x")
             }
         }
-        #expect(throws: DatasetError.self) { try NumPyArray(decoding: whole + [0], name: "x") }
-        let error = #expect(throws: DatasetError.self) {
+        #expect(throws: LoopyError.self) { try NumPyArray(decoding: whole + [0], name: "x") }
+        let error = #expect(throws: LoopyError.self) {
             try NumPyArray(decoding: file(shape: "(4,)", values: 4, version: 2), name: "x")
         }
         #expect(error?.message.contains("version 2") == true)

@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 import Yams
 
@@ -33,7 +34,7 @@ public struct ModelManifest: Sendable {
 
     /// Reads a manifest.
     ///
-    /// - Throws: `DatasetError` `.configuration`, also for keys that nobody knows.
+    /// - Throws: `LoopyError` `.configuration`, also for keys that nobody knows.
     public init(_ path: String) throws {
         self.path = path
         let document = try Configuration.document(path).mapping ?? [:]
@@ -45,7 +46,7 @@ public struct ModelManifest: Sendable {
     /// The manifest in use: the file that the environment's `LOOPY_MODELS` names; else the nearest
     /// `Manifests/models.yaml` upward from the working directory; else upward from the executable.
     ///
-    /// - Throws: `DatasetError` `.configuration` when there is none, or it cannot be understood.
+    /// - Throws: `LoopyError` `.configuration` when there is none, or it cannot be understood.
     public static func locate(
         environment: [String: String] = ProcessInfo.processInfo.environment,
         folders: [String] = [FileManager.default.currentDirectoryPath, executableFolder]
@@ -60,7 +61,7 @@ public struct ModelManifest: Sendable {
                 folder.deleteLastPathComponent()
             }
         }
-        throw DatasetError(
+        throw LoopyError(
             .configuration,
             "there is no Manifests/models.yaml above \(folders.joined(separator: " or ")); set "
                 + "LOOPY_MODELS to a list of models, or give paths instead of names")
@@ -79,10 +80,10 @@ public struct ModelManifest: Sendable {
         return isBeside ? own.path : own.deletingLastPathComponent().path
     }
 
-    /// - Throws: `DatasetError` `.configuration` that names the nearest known name.
+    /// - Throws: `LoopyError` `.configuration` that names the nearest known name.
     public func entry(named name: String) throws -> Entry {
         guard let entry = entries.first(where: { $0.name == name }) else {
-            throw DatasetError(
+            throw LoopyError(
                 .configuration,
                 "'\(name)' is neither a file nor a network that \(path) lists"
                     + Configuration.suggest(name, entries.map(\.name)))
@@ -116,7 +117,7 @@ public struct ModelManifest: Sendable {
     ///
     /// - Returns: an existing path as it is; for a listed name, its file where it has one and else
     ///   its folder; nil where nothing of it is there.
-    /// - Throws: `DatasetError` `.configuration` for anything else, `.missing` where a network's
+    /// - Throws: `LoopyError` `.configuration` for anything else, `.missing` where a network's
     ///   files are there in part: that is a mistake, and not a wish for what stands in.
     public func resolve(_ setting: String) throws -> String? {
         if FileManager.default.fileExists(atPath: setting) { return setting }
@@ -125,7 +126,7 @@ public struct ModelManifest: Sendable {
         if presence.found.isEmpty { return nil }
         let location = location(of: entry)
         guard presence.missing.isEmpty else {
-            throw DatasetError(
+            throw LoopyError(
                 .missing,
                 "\(location): lacks \(presence.missing.joined(separator: ", ")) of \(entry.name), "
                     + "published at \(entry.url)")
@@ -150,8 +151,8 @@ extension ModelManifest.Entry {
     private static let keys = ["url", "files", "licence", "used_by", "stand_in", "path"]
 
     fileprivate init(name: String, _ node: Node, file: String) throws {
-        func wrong(_ what: String) -> DatasetError {
-            DatasetError(.configuration, "\(file): \(name): \(what)")
+        func wrong(_ what: String) -> LoopyError {
+            LoopyError(.configuration, "\(file): \(name): \(what)")
         }
         guard !name.isEmpty, let mapping = node.mapping else {
             throw wrong("is not a mapping of \(Self.keys.joined(separator: ", "))")

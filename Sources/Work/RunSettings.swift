@@ -13,12 +13,3 @@ public struct RunSettings: Codable, Sendable {
 
     public init() {}
 }
-
-/// A run that cannot go on.
-public struct PipelineError: Error, CustomStringConvertible, Sendable {
-    public let message: String
-    /// The status to exit with.
-    public let status: Int32
-
-    public var description: String { message }
-}

@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 
 /// JSON as Loopy writes it: keys in order, one value a line, the same bytes every time.
@@ -23,7 +24,7 @@ public enum JSONLines {
 
     /// Every line of a file.
     ///
-    /// - Throws: `DatasetError` `.missing` when there is no such file, `.malformed` with the line's
+    /// - Throws: `LoopyError` `.missing` when there is no such file, `.malformed` with the line's
     ///   number when one cannot be read.
     public static func read<Value: Decodable & Sendable>(
         _ type: Value.Type, from path: String
@@ -41,7 +42,7 @@ public enum JSONLines {
                     do {
                         return try decoder.decode(type, from: data[lines[number]])
                     } catch {
-                        throw DatasetError(
+                        throw LoopyError(
                             .malformed,
                             "\(path), line \(number + 1): cannot be understood (\(error))")
                     }
@@ -86,7 +87,7 @@ public enum JSONLines {
         do {
             return try JSONDecoder().decode(type, from: data)
         } catch {
-            throw DatasetError(.malformed, "\(path): cannot be understood (\(error))")
+            throw LoopyError(.malformed, "\(path): cannot be understood (\(error))")
         }
     }
 
@@ -94,7 +95,7 @@ public enum JSONLines {
         do {
             return try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
         } catch {
-            throw DatasetError(.missing, "\(path): cannot be read; has the stage before run?")
+            throw LoopyError(.missing, "\(path): cannot be read; has the stage before run?")
         }
     }
 }

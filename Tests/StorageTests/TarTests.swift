@@ -1,6 +1,8 @@
-import Dataset
+import Errors
 import Foundation
+import Storage
 import Testing
+import TestSupport
 
 @Suite struct TarTests {
     /// Sizes around the block's, and none at all.
@@ -32,8 +34,8 @@ import Testing
             }
             #expect(reader.contains("member-511.bin"))
             #expect(!reader.contains("member-2.bin"))
-            let error = #expect(throws: DatasetError.self) { try reader.read("member-2.bin") }
-            #expect(error?.code == .missing)
+            let error = #expect(throws: LoopyError.self) { try reader.read("member-2.bin") }
+            #expect(error?.category == .missing)
             #expect(error?.message.contains("member-2.bin") == true)
         }
     }
@@ -144,10 +146,10 @@ import Testing
         try withFolder { folder in
             let file = try OutputFile(folder + "/a.tar")
             let writer = TarWriter(file)
-            let error = #expect(throws: DatasetError.self) {
+            let error = #expect(throws: LoopyError.self) {
                 try writer.add("x", size: 1 << 33) { _ in }
             }
-            #expect(error?.code == .malformed)
+            #expect(error?.category == .malformed)
             #expect(error?.message.contains("8 GiB") == true)
             #expect(file.byteCount == 0)
         }
@@ -173,8 +175,8 @@ import Testing
             let whole = try bytes(of: folder + "/a.tar")
             #expect(whole.count == 4096)
             try Data(whole[..<length]).write(to: URL(fileURLWithPath: folder + "/cut.tar"))
-            let error = #expect(throws: DatasetError.self) { try TarReader(folder + "/cut.tar") }
-            #expect(error?.code == .malformed)
+            let error = #expect(throws: LoopyError.self) { try TarReader(folder + "/cut.tar") }
+            #expect(error?.category == .malformed)
             #expect(error?.message.contains("at byte \(place):") == true)
             #expect(error?.message.contains(folder + "/cut.tar") == true)
         }
@@ -186,8 +188,8 @@ import Testing
             var whole = try bytes(of: folder + "/a.tar")
             whole[1536 + 3] ^= 0x20
             try Data(whole).write(to: URL(fileURLWithPath: folder + "/a.tar"))
-            let error = #expect(throws: DatasetError.self) { try TarReader(folder + "/a.tar") }
-            #expect(error?.code == .malformed)
+            let error = #expect(throws: LoopyError.self) { try TarReader(folder + "/a.tar") }
+            #expect(error?.category == .malformed)
             #expect(error?.message.contains("byte 1536") == true)
         }
     }
@@ -205,15 +207,15 @@ import Testing
             let digits = String(repeating: "0", count: 6 - sum.count) + sum
             whole.replaceSubrange(148..<154, with: digits.utf8)
             try Data(whole).write(to: URL(fileURLWithPath: folder + "/a.tar"))
-            let error = #expect(throws: DatasetError.self) { try TarReader(folder + "/a.tar") }
-            #expect(error?.code == .malformed)
+            let error = #expect(throws: LoopyError.self) { try TarReader(folder + "/a.tar") }
+            #expect(error?.category == .malformed)
             #expect(error?.message.contains("byte 0") == true)
         }
     }
 
     @Test func namesAnArchiveThatIsMissing() throws {
-        let error = #expect(throws: DatasetError.self) { try TarReader("/nowhere/a.tar") }
-        #expect(error?.code == .missing)
+        let error = #expect(throws: LoopyError.self) { try TarReader("/nowhere/a.tar") }
+        #expect(error?.category == .missing)
         #expect(error?.message.contains("/nowhere/a.tar") == true)
     }
 }

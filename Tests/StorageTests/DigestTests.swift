@@ -1,6 +1,9 @@
 import Dataset
+import Errors
 import Foundation
+import Storage
 import Testing
+import TestSupport
 
 @Suite struct DigestTests {
     /// FIPS 180-2, appendix B.
@@ -17,11 +20,11 @@ import Testing
             let content = [UInt8](repeating: 0x61, count: (1 << 20) + 17)
             try Data(content).write(to: URL(fileURLWithPath: folder + "/file"))
             #expect(try Digest.ofFile(folder + "/file") == Digest.of(content))
-            let error = #expect(throws: DatasetError.self) {
+            let error = #expect(throws: LoopyError.self) {
                 try Digest.ofFile(folder + "/none")
             }
-            #expect(error?.code == .missing)
-            #expect(throws: DatasetError.self) { try Digest.ofFile(folder) }
+            #expect(error?.category == .missing)
+            #expect(throws: LoopyError.self) { try Digest.ofFile(folder) }
         }
     }
 }
@@ -98,10 +101,10 @@ import Testing
         try withFolder { folder in
             let path = folder + "/list.jsonl"
             try write(text, to: path)
-            let error = #expect(throws: DatasetError.self) {
+            let error = #expect(throws: LoopyError.self) {
                 try JSONLines.read(Entry.self, from: path)
             }
-            #expect(error?.code == .malformed)
+            #expect(error?.category == .malformed)
             #expect(error?.message.hasPrefix("\(path), line \(line):") == true)
         }
     }
@@ -118,7 +121,7 @@ import Testing
             lines[1502] = "{}"
             lines[1990] = "{}"
             try write(lines.joined(separator: "\n"), to: path)
-            let error = #expect(throws: DatasetError.self) {
+            let error = #expect(throws: LoopyError.self) {
                 try JSONLines.read(Entry.self, from: path)
             }
             #expect(error?.message.hasPrefix("\(path), line 1503:") == true)
@@ -129,10 +132,10 @@ import Testing
         try withFolder { folder in
             try write("", to: folder + "/empty.jsonl")
             #expect(try JSONLines.read(Entry.self, from: folder + "/empty.jsonl") == [])
-            let error = #expect(throws: DatasetError.self) {
+            let error = #expect(throws: LoopyError.self) {
                 try JSONLines.read(Entry.self, from: folder + "/none.jsonl")
             }
-            #expect(error?.code == .missing)
+            #expect(error?.category == .missing)
             #expect(error?.message.contains("none.jsonl") == true)
         }
     }

@@ -1,3 +1,5 @@
+import Errors
+
 /// How a .npy file holds numbers, of those that Loopy reads and writes: little-endian.
 public enum NumPyElement: String, Sendable, CaseIterable {
     case float32 = "<f4"
@@ -55,16 +57,16 @@ public struct NumPyArray: Sendable, Equatable {
         NumPyHeader(type: element.rawValue, shape: shape).encoded() + element.encode(values)
     }
 
-    /// - Throws: `DatasetError` `.malformed`; `name` says which member or file it was.
+    /// - Throws: `LoopyError` `.malformed`; `name` says which member or file it was.
     public init(decoding bytes: [UInt8], name: String) throws {
         let (header, start) = try NumPyHeader.decode(bytes, name: name)
         guard let element = NumPyElement(rawValue: header.type) else {
             let known = NumPyElement.allCases.map { "\($0)" }.joined(separator: ", ")
-            throw DatasetError(.malformed, "\(name): values of '\(header.type)', not \(known)")
+            throw LoopyError(.malformed, "\(name): values of '\(header.type)', not \(known)")
         }
         guard let size = header.fileSize, size - header.encoded().count == bytes.count - start
         else {
-            throw DatasetError(
+            throw LoopyError(
                 .malformed,
                 "\(name): \(bytes.count - start) bytes are not \(element) values of \(header.shape)"
             )

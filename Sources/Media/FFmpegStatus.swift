@@ -1,0 +1,19 @@
+import CFFmpeg
+import Errors
+
+/// FFmpeg's words for an error number.
+func describe(_ status: Int32) -> String {
+    var buffer = [CChar](repeating: 0, count: 256)
+    av_strerror(status, &buffer, buffer.count)
+    return String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+}
+
+/// Throws `LoopyError` when an FFmpeg call returned an error number.
+@discardableResult
+func check(
+    _ status: Int32, _ category: LoopyError.Category, _ doing: @autoclosure () -> String,
+    path: String? = nil
+) throws -> Int32 {
+    guard status < 0 else { return status }
+    throw LoopyError(category, "\(doing()): \(describe(status))", path: path)
+}
