@@ -43,6 +43,12 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 
+/// What end-to-end tests run.
+let executables = [
+    "loopy", "loopy-ingest", "loopy-measure", "loopy-select", "loopy-crop", "loopy-extract",
+    "loopy-pack", "loopy-train", "loopy-generate", "loopy-evaluate",
+]
+
 /// A dataset, and the files and settings below it.
 let dataset: [Target.Dependency] = ["Dataset", "Storage", "Settings", "Errors"]
 
@@ -112,7 +118,7 @@ let package = Package(
         executable("loopy-measure", ["Curation"]),
         executable("loopy-select", ["Curation"]),
         executable("loopy-crop", ["Curation"]),
-        executable("loopy-extract", ["Features"]),
+        executable("loopy-extract", ["Features", "Torch"]),
         executable("loopy-pack", ["Features"]),
         executable("loopy-train", ["Training", "LoopyModel", "Torch"]),
         executable("loopy-generate", ["Generation", "Training", "LoopyModel", "Torch"]),
@@ -154,7 +160,10 @@ let package = Package(
                 "Weights",
             ], exclude: ["Fixtures"]),
         tests("WeightsTests", ["Weights"], exclude: ["Fixtures"]),
-        tests("EndToEndTests", ["Media", "Diffusion", "Torch", "Weights"]),
+        tests(
+            "EndToEndTests",
+            ["Media", "Diffusion", "Torch", "Weights"]
+                + executables.map { Target.Dependency(stringLiteral: $0) }),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx20

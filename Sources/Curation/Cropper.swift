@@ -40,11 +40,16 @@ public final class CropStage: UnitStage {
         sources = Dictionary(
             try dataset.sources().map { ($0.digest, $0) }, uniquingKeysWith: { first, _ in first })
         video = try ColumnWriter(
-            "video", suffix: ".mp4", version: Self.videoVersion, configuration: settings.video,
-            facts: ["side": settings.video.size], dataset: dataset, units: plan.units)
+            "video", suffix: ".mp4",
+            ColumnIdentity(
+                version: Self.videoVersion, configuration: settings.video,
+                facts: ["side": settings.video.size]),
+            settings: settings.video, dataset: dataset, units: plan.units)
         audio = try ColumnWriter(
-            "audio", suffix: ".flac", version: Self.audioVersion,
-            configuration: ["sample_rate": Grid.sampleRate], dataset: dataset, units: plan.units)
+            "audio", suffix: ".flac",
+            ColumnIdentity(
+                version: Self.audioVersion, configuration: ["sample_rate": Grid.sampleRate]),
+            settings: ["sample_rate": Grid.sampleRate], dataset: dataset, units: plan.units)
     }
 
     public func pending() -> [WorkUnit] {

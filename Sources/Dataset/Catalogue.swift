@@ -27,15 +27,31 @@ public struct Catalogue: Codable, Sendable, Equatable {
     public struct Column: Codable, Sendable, Equatable {
         public var fingerprint: Fingerprint
         public var folder: String
-        /// Files of a clip in it end so: ".mp4".
+        /// The ending of its members' names: ".mp4".
         public var suffix: String
         /// Fingerprints of the columns that it is computed from.
         public var inputs: [String: String]
         public var networks: [String: String]
         /// What readers must know of the members, such as the side of pictures.
         public var facts: [String: Int]
-        /// What made it, in words for people: ["encoder": "log-mel"].
-        public var settings: [String: String]
+        /// All settings that it was made with: `settings(or:)` gives them their type back.
+        public var settings: JSONValue
+
+        /// The settings that the column was made with.
+        ///
+        /// - Parameter defaults: what settings have that the version which made the column did not know.
+        /// - Throws: `LoopyError` `.malformed` when they do not fit the type.
+        public func settings<Settings: Codable>(or defaults: Settings) throws -> Settings {
+            do {
+                let stored = try JSONValue(settings: defaults).updated(with: settings)
+                let decoder = JSONDecoder()
+                decoder.keyDecodingStrategy = .convertFromSnakeCase
+                return try decoder.decode(Settings.self, from: Data(stored.line))
+            } catch {
+                throw LoopyError(
+                    .malformed, "\(folder): its settings cannot be understood (\(error))")
+            }
+        }
     }
 
     public struct Shard: Codable, Sendable, Equatable {
@@ -94,21 +110,30 @@ public struct Catalogue: Codable, Sendable, Equatable {
         return try JSONLines.readDocument(Catalogue.self, from: dataset.catalogueFile)
     }
 
-    /// Reads, changes and replaces `dataset.json`.
+    /// Reads, changes and replaces `dataset.json`, while no other process does.
+    ///
+    /// - Returns: what it holds now.
+    @discardableResult
     public static func update(
         _ dataset: DatasetDirectory, _ change: (inout Catalogue) throws -> Void
-    ) throws {
-        var catalogue = try read(dataset)
-        try change(&catalogue)
-        try JSONLines.writeDocument(catalogue, to: dataset.catalogueFile)
+    ) throws -> Catalogue {
+        try FileLock.holding(dataset.lockFile) {
+            var catalogue = try read(dataset)
+            try change(&catalogue)
+            try JSONLines.writeDocument(catalogue, to: dataset.catalogueFile)
+            return catalogue
+        }
     }
+
+    /// The columns that `loopy-crop` makes, which no clip is without; others are computed from them.
+    public static let croppedColumns = ["video", "audio"]
 
     /// The column in use under a name.
     ///
     /// - Throws: `LoopyError` `.missing` that names the stage to run.
     public func column(_ name: String) throws -> Column {
         if let column = columns[name] { return column }
-        let stage = ["video", "audio"].contains(name) ? "loopy-crop" : "loopy-extract \(name)"
+        let stage = Self.croppedColumns.contains(name) ? "loopy-crop" : "loopy-extract \(name)"
         throw LoopyError(.missing, "the dataset has no column '\(name)' yet: run \(stage) first")
     }
 }
@@ -123,7 +148,7 @@ extension Catalogue.Column {
         networks = try values.decode([String: String].self, forKey: .networks)
         facts = try values.decode([String: Int].self, forKey: .facts)
         // Datasets that were made before there were settings have none.
-        settings = try values.decodeIfPresent([String: String].self, forKey: .settings) ?? [:]
+        settings = try values.decodeIfPresent(JSONValue.self, forKey: .settings) ?? .object([:])
     }
 }
 
@@ -163,16 +188,25 @@ extension DatasetDirectory {
         if let measurements = catalogue.measurements {
             folders.append(measurementsFolder(measurements.fingerprint))
         }
-        let order = ["video", "audio"]
+        let order = Catalogue.croppedColumns
         let columns = catalogue.columns.sorted {
-            (order.firstIndex(of: $0.key) ?? 9, $0.key) < (
-                order.firstIndex(of: $1.key) ?? 9, $1.key
-            )
+            (order.firstIndex(of: $0.key) ?? order.count, $0.key)
+                < (order.firstIndex(of: $1.key) ?? order.count, $1.key)
         }
         folders += columns.map { path + "/" + $0.value.folder } + [shardsFolder]
         return folders.flatMap { folder in
             let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
             return names.sorted().filter { $0.hasSuffix(".json") }.map { folder + "/" + $0 }
         }
+    }
+}
+
+extension JSONValue {
+    /// Settings as a catalogue holds them: keys in snake_case. Numbers have Foundation's form, which
+    /// reading and writing again does not change.
+    init(settings: some Encodable) throws {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        self = try JSONDecoder().decode(JSONValue.self, from: encoder.encode(settings))
     }
 }

@@ -27,6 +27,28 @@ public struct ColumnMember {
     }
 }
 
+/// What a column's members depend on, and what their readers must know.
+public struct ColumnIdentity {
+    /// The version of the code: raised whenever the same settings make something else.
+    public var version: Int
+    /// Every setting that changes what is made.
+    public var configuration: any Encodable
+    /// Digests of the weight files in use, by role.
+    public var networks: [String: String]
+    /// What readers must know of the members, such as the side of pictures.
+    public var facts: [String: Int]
+
+    public init(
+        version: Int, configuration: any Encodable, networks: [String: String] = [:],
+        facts: [String: Int] = [:]
+    ) {
+        self.version = version
+        self.configuration = configuration
+        self.networks = networks
+        self.facts = facts
+    }
+}
+
 /// Builds the units of one column: tar archives whose members are `<key><suffix>`.
 ///
 /// Clips of a former selection under the same fingerprint are copied, not made again. A clip that
@@ -36,10 +58,9 @@ public final class ColumnWriter {
     public let fingerprint: Fingerprint
     private let dataset: DatasetDirectory
     private let suffix: String
+    private let identity: ColumnIdentity
     private let inputs: [String: String]
-    private let networks: [String: String]
-    private let facts: [String: Int]
-    private let settings: [String: String]
+    private let settings: JSONValue
     private let units: [WorkUnit]
     private let store: UnitStore
     private var formerMembers: [String: (archive: String, frames: Int)]?
@@ -47,28 +68,25 @@ public final class ColumnWriter {
     private var formerArchive: TarReader?
 
     /// - Parameters:
-    ///   - units: all units of the plan, also those that others build.
+    ///   - suffix: the ending of members' names, such as ".npy".
     ///   - inputs: fingerprints of the columns that this one is computed from, by name.
-    ///   - networks: digests of the weight files in use, by role.
-    ///   - facts: what readers must know of the members.
-    ///   - settings: what makes the column, in words for people; not part of the fingerprint.
+    ///   - settings: all settings, for the catalogue.
+    ///   - units: all units of the plan, also those that others build.
     public init(
-        _ name: String, suffix: String, version: Int, configuration: any Encodable,
-        inputs: [String: String] = [:], networks: [String: String] = [:],
-        facts: [String: Int] = [:], settings: [String: String] = [:], dataset: DatasetDirectory,
+        _ name: String, suffix: String, _ identity: ColumnIdentity,
+        inputs: [String: String] = [:], settings: any Encodable, dataset: DatasetDirectory,
         units: [WorkUnit]
     ) throws {
         self.name = name
         self.suffix = suffix
+        self.identity = identity
         self.inputs = inputs
-        self.networks = networks
-        self.facts = facts
-        self.settings = settings
+        self.settings = try JSONValue(settings: settings)
         self.dataset = dataset
         self.units = units
         fingerprint = try Fingerprint(
-            name: name, version: version, configuration: configuration, files: networks,
-            inputs: inputs)
+            name: name, version: identity.version, configuration: identity.configuration,
+            files: identity.networks, inputs: inputs)
         store = UnitStore(dataset.columnFolder(name, fingerprint))
     }
 
@@ -123,7 +141,7 @@ public final class ColumnWriter {
         try Catalogue.update(dataset) { catalogue in
             catalogue.columns[name] = Catalogue.Column(
                 fingerprint: fingerprint, folder: folder, suffix: suffix, inputs: inputs,
-                networks: networks, facts: facts, settings: settings)
+                networks: identity.networks, facts: identity.facts, settings: settings)
         }
     }
 

@@ -14,6 +14,8 @@ public struct DatasetDirectory: Sendable {
     public var failuresFile: String { path + "/failures.jsonl" }
     public var catalogueFile: String { path + "/dataset.json" }
     public var shardsFolder: String { path + "/shards" }
+    /// The file that processes lock while they change what belongs to the whole dataset.
+    public var lockFile: String { path + "/.lock" }
 
     public func measurementsFolder(_ fingerprint: Fingerprint) -> String {
         path + "/measurements-" + fingerprint.short

@@ -1,3 +1,4 @@
+import Foundation
 import Storage
 
 /// What a result depends on, as one digest: two results with the same fingerprint are the same.
@@ -15,17 +16,20 @@ public struct Fingerprint: Codable, Sendable, Equatable {
         name: String, version: Int, configuration: some Encodable, files: [String: String] = [:],
         inputs: [String: String] = [:]
     ) throws {
-        let recipe = Recipe(
+        let contents = Contents(
             name: name, version: version, configuration: configuration, files: files,
             inputs: inputs)
-        digest = Digest.of([UInt8](try JSONLines.line(recipe).dropLast()))
+        // Foundation's form of numbers, whatever files hold: digests must not change with that.
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        digest = Digest.of([UInt8](try encoder.encode(contents)))
     }
 
     /// Enough of the digest to name a folder.
     public var short: String { String(digest.prefix(8)) }
 }
 
-private struct Recipe<Settings: Encodable>: Encodable {
+private struct Contents<Settings: Encodable>: Encodable {
     let name: String, version: Int, configuration: Settings
     let files: [String: String], inputs: [String: String]
 }

@@ -5,16 +5,16 @@ import Storage
 public struct WorkUnit: Sendable, Equatable {
     /// "00000", or "train-00000".
     public let name: String
-    /// Digest over what the unit is made from (its spans, its clips' keys): the same unit name with
-    /// another recipe is other work.
-    public let recipe: String
+    /// The digest over what the unit is made from (its spans, its clips' keys): the same name with
+    /// another digest is other work.
+    public let digest: String
     /// What the unit holds, in order: names of spans, or keys of clips.
     public let items: [String]
 
-    public init(name: String, items: [String], recipe: String? = nil) {
+    public init(name: String, items: [String], digest: String? = nil) {
         self.name = name
         self.items = items
-        self.recipe = recipe ?? Digest.of(items.joined(separator: "\n"))
+        self.digest = digest ?? Digest.of(items.joined(separator: "\n"))
     }
 }
 
@@ -27,41 +27,48 @@ public struct UnitRecord: Codable, Sendable, Equatable {
     }
 
     public var unit: String
-    public var recipe: String
+    /// The digest of the `WorkUnit`.
+    public var digest: String
     public var files: [File]
     /// What the unit holds, in order, and the frames of each.
     public var items: [String]
     public var frames: [Int]
     public var failures: [Failure]
+
+    private enum CodingKeys: String, CodingKey {
+        case unit, files, items, frames, failures
+        // The key that datasets have had from the beginning.
+        case digest = "recipe"
+    }
 }
 
 /// The folder of a stage's units: which are finished, and how one becomes so.
 ///
 /// A unit's files are named for it and, in folders that keep units of former selections until all
-/// new ones are finished, for its recipe too. The record is written last.
+/// new ones are finished, for its digest too. The record is written last.
 public struct UnitStore: Sendable {
     public let folder: String
-    private let namesCarryRecipe: Bool
+    private let namesCarryDigest: Bool
 
-    public init(_ folder: String, namesCarryRecipe: Bool = true) {
+    public init(_ folder: String, namesCarryDigest: Bool = true) {
         self.folder = folder
-        self.namesCarryRecipe = namesCarryRecipe
+        self.namesCarryDigest = namesCarryDigest
     }
 
     public func stem(_ unit: WorkUnit) -> String {
-        namesCarryRecipe ? "\(unit.name)-\(unit.recipe.prefix(8))" : unit.name
+        namesCarryDigest ? "\(unit.name)-\(unit.digest.prefix(8))" : unit.name
     }
 
     public func file(_ unit: WorkUnit, _ suffix: String) -> String {
         folder + "/" + stem(unit) + suffix
     }
 
-    /// The record of a finished unit; nil when it is not finished, or was made by another recipe.
+    /// The record of a finished unit; nil when it is not finished, or was has another digest.
     public func record(_ unit: WorkUnit) -> UnitRecord? {
         guard
             let record = try? JSONLines.readDocument(
                 UnitRecord.self, from: file(unit, ".json")),
-            record.recipe == unit.recipe,
+            record.digest == unit.digest,
             record.files.allSatisfy({ fileSize(folder + "/" + $0.name) == $0.bytes })
         else { return nil }
         return record
@@ -81,20 +88,27 @@ public struct UnitStore: Sendable {
             return UnitRecord.File(name: name, bytes: file.byteCount, sha256: digest)
         }
         let record = UnitRecord(
-            unit: unit.name, recipe: unit.recipe, files: entries, items: items, frames: frames,
+            unit: unit.name, digest: unit.digest, files: entries, items: items, frames: frames,
             failures: failures)
         try JSONLines.writeDocument(record, to: file(unit, ".json"))
     }
 
-    /// Removes the units that are not in the plan, and what killed processes left half-written.
+    /// Removes the units that are not in the plan, and what killed processes left half-written. What
+    /// no record names is somebody else's, and stays.
+    ///
     /// Call when every unit of the plan is finished.
     public func keepOnly(_ units: [WorkUnit]) {
         OutputFile.removeAbandoned(in: folder)
-        let planned = Set(units.map(stem))
+        let planned = Set(units.map { stem($0) + ".json" })
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        for name in names where !name.contains(".partial-") {
-            let stem = name.prefix { $0 != "." }
-            if !planned.contains(String(stem)) { unlink(folder + "/" + name) }
+        for name in names where name.hasSuffix(".json") && !planned.contains(name) {
+            let path = folder + "/" + name
+            guard let record = try? JSONLines.readDocument(UnitRecord.self, from: path) else {
+                continue
+            }
+            // The record last: what a kill leaves is found again.
+            for file in record.files { unlink(folder + "/" + file.name) }
+            unlink(path)
         }
     }
 

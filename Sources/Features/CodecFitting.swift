@@ -2,98 +2,112 @@ import Dataset
 import Diffusion
 import Errors
 import Foundation
-import Media
 import Storage
 import Torch
 
 /// A patch codec of a dataset's own: fitted on some of its pictures when it is first wanted, and then
 /// kept in `codecs/`, so that clips that come later are coded alike.
 struct CodecFitting {
-    /// Of the codec's file.
-    let path: String
+    /// The codec's file, relative to the dataset directory.
+    let name: String
+    private let settings: LatentsSettings
+    private let dataset: DatasetDirectory
+    private let video: ColumnReader
+    private let threads: Int
 
-    /// Clips that are looked at, at most, and pictures, about.
-    private static let clips = 256
-    private static let pictures = 512
+    /// The folder of fitted codecs in a dataset directory.
+    static let folder = "codecs/"
+    /// The most clips that are looked at, and about as many pictures.
+    private static let clips = 256, pictures = 512
 
-    /// - Throws: `LoopyError` `.configuration` outside of a dataset; `.missing` where it has no clips
-    ///   yet; `LoopyError` for settings that make no codec.
-    init(_ settings: LatentsSettings, _ dataset: DatasetDirectory?, threads: Int) throws {
-        guard let dataset else {
-            throw LoopyError(
-                .configuration,
-                "extract.latents.weights: codec patch-pca is fitted on a dataset's pictures; for a single "
-                    + "file give the codec's file, DATASET/codecs/….safetensors")
-        }
-        let catalogue = try Catalogue.read(dataset)
-        let video = try ColumnReader("video", in: dataset, catalogue: catalogue)
+    /// - Returns: nil where nothing is to be fitted: for another codec, a file that is named, or outside
+    ///   of a dataset.
+    /// - Throws: `LoopyError` `.missing` where the dataset has no clips yet.
+    init?(_ settings: LatentsSettings, _ context: ColumnContext) throws {
+        guard settings.codec == .patchPCA, settings.weights.isEmpty, let dataset = context.dataset
+        else { return nil }
+        self.settings = settings
+        self.dataset = dataset
+        threads = context.threads
+        video = try ColumnReader("video", in: dataset, catalogue: context.catalogue)
         let fingerprint = try Fingerprint(
             name: "patch-pca", version: 1,
             configuration: [
                 "side": settings.side, "patch": settings.patch, "channels": settings.channels,
-            ], files: [:], inputs: ["video": video.column.fingerprint.digest])
-        path = "\(dataset.path)/codecs/patch-pca-\(fingerprint.short).safetensors"
-        guard !FileManager.default.fileExists(atPath: path) else { return }
-        let codec = try Self.fit(settings, dataset, video, threads: threads)
-        let file = try OutputFile(path)
-        try codec.write { try file.write([UInt8]($0)) }
-        try file.commit()
+            ], inputs: ["video": video.column.fingerprint.digest])
+        name = "\(Self.folder)patch-pca-\(fingerprint.short).safetensors"
     }
 
-    private static func fit(
-        _ settings: LatentsSettings, _ dataset: DatasetDirectory, _ video: ColumnReader,
-        threads: Int
-    ) throws -> PatchPCA {
+    private var path: String { dataset.path + "/" + name }
+
+    var isDone: Bool { FileManager.default.fileExists(atPath: path) }
+
+    /// Fits the codec, unless that is done; while one process does it, others wait.
+    ///
+    /// - Throws: `LoopyError` `.configuration` for settings that make no codec, `.missing` where there
+    ///   are no clips to fit it on, `.output`.
+    func fitOnce() throws {
+        guard !isDone else { return }
+        try FileLock.holding(dataset.path + "/" + Self.folder + ".lock") {
+            guard !isDone else { return }
+            let codec = try fit()
+            let file = try OutputFile(path)
+            try codec.write { try file.write([UInt8]($0)) }
+            try file.commit()
+        }
+    }
+
+    private func fit() throws -> PatchPCA {
         guard settings.patch > 0, settings.side >= 0 else {
             throw LoopyError(
                 .configuration, "extract.latents: patch must be 1 or more, side 0 or more")
         }
-        var places: [(WorkUnit, key: String, frames: Int)] = []
+        var found: [(unit: WorkUnit, key: String, frames: Int)] = []
         for unit in ClipPlan(try dataset.selection()).units {
             guard let record = try? video.record(unit) else { continue }
-            places += zip(record.items, record.frames).map { (unit, $0, $1) }
+            found += zip(record.items, record.frames).map { (unit, $0, $1) }
         }
-        guard !places.isEmpty else {
+        guard !found.isEmpty else {
             throw LoopyError(
-                .missing, "\(dataset.path): has no clips to fit a codec on: run loopy-crop first")
+                .missing, "has no clips to fit a codec on: run loopy-crop first", path: dataset.path)
         }
-        let count = min(clips, places.count)
-        let picturesPerClip = Self.pictures / count
+        let count = min(Self.clips, found.count)
         var statistics = PatchStatistics(size: settings.patch)
         var kept: [Tensor] = []
         for index in 0..<count {
-            let (unit, key, frames) = places[index * places.count / count]
-            let archive = try video.archive(unit)
-            let member = try archive.member(video.memberName(key))
-            let pictures = Pictures(
-                FileSlice(path: archive.path, bytes: member.bytes), side: settings.side,
-                threads: threads)
-            let chosen = min(frames, picturesPerClip)
-            for part in 0..<chosen {
-                let frame = (2 * part + 1) * frames / (2 * chosen)
-                try pictures.forEach(frame..<(frame + 1)) { picture in
-                    guard picture.length(2) % settings.patch == 0 else {
-                        throw LoopyError(
-                            .configuration,
-                            "extract.latents.patch: \(settings.patch) does not divide pictures of "
-                                + "\(picture.length(2)) pixels")
-                    }
-                    statistics.add(picture)
-                    if part == 0, kept.count < 16 { kept.append(picture) }
+            let clip = found[index * found.count / count]
+            let chosen = min(clip.frames, Self.pictures / count)
+            let frames = (0..<chosen).map { (2 * $0 + 1) * clip.frames / (2 * chosen) }
+            try pictures(of: clip.key, in: clip.unit).forEach(frames) { picture in
+                guard picture.length(2) % settings.patch == 0 else {
+                    throw LoopyError(
+                        .configuration,
+                        "extract.latents.patch: \(settings.patch) does not divide pictures of "
+                            + "\(picture.length(2)) pixels")
                 }
+                statistics.add(picture)
+                if kept.count <= min(index, 15) { kept.append(picture) }
             }
         }
         let codec = try PatchPCA(fitting: statistics, channels: settings.channels)
-        let quality = codec.psnr(of: concatenated(kept, along: 0))
-        report(
-            String(
-                format:
-                    "extract latents: fitted %d components on %d patches; pictures come back at "
-                    + "%.1f dB", codec.channels, statistics.count, quality))
+        report(codec, statistics, quality: codec.psnr(of: concatenated(kept, along: 0)))
         return codec
     }
 
-    private static func report(_ text: String) {
-        FileHandle.standardError.write(Data((text + "\n").utf8))
+    private func pictures(of key: String, in unit: WorkUnit) throws -> Pictures {
+        let archive = try video.archive(unit)
+        let member = try archive.member(video.memberName(key))
+        return Pictures(
+            FileSlice(path: archive.path, bytes: member.bytes), side: settings.side,
+            threads: threads)
+    }
+
+    private func report(_ codec: PatchPCA, _ statistics: PatchStatistics, quality: Double) {
+        let share = codec.explainedVariance.reduce(0, +) / codec.totalVariance
+        let text = String(
+            format: "extract latents: fitted %d components on %d patches: they keep %.2f %% of the "
+                + "variance, and pictures come back at %.1f dB\n",
+            codec.channels, statistics.count, 100 * share, quality)
+        FileHandle.standardError.write(Data(text.utf8))
     }
 }

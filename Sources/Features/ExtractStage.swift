@@ -1,109 +1,100 @@
 import Dataset
 import Errors
-import Foundation
-import Perception
-import Settings
 import Storage
 
-/// Settings of `loopy-extract`: a section for each column that has some.
-public struct ExtractSettings: Sendable {
-    public var keypoints = KeypointsSettings()
-    public var speech = SpeechSettings()
-    public var latents = LatentsSettings()
-
-    public init() {}
-}
-
 /// `loopy-extract COLUMN`: one feature of every clip, or of one file.
-public final class ExtractStage: UnitStage {
-    /// The columns that can be extracted, in the order in which they depend on each other.
-    public static let columns = ["keypoints", "motion", "speech", "latents"]
-
-    private let plan: ClipPlan
+public final class ExtractStage<Column: FeatureColumn>: UnitStage {
     private let dataset: DatasetDirectory
-    private let writer: ColumnWriter
-    private let input: ColumnReader
-    private let recipe: ColumnRecipe
+    private let context: ColumnContext
+    private let settings: Column.Settings
+    private let plan: ClipPlan
+    private let inputs: [String: ColumnReader]
+    /// What makes members; nil until the column is prepared.
+    private var work: Work?
+
+    private struct Work {
+        let column: Column
+        let writer: ColumnWriter
+    }
 
     public var units: [WorkUnit] { plan.units }
 
-    /// - Parameter settings: the column's section is used.
-    /// - Throws: `LoopyError` for an unknown column, or when the column it reads is missing; what
-    ///   is wrong with settings and weights.
-    public init(
-        _ column: String, _ dataset: DatasetDirectory, settings: ExtractSettings, threads: Int
-    ) throws {
+    /// - Throws: `LoopyError` `.missing` when a column that this one reads is missing; what is wrong
+    ///   with settings and weights.
+    public init(_ dataset: DatasetDirectory, settings: Column.Settings, threads: Int) throws {
         self.dataset = dataset
+        self.settings = settings
         let catalogue = try Catalogue.read(dataset)
+        context = ColumnContext(dataset: dataset, catalogue: catalogue, threads: threads)
         plan = ClipPlan(try dataset.selection())
-        recipe = try Self.recipe(column, dataset, catalogue, settings, threads)
-        input = try ColumnReader(recipe.input, in: dataset, catalogue: catalogue)
-        writer = try ColumnWriter(
-            column, suffix: ".npy", version: recipe.version, configuration: recipe.configuration,
-            inputs: [recipe.input: input.column.fingerprint.digest], networks: recipe.networks,
-            facts: recipe.facts, settings: recipe.settings, dataset: dataset, units: plan.units)
+        inputs = try Dictionary(
+            uniqueKeysWithValues: Column.inputs.map {
+                ($0, try ColumnReader($0, in: dataset, catalogue: catalogue))
+            })
+        if try Column.isPrepared(settings, context) { work = try begin() }
     }
 
-    /// Extracts a column's feature of one file: what stands in the column it is computed from (a clip,
-    /// its sound, its key points), in whatever format.
-    ///
-    /// - Returns: its frames.
-    /// - Throws: as `init`; `LoopyError` and others for a file that cannot be used.
-    public static func extract(
-        _ column: String, from path: String, to output: String, settings: ExtractSettings,
-        threads: Int
-    ) throws -> Int {
-        let recipe = try recipe(column, nil, Catalogue(), settings, threads)
-        let member = try recipe.makeMember(FileSlice(path: path))
-        let file = try OutputFile(output)
-        try member.produce { try file.write($0) }
-        try file.commit()
-        return member.frames
+    private func begin() throws -> Work {
+        let column = try Column(settings, context)
+        let writer = try ColumnWriter(
+            Column.name, suffix: ".npy", column.identity,
+            inputs: inputs.mapValues(\.column.fingerprint.digest), settings: column.settings,
+            dataset: dataset, units: plan.units)
+        return Work(column: column, writer: writer)
     }
 
-    private static func recipe(
-        _ column: String, _ dataset: DatasetDirectory?, _ catalogue: Catalogue,
-        _ settings: ExtractSettings, _ threads: Int
-    ) throws -> ColumnRecipe {
-        switch column {
-        case "keypoints":
-            try KeypointsExtractor.recipe(
-                settings.keypoints, facts: catalogue.columns["video"]?.facts ?? [:],
-                threads: threads)
-        case "motion":
-            MotionVariance.recipe(
-                side: catalogue.columns["keypoints"]?.facts["side"] ?? MotionVariance.usualSide)
-        case "speech": try SpeechColumn.recipe(settings.speech, threads: threads)
-        case "latents":
-            try LatentsColumn.recipe(
-                settings.latents, dataset: dataset, side: catalogue.columns["video"]?.facts["side"],
-                threads: threads)
-        default:
-            throw LoopyError(
-                .configuration,
-                "unknown column '\(column)'" + Configuration.suggest(column, Self.columns))
-        }
-    }
+    public func pending() -> [WorkUnit] { work?.writer.pending() ?? units }
 
-    public func pending() -> [WorkUnit] { writer.pending() }
-
-    /// Makes the members of one unit; clips that its input lacks are passed over, for they are
-    /// failures there.
+    /// Makes the members of one unit. Clips that an input lacks are skipped: they are failures there.
     public func build(
         _ unit: WorkUnit, skipping: [String: String], onItem: (String) -> Void
     ) throws {
-        let archive = try input.archive(unit)
-        let record = try input.record(unit)
-        let present = WorkUnit(name: unit.name, items: record.items, recipe: unit.recipe)
-        try writer.build(present, skipping: skipping) { key in
+        let work = try work ?? begin()
+        self.work = work
+        let archives = try inputs.mapValues { try $0.archive(unit) }
+        let finished = try inputs.values.map { Set(try $0.record(unit).items) }
+        let items = unit.items.filter { item in finished.allSatisfy { $0.contains(item) } }
+        let present = WorkUnit(name: unit.name, items: items, digest: unit.digest)
+        try work.writer.build(present, skipping: skipping) { key in
             onItem(key)
-            let member = try archive.member(input.memberName(key))
-            return try recipe.makeMember(FileSlice(path: archive.path, bytes: member.bytes))
+            let slices = try inputs.map { name, reader in
+                let member = try archives[name]!.member(reader.memberName(key))  // of the same inputs
+                return (name, FileSlice(path: archives[name]!.path, bytes: member.bytes))
+            }
+            return try work.column.member(
+                of: ClipInputs(slices: Dictionary(uniqueKeysWithValues: slices)))
         }
     }
 
     public func finish() throws -> [Failure] {
-        try writer.finish()
-        return try dataset.collectFailures().filter { $0.stage == writer.name }
+        // Without a clip there may be nothing to prepare the column from.
+        if work == nil, !units.isEmpty { work = try begin() }
+        try work?.writer.finish()
+        return try dataset.collectFailures().filter { $0.stage == Column.name }
+    }
+}
+
+extension FeatureColumn {
+    /// Extracts the feature of one file: what stands in the column it is computed from (a clip, its
+    /// sound, its key points), in whatever format.
+    ///
+    /// - Returns: its frames.
+    /// - Throws: `LoopyError` for settings and files that cannot be used, and for output that cannot be
+    ///   written.
+    public static func extract(
+        from path: String, to output: String, settings: Settings, threads: Int
+    ) throws -> Int {
+        guard let input = inputs.first, inputs.count == 1 else {
+            throw LoopyError(
+                .configuration,
+                "\(name) is computed from \(inputs.joined(separator: " and ")): extract it in a dataset")
+        }
+        let context = ColumnContext(dataset: nil, catalogue: Catalogue(), threads: threads)
+        let column = try Self(settings, context)
+        let member = try column.member(of: ClipInputs(slices: [input: FileSlice(path: path)]))
+        let file = try OutputFile(output)
+        try member.produce { try file.write($0) }
+        try file.commit()
+        return member.frames
     }
 }

@@ -3,21 +3,36 @@ import Media
 import Perception
 import Storage
 
-/// The column `motion`: both facial-movement variances of every window of 12 frames.
-extension MotionVariance {
-    private static let version = 1
-    /// The side of a crop whose column does not say it, in pixels.
-    static let usualSide = VideoEncoding().size
+/// The column `motion`: both facial-movement variances of every window of 12 frames, float32 `[T-11, 2]`.
+public struct MotionColumn: FeatureColumn {
+    public struct Settings: ColumnSettings {
+        public init() {}
+    }
 
-    /// - Parameter side: of the crops on which the key points were measured, in pixels.
-    static func recipe(side: Int) -> ColumnRecipe {
-        ColumnRecipe(
-            input: "keypoints", version: version,
-            configuration: ["window": window, "side": side], facts: ["window": window]
-        ) { slice in
-            let keypoints = try NumPyArray(decoding: slice.read(), name: slice.path)
-            let motion = try column(keypoints, side: Double(side))
-            return ColumnMember(bytes: motion.encoded(), frames: motion.shape[0] + window - 1)
-        }
+    public static let name = "motion"
+    public static let inputs = ["keypoints"]
+
+    public static func frames(rows: Int) -> Int { rows + MotionVariance.window - 1 }
+
+    public let settings: Settings
+    public let identity: ColumnIdentity
+    /// The side of the crops on which the key points were measured, in pixels.
+    private let side: Int
+
+    public init(_ settings: Settings, _ context: ColumnContext) {
+        self.settings = settings
+        // The columns of early datasets do not say it.
+        side = context.facts("keypoints")["side"] ?? VideoEncoding().size
+        identity = ColumnIdentity(
+            version: 1, configuration: ["window": MotionVariance.window, "side": side],
+            facts: ["window": MotionVariance.window])
+    }
+
+    public func member(of clip: ClipInputs) throws -> ColumnMember {
+        let file = clip["keypoints"]
+        let keypoints = try NumPyArray(decoding: file.read(), name: file.path)
+        let motion = try MotionVariance.column(keypoints, side: Double(side))
+        return ColumnMember(
+            bytes: motion.encoded(), frames: Self.frames(rows: motion.shape[0]))
     }
 }

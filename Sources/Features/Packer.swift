@@ -37,23 +37,23 @@ public final class Packer: UnitStage {
         }
         self.plan = plan
         self.readers = readers
-        store = UnitStore(dataset.shardsFolder, namesCarryRecipe: false)
+        store = UnitStore(dataset.shardsFolder, namesCarryDigest: false)
         let digests = readers.map { $0.column.fingerprint.digest + $0.column.suffix }
         units = try plan.units.map { unit in
             let facts = try unit.items.map {
                 String(decoding: try JSONLines.line(plan.clips[$0]), as: UTF8.self)
             }
-            let recipe = Digest.of((digests + facts).joined(separator: "\n"))
-            return WorkUnit(name: unit.name, items: unit.items, recipe: recipe)
+            let digest = Digest.of((digests + facts).joined(separator: "\n"))
+            return WorkUnit(name: unit.name, items: unit.items, digest: digest)
         }
     }
 
     /// Pictures and sound, which no clip is without, and what was computed from them.
     private static func columns(_ catalogue: Catalogue) -> [String] {
-        let basic = ["video", "audio"]
-        let usual = basic + ["keypoints", "motion", "speech", "latents"]
-        let others = Set(catalogue.columns.keys).subtracting(usual).sorted()
-        return (usual + others).filter { basic.contains($0) || catalogue.columns[$0] != nil }
+        let basic = Catalogue.croppedColumns
+        let known = basic + FeatureColumns.names
+        let others = Set(catalogue.columns.keys).subtracting(known).sorted()
+        return (known + others).filter { basic.contains($0) || catalogue.columns[$0] != nil }
     }
 
     public func pending() -> [WorkUnit] { store.pending(units) }
@@ -111,7 +111,7 @@ public final class Packer: UnitStage {
     /// When every shard is finished: former shards go, and the catalogue lists the new ones.
     public func finish() throws -> [Failure] {
         store.keepOnly(units)
-        try Catalogue.update(dataset) { catalogue in
+        let catalogue = try Catalogue.update(dataset) { catalogue in
             catalogue.shards = units.compactMap { unit -> Catalogue.Shard? in
                 guard let record = store.record(unit), let file = record.files.first,
                     let split = Decision.Split(rawValue: String(unit.name.prefix(while: { $0 != "-" })))
@@ -125,6 +125,7 @@ public final class Packer: UnitStage {
             let seconds = Double(catalogue.counts.frames) / Double(Grid.framesPerSecond)
             catalogue.counts.hours = (seconds / 3600 * 1e6).rounded() / 1e6
         }
+        try DatasetCard.write(catalogue, to: dataset.shardsFolder)
         return try dataset.collectFailures().filter { $0.stage == "pack" }
     }
 }

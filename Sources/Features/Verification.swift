@@ -2,7 +2,6 @@ import Dataset
 import Errors
 import Foundation
 import Media
-import Perception
 import Storage
 
 /// `loopy verify`: every digest and every invariant of a dataset.
@@ -131,8 +130,9 @@ public struct Verification {
             case _ where suffix.hasSuffix("npy"):
                 let head = try archive.read(member.name, 0..<NumPyHeader.longest)
                 let shape = try NumPyHeader.decode(head, name: member.name).header.shape
-                let window = suffix == "motion.npy" ? MotionVariance.window - 1 : 0
-                lengths[String(suffix)] = (shape.first ?? 0) + window
+                let rows = shape.first ?? 0
+                let column = FeatureColumns.all.first { suffix == $0.name + ".npy" }
+                lengths[String(suffix)] = column?.frames(rows: rows) ?? rows
             case "json":
                 struct Facts: Decodable { let frames: Int }
                 let facts = try JSONDecoder().decode(

@@ -33,12 +33,11 @@ public struct PortraitModel {
         device = try Device(settings.device)
         schedule = try NoiseSchedule(description.schedule)
 
+        // As the features were made that the model was trained on.
         let latents = description.columns["latents"], speech = description.columns["speech"]
-        var latentsSettings = settings.latents
+        var latentsSettings = try latents?.settings(or: settings.latents) ?? settings.latents
         latentsSettings.device = settings.device
-        if let name = latents?.settings["codec"].flatMap(LatentsSettings.Codec.init) {
-            latentsSettings.codec = name
-        }
+        if !settings.latents.weights.isEmpty { latentsSettings.weights = settings.latents.weights }
         if latentsSettings.codec == .patchPCA, let file = trained.codecFile {
             latentsSettings.weights = file
         }
@@ -46,13 +45,10 @@ public struct PortraitModel {
         try Self.require(codec.networks, of: latents, "latents", trained)
         self.codec = codec.codec
 
-        var speechSettings = settings.speech
+        var speechSettings = try speech?.settings(or: settings.speech) ?? settings.speech
         speechSettings.device = settings.device
-        if let name = speech?.settings["encoder"].flatMap(SpeechSettings.Encoder.init) {
-            speechSettings.encoder = name
-        }
-        if let name = speech?.settings["alignment"].flatMap(Wav2Vec2Encoder.Alignment.init) {
-            speechSettings.alignment = name
+        if settings.speech.weights != SpeechSettings().weights {
+            speechSettings.weights = settings.speech.weights
         }
         let encoder = try speechSettings.makeEncoder()
         try Self.require(encoder.networks, of: speech, "speech", trained)
@@ -86,7 +82,7 @@ public struct PortraitModel {
         _ trained: TrainedModel
     ) throws {
         guard let column, column.networks != networks else { return }
-        let weights = column.settings["weights"].map { " (\($0))" } ?? ""
+        let weights = column.settings["weights"]?.string.map { " (\($0))" } ?? ""
         throw LoopyError(
             .configuration,
             "\(trained.path): was trained on \(name) from other weights\(weights) than these: set "

@@ -141,7 +141,7 @@ private struct Facts: Encodable {
     var dataset: String
     var counts: Catalogue.Counts
     var rulesNotApplied: [String]
-    var columns: [String: [String: String]]
+    var columns: [String: JSONValue]
     var decisions: [Candidate]
     var sheets: [String] = []
     var runs: [Run] = []

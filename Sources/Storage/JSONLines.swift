@@ -1,19 +1,14 @@
 import Errors
 import Foundation
 
-/// JSON as Loopy writes it: keys in order, one value a line, the same bytes every time.
+/// JSON as Loopy writes it: keys in order, one value a line, numbers that can have a fraction always
+/// with one, the same bytes every time.
 ///
 /// Types that are stored spell their snake_case keys out: a key strategy would double the time of
 /// reading a million lines.
 public enum JSONLines {
-    static let encoder: JSONEncoder = {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return encoder
-    }()
-
     public static func line(_ value: some Encodable) throws -> [UInt8] {
-        Array(try encoder.encode(value)) + [0x0a]
+        try JSONValue(encoding: value).line + [0x0a]
     }
 
     public static func write(_ values: some Sequence<some Encodable>, to path: String) throws {
@@ -75,9 +70,7 @@ public enum JSONLines {
     }
 
     public static func document(_ value: some Encodable) throws -> [UInt8] {
-        let pretty = JSONEncoder()
-        pretty.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
-        return Array(try pretty.encode(value)) + [0x0a]
+        try JSONValue(encoding: value).document + [0x0a]
     }
 
     public static func readDocument<Value: Decodable>(

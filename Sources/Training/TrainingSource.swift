@@ -37,18 +37,11 @@ public struct TrainingSource {
     }
 
     /// The file of the codec, where latents are principal components.
-    func codec(_ settings: TrainingSettings) -> String? {
+    func codec(_ settings: TrainingSettings) throws -> String? {
         guard let column = catalogue?.columns["latents"] else {
-            let settings = settings.data.latents
-            let isFile = settings.codec == .patchPCA && !settings.weights.isEmpty
-            return isFile ? settings.weights : nil
+            return settings.data.latents.codecFile(in: nil)
         }
-        guard column.settings["codec"] == LatentsSettings.Codec.patchPCA.rawValue else {
-            return nil
-        }
-        return column.settings["weights"].map {
-            $0.hasPrefix("/") ? $0 : dataset.path + "/" + $0
-        }
+        return try column.settings(or: LatentsSettings()).codecFile(in: dataset)
     }
 
     func stream(
@@ -164,7 +157,7 @@ extension RunDirectory {
         }
         let columns = source.columns(settings.model.stage)
         try write(Description(settings: settings, columns: columns))
-        if let codec = source.codec(settings).flatMap(FileManager.default.contents) {
+        if let codec = try source.codec(settings).flatMap(FileManager.default.contents) {
             try OutputFile.write([UInt8](codec), to: codecFile)
         }
     }

@@ -1,7 +1,9 @@
 import ArgumentParser
 import Dataset
 import Features
+import Foundation
 import StageCommand
+import Torch
 
 @main
 struct LoopyExtract: ParsableCommand {
@@ -12,7 +14,7 @@ struct LoopyExtract: ParsableCommand {
             loopy-extract COLUMN --dataset DIR [--config FILE]
             loopy-extract COLUMN --input FILE --output FILE.npy [--config FILE]
             """,
-        discussion: "Columns: " + ExtractStage.columns.joined(separator: ", ") + ".")
+        discussion: "Columns: " + FeatureColumns.names.joined(separator: ", ") + ".")
 
     @Argument(help: "The column.")
     var column: String
@@ -41,34 +43,20 @@ struct LoopyExtract: ParsableCommand {
     }
 
     func run() throws {
-        try reporting {
-            var settings = ExtractSettings()
-            settings.keypoints = try options.read(
-                settings.keypoints, section: ["extract", "keypoints"], where: column == "keypoints")
-            settings.speech = try options.read(
-                settings.speech, section: ["extract", "speech"], where: column == "speech")
-            settings.latents = try options.read(
-                settings.latents, section: ["extract", "latents"], where: column == "latents")
-            if let input, let output {
-                let frames = try ExtractStage.extract(
-                    column, from: input, to: output, settings: settings,
-                    threads: options.threads)
-                say("\(output): \(frames) frames")
-            } else if let dataset {
-                let stage = try ExtractStage(
-                    column, DatasetDirectory(dataset), settings: settings,
-                    threads: options.threads)
-                try drive("extract \(column)", stage, units)
-            }
-        }
+        try reporting { try run(FeatureColumns.named(column)) }
     }
-}
 
-extension SettingsOptions {
-    /// The settings of the section when it is the one in use: a file may hold that section alone.
-    fileprivate func read<Settings: Codable>(
-        _ defaults: Settings, section: [String], where isUsed: Bool
-    ) throws -> Settings {
-        isUsed ? try read(defaults, section: section) : defaults
+    private func run<Column: FeatureColumn>(_ type: Column.Type) throws {
+        let settings = try options.read(Column.Settings(), section: ["extract", Column.name])
+        Torch.threads = options.threads > 0 ? options.threads : ProcessInfo.processInfo.activeProcessorCount
+        if let input, let output {
+            let frames = try Column.extract(
+                from: input, to: output, settings: settings, threads: options.threads)
+            say("\(output): \(frames) frames")
+        } else if let dataset {
+            let stage = try ExtractStage<Column>(
+                DatasetDirectory(dataset), settings: settings, threads: options.threads)
+            try drive("extract \(Column.name)", stage, units)
+        }
     }
 }

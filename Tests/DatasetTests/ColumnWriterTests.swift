@@ -10,8 +10,8 @@ import TestSupport
         _ folder: String, units: [WorkUnit], configuration: [String: Int] = [:]
     ) throws -> ColumnWriter {
         try ColumnWriter(
-            "video", suffix: ".mp4", version: 1, configuration: configuration,
-            dataset: DatasetDirectory(folder), units: units)
+            "video", suffix: ".mp4", ColumnIdentity(version: 1, configuration: configuration),
+            settings: configuration, dataset: DatasetDirectory(folder), units: units)
     }
 
     private func bytes(_ key: String) -> [UInt8] { Array("bytes of \(key)".utf8) }
@@ -232,7 +232,7 @@ import TestSupport
             let other = try self.writer(path, units: plain)
             #expect(try build(other, plain) == [])
             let copied = try TestSupport.bytes(
-                of: folder(other, in: path) + "/plain-\(plain[0].recipe.prefix(8)).tar")
+                of: folder(other, in: path) + "/plain-\(plain[0].digest.prefix(8)).tar")
             #expect(Digest.of(copied) == record.files[0].sha256)
         }
     }
@@ -282,14 +282,17 @@ import TestSupport
         try withFolder { folder in
             let dataset = DatasetDirectory(folder)
             let writer = try ColumnWriter(
-                "speech", suffix: ".npy", version: 1, configuration: [String: Int](),
+                "speech", suffix: ".npy",
+                ColumnIdentity(version: 1, configuration: [String: Int]()),
                 settings: ["encoder": "log-mel"], dataset: dataset, units: [])
             try writer.finish()
-            #expect(try Catalogue.read(dataset).column("speech").settings == ["encoder": "log-mel"])
-            // Words change nothing that is computed.
+            let stored = try Catalogue.read(dataset).column("speech").settings
+            #expect(stored == .object(["encoder": .string("log-mel")]))
+            // What is recorded changes nothing that is computed.
             let silent = try ColumnWriter(
-                "speech", suffix: ".npy", version: 1, configuration: [String: Int](),
-                dataset: dataset, units: [])
+                "speech", suffix: ".npy",
+                ColumnIdentity(version: 1, configuration: [String: Int]()),
+                settings: [String: Int](), dataset: dataset, units: [])
             #expect(silent.fingerprint == writer.fingerprint)
 
             // As it was written before there were settings.
@@ -301,7 +304,7 @@ import TestSupport
             document["columns"] = columns
             try JSONSerialization.data(withJSONObject: document)
                 .write(to: URL(fileURLWithPath: dataset.catalogueFile))
-            #expect(try Catalogue.read(dataset).column("speech").settings == [:])
+            #expect(try Catalogue.read(dataset).column("speech").settings == .object([:]))
         }
     }
 

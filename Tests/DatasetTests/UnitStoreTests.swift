@@ -11,11 +11,11 @@ import TestSupport
         try store.commit(unit, files: [file], items: unit.items, frames: [], failures: [])
     }
 
-    @Test func theRecipeIsTheUnitsContent() {
+    @Test func theDigestIsTheUnitsContent() {
         let unit = WorkUnit(name: "0", items: ["a", "b"])
-        #expect(unit.recipe == WorkUnit(name: "1", items: ["a", "b"]).recipe)
-        #expect(unit.recipe != WorkUnit(name: "0", items: ["b", "a"]).recipe)
-        #expect(unit.recipe != WorkUnit(name: "0", items: ["a"]).recipe)
+        #expect(unit.digest == WorkUnit(name: "1", items: ["a", "b"]).digest)
+        #expect(unit.digest != WorkUnit(name: "0", items: ["b", "a"]).digest)
+        #expect(unit.digest != WorkUnit(name: "0", items: ["a"]).digest)
     }
 
     @Test func keepsOnlyThePlan() throws {
@@ -37,9 +37,21 @@ import TestSupport
         }
     }
 
+    @Test func whatNoRecordNamesStays() throws {
+        try withFolder { folder in
+            let store = UnitStore(folder, namesCarryDigest: false)
+            let former = WorkUnit(name: "train-00001", items: ["a"])
+            try commit(former, to: store)
+            let foreign = ["README.md", "notes.json", "others.tar", "train.txt"]
+            for name in foreign { try write("{}", to: folder + "/" + name) }
+            store.keepOnly([])
+            #expect(try names(in: folder) == foreign)
+        }
+    }
+
     @Test func shardsAreNamedForTheUnitAlone() throws {
         try withFolder { folder in
-            let store = UnitStore(folder, namesCarryRecipe: false)
+            let store = UnitStore(folder, namesCarryDigest: false)
             let former = WorkUnit(name: "train-00000", items: ["a"])
             let changed = WorkUnit(name: "train-00000", items: ["b"])
             try commit(former, to: store)

@@ -98,12 +98,12 @@ struct DWPoseTests {
         #expect(try run(measure: "embedded", keypoints: "embedded") == all)
         let faceMesh = try #require(
             Catalogue.read(DatasetDirectory(dataset)).columns["keypoints"])
-        #expect(faceMesh.settings.isEmpty)
+        #expect(faceMesh.settings["landmarks"]?.string == "embedded")
 
         #expect(
             try run(measure: "embedded", keypoints: "dwpose") == ["keypoints", "motion", "shards"])
         let column = try #require(Catalogue.read(DatasetDirectory(dataset)).columns["keypoints"])
-        #expect(column.settings == ["landmarks": "dwpose"])
+        #expect(column.settings["landmarks"]?.string == "dwpose")
         #expect(
             column.networks == [
                 "detector": try Digest.ofFile(Self.networks + "/detector.onnx"),

@@ -17,7 +17,7 @@ struct SpeechEndToEndTests {
         let dataset = bench.dataset("d")
         try bench.loopy("run", pipeline, "--input", bench.videos, "--dataset", dataset)
         let catalogue = try Catalogue.read(DatasetDirectory(dataset))
-        #expect(catalogue.columns["speech"]?.settings["encoder"] == "log-mel")
+        #expect(catalogue.columns["speech"]?.settings["encoder"]?.string == "log-mel")
         // Without SyncNet's weights every place says so.
         #expect(catalogue.rulesNotApplied.contains("sync_confidence"))
         let status = try bench.loopy("status", "--dataset", dataset)
@@ -43,8 +43,8 @@ struct SpeechEndToEndTests {
                         || name.hasPrefix("measurements")
                 })
             let column = try #require(Catalogue.read(DatasetDirectory(dataset)).columns["speech"])
-            #expect(column.settings["encoder"] == "wav2vec2")
-            #expect(column.settings["weights"] == layout)
+            #expect(column.settings["encoder"]?.string == "wav2vec2")
+            #expect(column.settings["weights"]?.string == layout)
             #expect(column.networks.count == 2)
         }
         #expect(try bench.loopy("verify", dataset).status == 0)

@@ -7,7 +7,11 @@ import Testing
 struct Workbench {
     static let package = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
-    static let executables = package + "/.build/release"
+    #if DEBUG
+        static let executables = package + "/.build/debug"
+    #else
+        static let executables = package + "/.build/release"
+    #endif
     static let samples = package + "/.deps/samples"
 
     let folder: String

@@ -20,8 +20,8 @@ import Testing
         #expect(report.windows == 29)
 
         let file = folder.file("keypoints.npy")
-        _ = try ExtractStage.extract(
-            "keypoints", from: clip, to: file, settings: ExtractSettings(), threads: 1)
+        _ = try KeypointsColumn.extract(
+            from: clip, to: file, settings: KeypointsSettings(), threads: 1)
         let keypoints = try NumPyArray(
             decoding: [UInt8](Data(contentsOf: URL(fileURLWithPath: file))), name: file)
         let column = try MotionVariance.column(keypoints, side: 320).values

@@ -40,8 +40,9 @@ import Testing
         try JSONLines.write([decision], to: dataset.selectionFile)
         let units = ClipPlan([decision]).units
         let writer = try ColumnWriter(
-            "video", suffix: ".mp4", version: 1, configuration: [String: Int](),
-            facts: ["side": 256], dataset: dataset, units: units)
+            "video", suffix: ".mp4",
+            ColumnIdentity(version: 1, configuration: [String: Int](), facts: ["side": 256]),
+            settings: [String: Int](), dataset: dataset, units: units)
         let bytes = try clip ?? Self.clip.get()
         try writer.build(units[0]) { _ in ColumnMember(bytes: bytes, frames: Self.frames) }
         try writer.finish()
@@ -49,7 +50,13 @@ import Testing
     }
 
     private func extract(_ column: String, _ dataset: DatasetDirectory) throws -> [Failure] {
-        let stage = try ExtractStage(column, dataset, settings: ExtractSettings(), threads: 1)
+        try extract(FeatureColumns.named(column), dataset)
+    }
+
+    private func extract<Column: FeatureColumn>(
+        _ type: Column.Type, _ dataset: DatasetDirectory
+    ) throws -> [Failure] {
+        let stage = try ExtractStage<Column>(dataset, settings: Column.Settings(), threads: 1)
         for unit in stage.pending() { try stage.build(unit, skipping: [:], onItem: { _ in }) }
         #expect(stage.pending() == [])
         return try stage.finish()

@@ -88,8 +88,9 @@ import TestSupport
         let plan = ClipPlan(selection)
         for column in columns {
             let writer = try ColumnWriter(
-                column, suffix: column == "video" ? ".mp4" : ".npy", version: 1,
-                configuration: [String: Int](), dataset: dataset, units: plan.units)
+                column, suffix: column == "video" ? ".mp4" : ".npy",
+                ColumnIdentity(version: 1, configuration: [String: Int]()),
+                settings: [String: Int](), dataset: dataset, units: plan.units)
             for unit in plan.units {
                 try writer.build(unit) { try member(column, $0) }
             }
