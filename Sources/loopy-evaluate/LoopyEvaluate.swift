@@ -92,7 +92,7 @@ struct Sync: ParsableCommand {
                     "SyncNet's weights are not here: `loopy models` says where they are published "
                         + "and where to put them; or give --weights FILE")
             }
-            Torch.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
+            LibTorch.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
             let evaluation = try SyncEvaluation(weights: file, threads: threads)
             try report(videos) { try evaluation.report($0, wholeFrame ? .wholeFrame : .faceCrop) }
         }

@@ -81,7 +81,7 @@ struct LoopyGenerate: ParsableCommand {
     func run() throws {
         try reporting {
             let threads = settings.threads
-            Torch.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
+            LibTorch.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
             let settings = try readSettings()
             let model = try PortraitModel(
                 trained.map { try TrainedModel(RunDirectory($0), step: step) }

@@ -70,7 +70,7 @@ struct Train: ParsableCommand {
     }
 
     private func train() throws {
-        Torch.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
+        LibTorch.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
         let settings = try readSettings()
         let run = RunDirectory(output)
         if !resume, !run.steps().isEmpty {
