@@ -111,14 +111,14 @@ let package = Package(
         module("Report", ["Media"] + dataset, resources: [.embedInCode("page.html")]),
         module("Work", ["Settings", "Errors", subprocess]),
 
-        module("StageCommand", dataset + [arguments]),
+        module("StageCommand", dataset + ["Torch", arguments]),
         executable(
             "loopy", ["Work", "Report", "Curation", "Features", "LoopyModel", "Weights"]),
         executable("loopy-ingest", ["Curation"]),
         executable("loopy-measure", ["Curation"]),
         executable("loopy-select", ["Curation"]),
         executable("loopy-crop", ["Curation"]),
-        executable("loopy-extract", ["Features", "Torch"]),
+        executable("loopy-extract", ["Features"]),
         executable("loopy-pack", ["Features"]),
         executable("loopy-train", ["Training", "LoopyModel", "Torch"]),
         executable("loopy-generate", ["Generation", "Training", "LoopyModel", "Torch"]),

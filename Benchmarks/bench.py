@@ -302,8 +302,8 @@ def bench_training(steps=(80, 50)):
                     "--shards", shards, "--output", folder, "--steps", count, "--threads", 2,
                     "--set", "train.log_every=10", "--set", "train.validation.windows=0",
                     # As the other side has it.
-                    "--set", "train.schedule.prediction=epsilon",
-                    "--set", "train.schedule.zero_terminal_snr=false"])
+                    "--set", "train.schedule.prediction_type=epsilon",
+                    "--set", "train.schedule.rescale_betas_zero_snr=false"])
                 metrics = (pathlib.Path(folder) / "metrics.jsonl").read_text().splitlines()
             ours += [json.loads(line)["steps_per_second"] for line in metrics[1:]]
             memory.append(peak)

@@ -10,7 +10,7 @@ import Torch
 struct BenchLoopy {
     static func main() throws {
         let arguments = CommandLine.arguments.dropFirst()
-        Torch.threads = 2
+        LibTorch.threads = 2
         switch arguments.first {
         case "windows" where arguments.count == 3:
             let rate = try benchmarkWindows(
@@ -22,7 +22,7 @@ struct BenchLoopy {
         case "forward", "step":
             let what = arguments.first!  // as matched
             let seconds = try benchmarkModel(
-                step: what == "step", recomputing: arguments.contains("recomputing"))
+                step: what == "step", gradientCheckpointing: arguments.contains("recomputing"))
             print("{\"\(what)_s\": \(seconds)}")
         default:
             FileHandle.standardError.write(

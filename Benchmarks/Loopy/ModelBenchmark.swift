@@ -5,7 +5,7 @@ import Torch
 /// The model `tiny` with random weights, and a clip with all its conditions.
 private struct TinyModel {
     let store: ParameterStore
-    let model: LoopyModel
+    let model: LoopyNet
     let clip: Tensor
     let target: Tensor
     var conditions: Conditions
@@ -14,7 +14,7 @@ private struct TinyModel {
         let configuration = LoopyConfiguration.tiny
         let generator = try Generator(seed: 0)
         store = ParameterStore(drawing: generator)
-        model = try LoopyModel(store.root, configuration)
+        model = try LoopyNet(store.root, configuration)
         let frames = configuration.frames, motion = configuration.motionFrames
         func latents(_ shape: Int...) -> Tensor {
             .normal(shape + [configuration.latentChannels, 32, 32], generator: generator)
@@ -48,7 +48,7 @@ private func median(runs: Int, _ body: () throws -> Void) rethrows -> Double {
 
 /// What loopy_model.py does, by Loopy: seconds without gradients, or of the loss and the gradient of
 /// every parameter.
-func benchmarkModel(step: Bool, recomputing: Bool) throws -> Double {
+func benchmarkModel(step: Bool, gradientCheckpointing: Bool) throws -> Double {
     let tiny = try TinyModel()
     let timesteps = Tensor([Float(500)])
     if step { tiny.store.requireGradients() }
@@ -56,8 +56,8 @@ func benchmarkModel(step: Bool, recomputing: Bool) throws -> Double {
         if step {
             for (_, weight) in tiny.store.parameters { weight.gradient = nil }
             let prediction = tiny.model(
-                tiny.clip, timesteps, tiny.conditions, recomputing: recomputing)
-            meanSquaredError(prediction, tiny.target).backward()
+                tiny.clip, timesteps, tiny.conditions, gradientCheckpointing: gradientCheckpointing)
+            mseLoss(prediction, tiny.target).backward()
         } else {
             _ = withoutGradient { tiny.model(tiny.clip, timesteps, tiny.conditions) }
         }
@@ -74,7 +74,7 @@ enum SamplingOrder: String {
 /// Seconds a frame of sampling one clip in ten steps.
 func benchmarkSampling(_ order: SamplingOrder) throws -> Double {
     let tiny = try TinyModel()
-    let ddim = try DDIM(NoiseSchedule(), steps: 10)
+    let ddim = try DDIM(NoiseSchedule(), numInferenceSteps: 10)
     let guidance = Guidance()
     let generator = try Generator(seed: 1)
     let seconds = median(runs: 3) {

@@ -46,7 +46,7 @@ final class Measurer {
                 nil
             }
         if lipSync != nil {
-            Torch.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
+            LibTorch.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
         }
     }
 

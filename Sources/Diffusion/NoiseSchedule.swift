@@ -8,76 +8,78 @@ import Torch
 /// `requireSame` refuses others: published code trains with one schedule and samples with another.
 public struct NoiseSchedule: Sendable {
     /// How β grows from its first to its last value.
-    public enum Growth: String, Codable, Sendable {
+    public enum BetaSchedule: String, Codable, Sendable {
         case linear
-        /// Its root grows linearly: Stable Diffusion's.
+        /// The root of β grows linearly, as in Stable Diffusion.
         case scaledLinear = "scaled_linear"
     }
 
     /// What the network is asked for.
-    public enum Prediction: String, Codable, Sendable {
+    public enum PredictionType: String, Codable, Sendable {
         /// The noise ε.
         case epsilon
-        /// `v = √ᾱ ε - √(1 - ᾱ) z_0` (Salimans and Ho 2022).
-        case velocity
+        /// The velocity `v = √ᾱ ε - √(1 - ᾱ) z_0` (Salimans and Ho 2022).
+        case vPrediction = "v_prediction"
     }
 
-    /// The defaults are Stable Diffusion 1.5's.
+    /// The names are those of diffusers' schedulers, and the defaults are Stable Diffusion 1.5's.
     public struct Settings: Codable, Sendable, Equatable {
-        public var steps = 1000
-        public var growth = Growth.scaledLinear
-        public var firstBeta = 0.00085
-        public var lastBeta = 0.012
-        public var prediction = Prediction.epsilon
-        /// Whether nothing of the signal is left at the last step (Lin et al. 2024, algorithm 1). Asks
-        /// for velocity: noise says nothing about a picture that is not there.
-        public var zeroTerminalSnr = false
+        public var numTrainTimesteps = 1000
+        public var betaSchedule = BetaSchedule.scaledLinear
+        public var betaStart = 0.00085
+        public var betaEnd = 0.012
+        public var predictionType = PredictionType.epsilon
+        /// Whether nothing of the signal is left at the last step (Lin et al. 2024, algorithm 1). This
+        /// needs `v_prediction`: noise says nothing about a picture that is not there.
+        public var rescaleBetasZeroSnr = false
 
         public init() {}
     }
 
     public let settings: Settings
-    /// ᾱ by timestep, 0 to `steps - 1`: the part of the variance that is the signal's.
-    public let signal: [Double]
+    /// ᾱ by timestep, 0 to `numTrainTimesteps - 1`: the part of the variance that is the signal's.
+    public let alphasCumprod: [Double]
 
     /// - Throws: `LoopyError` `.configuration` for settings that make no schedule.
     public init(_ settings: Settings = Settings()) throws(LoopyError) {
-        guard settings.steps >= 2, settings.firstBeta > 0,
-            settings.firstBeta <= settings.lastBeta, settings.lastBeta < 1
+        guard settings.numTrainTimesteps >= 2, settings.betaStart > 0,
+            settings.betaStart <= settings.betaEnd, settings.betaEnd < 1
         else {
             throw LoopyError(
                 .configuration,
-                "schedule: steps must be 2 or more, and first_beta and last_beta lie between 0 and 1, "
-                    + "the last no less than the first")
+                "schedule: num_train_timesteps must be 2 or more, and beta_start and beta_end lie "
+                    + "between 0 and 1, the end no less than the start")
         }
-        guard !settings.zeroTerminalSnr || settings.prediction == .velocity else {
+        guard !settings.rescaleBetasZeroSnr || settings.predictionType == .vPrediction else {
             throw LoopyError(
                 .configuration,
-                "schedule: zero_terminal_snr asks for prediction: velocity, for at the last step noise "
-                    + "is all there is to see")
+                "schedule: rescale_betas_zero_snr needs prediction_type: v_prediction, for at the "
+                    + "last step noise is all there is to see")
         }
         self.settings = settings
         var product = 1.0
-        let signal = Self.betas(settings).map { beta -> Double in
+        let alphasCumprod = Self.betas(settings).map { beta -> Double in
             product *= 1 - beta
             return product
         }
-        self.signal = settings.zeroTerminalSnr ? Self.endingInNoise(signal) : signal
+        self.alphasCumprod =
+            settings.rescaleBetasZeroSnr ? Self.rescaledToZeroSnr(alphasCumprod) : alphasCumprod
     }
 
     private static func betas(_ settings: Settings) -> [Double] {
-        let isScaled = settings.growth == .scaledLinear
-        let first = isScaled ? settings.firstBeta.squareRoot() : settings.firstBeta
-        let last = isScaled ? settings.lastBeta.squareRoot() : settings.lastBeta
-        return (0..<settings.steps).map { step in
-            let value = first + (last - first) * Double(step) / Double(settings.steps - 1)
+        let isScaled = settings.betaSchedule == .scaledLinear
+        let first = isScaled ? settings.betaStart.squareRoot() : settings.betaStart
+        let last = isScaled ? settings.betaEnd.squareRoot() : settings.betaEnd
+        return (0..<settings.numTrainTimesteps).map { timestep in
+            let share = Double(timestep) / Double(settings.numTrainTimesteps - 1)
+            let value = first + (last - first) * share
             return isScaled ? value * value : value
         }
     }
 
-    /// √ᾱ shifted to end at 0, and stretched to begin where it began.
-    private static func endingInNoise(_ signal: [Double]) -> [Double] {
-        let roots = signal.map { $0.squareRoot() }
+    /// √ᾱ is shifted to end at 0, and stretched to begin where it began.
+    private static func rescaledToZeroSnr(_ alphasCumprod: [Double]) -> [Double] {
+        let roots = alphasCumprod.map { $0.squareRoot() }
         let (first, last) = (roots[0], roots[roots.count - 1])
         return roots.map { root in
             let moved = (root - last) * first / (first - last)
@@ -87,33 +89,33 @@ public struct NoiseSchedule: Sendable {
 
     // MARK: Training
 
-    /// `z_t` of clean latents.
+    /// Adds noise to clean latents: `z_t`.
     ///
     /// - Parameters:
     ///   - clean, noise: `[B, …]`.
     ///   - timesteps: one a sample.
-    public func noised(_ clean: Tensor, _ noise: Tensor, at timesteps: [Int]) -> Tensor {
-        let (signal, noiseShare) = roots(timesteps, like: clean)
-        return signal * clean + noiseShare * noise
+    public func addNoise(_ clean: Tensor, _ noise: Tensor, at timesteps: [Int]) -> Tensor {
+        let (signalRoot, noiseRoot) = roots(timesteps, like: clean)
+        return signalRoot * clean + noiseRoot * noise
     }
 
-    /// What the network should say of `z_t`: the noise, or the velocity. Shapes as for `noised`.
+    /// What the network should say of `z_t`: the noise, or the velocity. Shapes are those of `addNoise`.
     public func target(_ clean: Tensor, _ noise: Tensor, at timesteps: [Int]) -> Tensor {
-        guard settings.prediction == .velocity else { return noise }
-        let (signal, noiseShare) = roots(timesteps, like: clean)
-        return signal * noise - noiseShare * clean
+        guard settings.predictionType == .vPrediction else { return noise }
+        let (signalRoot, noiseRoot) = roots(timesteps, like: clean)
+        return signalRoot * noise - noiseRoot * clean
     }
 
     /// Weights of the samples' losses by min-SNR (Hang et al. 2023): the loss on the clean picture is
     /// weighted by `min(SNR, γ)`, said in terms of what is predicted.
     ///
     /// - Returns: one a sample.
-    public func minimumSNRWeights(at timesteps: [Int], gamma: Double) -> [Double] {
-        timesteps.map { step in
-            let ratio = signal[step] / (1 - signal[step])
-            return switch settings.prediction {
+    public func minSNRWeights(at timesteps: [Int], gamma: Double) -> [Double] {
+        timesteps.map { timestep in
+            let ratio = alphasCumprod[timestep] / (1 - alphasCumprod[timestep])
+            return switch settings.predictionType {
             case .epsilon: min(ratio, gamma) / ratio
-            case .velocity: min(ratio, gamma) / (ratio + 1)
+            case .vPrediction: min(ratio, gamma) / (ratio + 1)
             }
         }
     }
@@ -124,9 +126,8 @@ public struct NoiseSchedule: Sendable {
         func tensor(_ values: [Double]) -> Tensor {
             Tensor(values.map { Float($0.squareRoot()) }, shape: shape, device: x.device)
         }
-        return (
-            tensor(timesteps.map { signal[$0] }), tensor(timesteps.map { 1 - signal[$0] })
-        )
+        let signals = timesteps.map { alphasCumprod[$0] }
+        return (tensor(signals), tensor(signals.map { 1 - $0 }))
     }
 
     // MARK: Checkpoints
@@ -142,8 +143,39 @@ public struct NoiseSchedule: Sendable {
     }
 
     private static func words(_ settings: Settings) -> String {
-        "\(settings.growth.rawValue) \(settings.firstBeta) to \(settings.lastBeta) in "
-            + "\(settings.steps) steps, prediction \(settings.prediction.rawValue)"
-            + (settings.zeroTerminalSnr ? ", zero terminal SNR" : "")
+        "\(settings.betaSchedule.rawValue) \(settings.betaStart) to \(settings.betaEnd) in "
+            + "\(settings.numTrainTimesteps) steps, prediction \(settings.predictionType.rawValue)"
+            + (settings.rescaleBetasZeroSnr ? ", zero terminal SNR" : "")
+    }
+}
+
+extension NoiseSchedule.Settings {
+    /// The names that settings had before they were those of diffusers: runs and exports of that time are
+    /// still read.
+    private enum FormerKeys: String, CodingKey {
+        case steps, growth, firstBeta, lastBeta, prediction, zeroTerminalSnr
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let former = try decoder.container(keyedBy: FormerKeys.self)
+        guard former.contains(.growth) else {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            numTrainTimesteps = try values.decode(Int.self, forKey: .numTrainTimesteps)
+            betaSchedule = try values.decode(
+                NoiseSchedule.BetaSchedule.self, forKey: .betaSchedule)
+            betaStart = try values.decode(Double.self, forKey: .betaStart)
+            betaEnd = try values.decode(Double.self, forKey: .betaEnd)
+            predictionType = try values.decode(
+                NoiseSchedule.PredictionType.self, forKey: .predictionType)
+            rescaleBetasZeroSnr = try values.decode(Bool.self, forKey: .rescaleBetasZeroSnr)
+            return
+        }
+        numTrainTimesteps = try former.decode(Int.self, forKey: .steps)
+        betaSchedule = try former.decode(NoiseSchedule.BetaSchedule.self, forKey: .growth)
+        betaStart = try former.decode(Double.self, forKey: .firstBeta)
+        betaEnd = try former.decode(Double.self, forKey: .lastBeta)
+        let prediction = try former.decode(String.self, forKey: .prediction)
+        predictionType = prediction == "velocity" ? .vPrediction : .epsilon
+        rescaleBetasZeroSnr = try former.decode(Bool.self, forKey: .zeroTerminalSnr)
     }
 }

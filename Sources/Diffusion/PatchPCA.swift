@@ -68,9 +68,9 @@ public struct PatchPCA: LatentCodec {
     /// Eigenvalues, rising, and eigenvectors in columns. One thread: unlike products, the solver
     /// rounds otherwise on several.
     private static func eigen(_ matrix: Tensor) -> [Tensor] {
-        let former = Torch.threads
-        defer { Torch.threads = former }
-        Torch.threads = 1
+        let former = LibTorch.threads
+        defer { LibTorch.threads = former }
+        LibTorch.threads = 1
         return Operator.eigen.tensors(matrix)
     }
 

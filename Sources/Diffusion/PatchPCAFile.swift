@@ -75,9 +75,9 @@ extension PatchPCA {
     private static func isOrthonormal(_ rows: Tensor) -> Bool {
         let count = rows.length(0)
         let products: [Double] = rows.matmul(rows.transposed(0, 1)).array()
-        return products.indices.allSatisfy { place in
-            let expected = place / count == place % count ? 1.0 : 0
-            return abs(products[place] - expected) < 1e-9
+        return products.indices.allSatisfy { index in
+            let expected = index / count == index % count ? 1.0 : 0
+            return abs(products[index] - expected) < 1e-9
         }
     }
 }

@@ -22,11 +22,11 @@ public struct PlainUNet {
 
     /// - Parameter configuration: without `textChannels` the net has no text attention.
     public init(_ scope: Scope, _ configuration: UNetConfiguration) {
-        frame = UNet(scope, configuration) { place in
+        frame = UNet(scope, configuration) { position in
             Layer(
-                residual: ResidualBlock(place, configuration),
-                transformer: SpatialTransformer(place, configuration) { scope in
-                    Block(scope, place.outputs, configuration)
+                residual: ResidualBlock(position, configuration),
+                transformer: SpatialTransformer(position, configuration) { scope in
+                    Block(scope, position.outputs, configuration)
                 })
         }
     }
@@ -80,9 +80,9 @@ extension PlainUNet.Block {
 
 extension ResidualBlock {
     /// The one at a place of a U-Net.
-    public init<Layer>(_ place: UNet<Layer>.Place, _ configuration: UNetConfiguration) {
+    public init<Layer>(_ position: UNet<Layer>.LayerPosition, _ configuration: UNetConfiguration) {
         self.init(
-            place.scope["resnets"][place.index], place.inputs, place.outputs,
+            position.scope["resnets"][position.index], position.inputs, position.outputs,
             embedding: configuration.embeddingWidth, groups: configuration.groups, epsilon: 1e-5)
     }
 
@@ -95,12 +95,13 @@ extension ResidualBlock {
 extension SpatialTransformer {
     /// The one at a place of a U-Net; nil where there is none.
     public init?<Layer>(
-        _ place: UNet<Layer>.Place, _ configuration: UNetConfiguration,
+        _ position: UNet<Layer>.LayerPosition, _ configuration: UNetConfiguration,
         makeBlock: (Scope) -> Block
     ) {
-        guard place.hasAttention else { return nil }
+        guard position.hasAttention else { return nil }
         self.init(
-            place.scope["attentions"][place.index], place.outputs, groups: configuration.groups,
+            position.scope["attentions"][position.index], position.outputs,
+            groups: configuration.groups,
             makeBlock: makeBlock)
     }
 }

@@ -26,7 +26,7 @@ public struct TimestepEmbedding {
     /// Cosines, then sines, of wavelengths from 2π to 20000π: `[B, channels]`.
     private func sinusoids(_ timesteps: Tensor) -> Tensor {
         let half = channels / 2
-        let exponents = Tensor.range(0..<half, type: .float32, device: timesteps.device)
+        let exponents = Tensor.arange(0..<half, type: .float32, device: timesteps.device)
         let frequencies = (exponents * (-log(10_000.0) / Double(half))).exp()
         let angles = timesteps.to(.float32).unsqueezed(1) * frequencies
         return concatenated([angles.cos(), angles.sin()], along: 1)

@@ -7,7 +7,7 @@ import Torch
 /// net's, the reference net's and the denoising net's layers all begin with a residual block.
 public struct UNet<Layer> {
     /// Where a layer stands.
-    public struct Place {
+    public struct LayerPosition {
         /// Of its block: `down_blocks.1`.
         public let scope: Scope
         /// In its block: `resnets.0`, `attentions.0`.
@@ -46,7 +46,7 @@ public struct UNet<Layer> {
     ///     has none.
     public init(
         _ scope: Scope, _ configuration: UNetConfiguration, hasOutput: Bool = true,
-        makeLayer: (Place) -> Layer
+        makeLayer: (LayerPosition) -> Layer
     ) {
         let channels = configuration.channels, depth = channels.count
         let layers = configuration.layersPerBlock
@@ -63,7 +63,7 @@ public struct UNet<Layer> {
             let made = (0..<layers).map { index in
                 defer { kept.append(channels[level]) }
                 return makeLayer(
-                    Place(
+                    LayerPosition(
                         scope: block, index: index,
                         inputs: index == 0 ? channels[max(0, level - 1)] : channels[level],
                         outputs: channels[level], hasAttention: configuration.attention[level],
@@ -79,7 +79,7 @@ public struct UNet<Layer> {
         // Through the middle.
         let deepest = channels[depth - 1]
         middle = makeLayer(
-            Place(
+            LayerPosition(
                 scope: scope["mid_block"], index: 0, inputs: deepest, outputs: deepest,
                 hasAttention: true, level: depth - 1, isUp: false))
         middleEnd = ResidualBlock(
@@ -93,7 +93,7 @@ public struct UNet<Layer> {
             let made = (0...layers).map { index in
                 defer { incoming = channels[level] }
                 return makeLayer(
-                    Place(
+                    LayerPosition(
                         scope: block, index: index, inputs: incoming + kept.removeLast(),
                         outputs: channels[level], hasAttention: configuration.attention[level],
                         level: level, isUp: true))

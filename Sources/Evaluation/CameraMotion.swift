@@ -160,13 +160,13 @@ struct CameraMotion {
             let picture = Tensor(gray.values, shape: [gray.height, gray.width])
             let blocks = stacked(
                 places.map { picture[$0.y..<($0.y + block), $0.x..<($0.x + block)] }, along: 0)
-            return Operator.fft2((blocks - blocks.mean([1, 2], keeping: true)) * window)
+            return Operator.fft2((blocks - blocks.mean([1, 2], keepDim: true)) * window)
         }
         return withoutGradient {
             let cross = Operator.times(Operator.conjugate(spectra(a)), spectra(b))
             let phases = Operator.over(cross, Operator.length(cross) + 1e-3)
             let peaks: [Int] = Operator.inverseFFT2(phases, [block, block])
-                .flattened(from: 1).indexOfMaximum(1).array()
+                .flattened(from: 1).argmax(1).array()
             return peaks.map { peak in
                 let (x, y) = (peak % block, peak / block)
                 return (x < block / 2 ? x : x - block, y < block / 2 ? y : y - block)

@@ -82,9 +82,9 @@ public struct FeatureStatistics {
 }
 
 private func onOneThread<Result>(_ body: () -> Result) -> Result {
-    let former = Torch.threads
-    defer { Torch.threads = former }
-    Torch.threads = 1
+    let former = LibTorch.threads
+    defer { LibTorch.threads = former }
+    LibTorch.threads = 1
     return body()
 }
 

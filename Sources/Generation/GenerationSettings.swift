@@ -47,9 +47,9 @@ public struct GenerationSettings: Codable, Sendable {
 
     public init() {}
 
-    func spacing(for schedule: NoiseSchedule) -> DDIM.Spacing {
+    func spacing(for schedule: NoiseSchedule) -> DDIM.TimestepSpacing {
         switch spacing {
-        case .automatic: schedule.settings.zeroTerminalSnr ? .trailing : .leading
+        case .automatic: schedule.settings.rescaleBetasZeroSnr ? .trailing : .leading
         case .leading: .leading
         case .trailing: .trailing
         }

@@ -10,7 +10,7 @@ import Training
 /// A trained model with what codes its pictures and encodes its speech, as they were when it was trained.
 public struct PortraitModel {
     public let trained: TrainedModel
-    let model: LoopyModel
+    let model: LoopyNet
     let schedule: NoiseSchedule
     let codec: any LatentCodec
     let speech: any SpeechEncoder
@@ -25,7 +25,8 @@ public struct PortraitModel {
     public init(_ trained: TrainedModel, _ settings: GenerationSettings) throws {
         let description = trained.description
         guard description.model.stage == .video else {
-            throw LoopyError(.unsuitable, 
+            throw LoopyError(
+                .unsuitable,
                 "\(trained.path): is of the first stage, which knows single pictures; train the second"
             )
         }
@@ -58,14 +59,16 @@ public struct PortraitModel {
         guard encoder.encoder.layers == model.speechLayers,
             encoder.encoder.channels == model.speechChannels
         else {
-            throw LoopyError(.unsuitable, 
+            throw LoopyError(
+                .unsuitable,
                 "\(trained.path): takes speech features of [\(model.speechLayers), "
                     + "\(model.speechChannels)] a frame, and \(speechSettings.encoder.rawValue) gives "
                     + "[\(encoder.encoder.layers), \(encoder.encoder.channels)]; set generate.speech"
             )
         }
         guard codec.codec.channels == model.latentChannels else {
-            throw LoopyError(.unsuitable, 
+            throw LoopyError(
+                .unsuitable,
                 "\(trained.path): takes latents of \(model.latentChannels) channels, and "
                     + "\(latentsSettings.codec.rawValue) gives \(codec.codec.channels); set "
                     + "generate.latents")

@@ -34,7 +34,7 @@ package struct SpeechClips {
                 min(max($0, 0), total - 1) - start
             }
             let windows = SpeechWindows.windows(
-                known.gathered(Tensor(rows.map(Int64.init)), along: 0),
+                known.indexSelect(Tensor(rows.map(Int64.init)), along: 0),
                 frames: radius..<(radius + frames))
             next += frames
             let stale = max(0, min(next - radius, end) - start)

@@ -32,8 +32,8 @@ struct VideoSampler {
         self.settings = settings
         self.reference = reference
         ddim = try DDIM(
-            portrait.schedule, steps: settings.steps,
-            spacing: settings.spacing(for: portrait.schedule), eta: settings.eta)
+            portrait.schedule, numInferenceSteps: settings.steps,
+            timestepSpacing: settings.spacing(for: portrait.schedule), eta: settings.eta)
         try settings.guidance.validate()
         history =
             past?.history.to(portrait.device)

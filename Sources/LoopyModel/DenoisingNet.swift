@@ -35,20 +35,21 @@ struct DenoisingNet {
 
     init(_ scope: Scope, _ configuration: LoopyConfiguration) {
         let unet = configuration.unet
-        frame = UNet(scope, unet) { place in
+        frame = UNet(scope, unet) { position in
             let isVideo = configuration.stage == .video
             return Layer(
-                residual: ResidualBlock(place, unet),
-                transformer: SpatialTransformer(place, unet) {
-                    DenoisingBlock($0, place.outputs, configuration)
+                residual: ResidualBlock(position, unet),
+                transformer: SpatialTransformer(position, unet) {
+                    DenoisingBlock($0, position.outputs, configuration)
                 },
                 interClip: isVideo
                     ? TemporalLayer(
-                        place.scope["inter_clip"][place.index], place.outputs,
+                        position.scope["inter_clip"][position.index], position.outputs,
                         motionFrames: configuration.motionFrames, configuration) : nil,
                 intraClip: isVideo
                     ? TemporalLayer(
-                        place.scope["intra_clip"][place.index], place.outputs, motionFrames: 0,
+                        position.scope["intra_clip"][position.index], position.outputs,
+                        motionFrames: 0,
                         configuration) : nil)
         }
     }
@@ -56,11 +57,11 @@ struct DenoisingNet {
     /// - Parameters:
     ///   - latents: `[B F, C, h, w]`.
     ///   - timesteps: `[B F]`.
-    ///   - recomputing: whether the backward pass computes layers again instead of keeping what they
+    ///   - gradientCheckpointing: whether the backward pass computes layers again instead of keeping what they
     ///     computed.
     /// - Returns: the prediction, `[B F, C, h, w]`.
     func callAsFunction(
-        _ latents: Tensor, _ timesteps: Tensor, _ context: Context, recomputing: Bool
+        _ latents: Tensor, _ timesteps: Tensor, _ context: Context, gradientCheckpointing: Bool
     ) -> Tensor {
         var embedding = frame.embed(timesteps)
         if let motionLatents = context.motionLatents { embedding = embedding + motionLatents }
@@ -73,7 +74,8 @@ struct DenoisingNet {
                 [embedding, context.audio, reference?.spatial, reference?.motion] + inputs
             // Recomputation takes tensors that are there.
             let given = tensors.map { $0 != nil }
-            return running(tensors.compactMap { $0 }, recomputing: recomputing) { present in
+            return running(tensors.compactMap { $0 }, gradientCheckpointing: gradientCheckpointing)
+            { present in
                 var rest = present[...]
                 let tensors = given.map { $0 ? rest.removeFirst() : nil }
                 return [

@@ -24,8 +24,8 @@ public struct Guidance: Codable, Sendable, Equatable {
 
     /// - Parameter step: of `count`, from 0.
     package func guides(step: Int, of count: Int) -> Bool {
-        let place = (Double(step) + 0.5) / Double(count)
-        return first <= place && place <= last
+        let time = (Double(step) + 0.5) / Double(count)
+        return first <= time && time <= last
     }
 
     /// - Throws: `LoopyError` `.configuration`.
@@ -45,20 +45,20 @@ public struct Guidance: Codable, Sendable, Equatable {
 public struct GuidedModel {
     /// Passes that run as one batch, and their weights in the sum.
     private struct Batch {
-        let conditions: LoopyModel.EncodedConditions
+        let conditions: LoopyNet.EncodedConditions
         let weights: [Double]
     }
 
-    private let model: LoopyModel
+    private let model: LoopyNet
     private let guidance: Guidance
-    private let all: LoopyModel.EncodedConditions
+    private let all: LoopyNet.EncodedConditions
     private let batches: [Batch]
 
     /// - Parameter together: whether the two passes that see the reference run as one batch: less time
     ///   where batches are cheap, more memory, the same numbers up to rounding. The third has fewer
     ///   tokens to attend to, and always runs alone.
     public init(
-        _ model: LoopyModel, _ conditions: Conditions, _ guidance: Guidance, together: Bool = false
+        _ model: LoopyNet, _ conditions: Conditions, _ guidance: Guidance, together: Bool = false
     ) {
         self.model = model
         self.guidance = guidance
@@ -90,7 +90,7 @@ public struct GuidedModel {
     public func callAsFunction(
         _ latents: Tensor, timestep: Int, isGuided: Bool = true
     ) -> Tensor {
-        func predict(_ conditions: LoopyModel.EncodedConditions, copies: Int) -> Tensor {
+        func predict(_ conditions: LoopyNet.EncodedConditions, copies: Int) -> Tensor {
             let inputs = concatenated(Array(repeating: latents, count: copies), along: 0)
             let timesteps = Tensor.full(
                 [inputs.length(0)], Double(timestep), type: .int64, device: latents.device)

@@ -23,12 +23,14 @@ public struct MemoryEstimate: Sendable {
     /// Kept from forward to backward pass, and what the backward pass adds.
     public var activations: Int
     /// The same with recomputation.
-    public var recomputedActivations: Int
+    public var checkpointedActivations: Int
     /// Of weights, reference features and the largest layer's values, when sampling.
     public var sampling: Int
 
     public var training: Int { weights + gradients + optimiser + activations }
-    public var recomputedTraining: Int { weights + gradients + optimiser + recomputedActivations }
+    public var checkpointedTraining: Int {
+        weights + gradients + optimiser + checkpointedActivations
+    }
 
     /// - Parameters:
     ///   - side: places of the latents, along each side.
@@ -46,13 +48,13 @@ public struct MemoryEstimate: Sendable {
         // Every layer's values, its result, and what the denoising net is given of the reference.
         var all = 0, results = 0, given = 0, largest = 0
         for layer in layers {
-            let denoising = layer.places * frames * layer.denoising(isVideo: isVideo)
+            let denoising = layer.pixels * frames * layer.denoising(isVideo: isVideo)
             let temporal =
-                isVideo ? layer.places * layer.outputs * (11 * (frames + motion) + 53 * frames) : 0
-            let reference = layer.places * (batch + motion) * layer.reference
+                isVideo ? layer.pixels * layer.outputs * (11 * (frames + motion) + 53 * frames) : 0
+            let reference = layer.pixels * (batch + motion) * layer.reference
             all += denoising + temporal + reference
-            results += layer.places * layer.outputs * (frames + batch + motion)
-            given += layer.places * layer.outputs * (motion + (layer.hasAttention ? batch : 0))
+            results += layer.pixels * layer.outputs * (frames + batch + motion)
+            given += layer.pixels * layer.outputs * (motion + (layer.hasAttention ? batch : 0))
             largest = max(largest, denoising + temporal, reference)
         }
         weights = parameters * 4
@@ -61,27 +63,27 @@ public struct MemoryEstimate: Sendable {
         // All layers' values when the backward pass begins, and the gradients of the last one's.
         activations = (all + largest) * size
         // The results of all layers, and one layer's values, twice: with their gradients.
-        recomputedActivations = (results + 2 * largest) * size
+        checkpointedActivations = (results + 2 * largest) * size
         sampling = (parameters + given + results / 2 + largest / 2) * size
     }
 
     /// A layer of either net.
     private struct Layer {
         /// H W.
-        let places: Int
+        let pixels: Int
         let outputs: Int
         let hasAttention: Bool
         /// The residual block: its two inputs joined, four values of its convolutions' inputs and two
         /// of its norms'.
         private let residual: Int
 
-        init(_ place: UNet<Void>.Place, side: Int) {
+        init(_ position: UNet<Void>.LayerPosition, side: Int) {
             // Rounded up, each time it is halved.
-            let side = (0..<place.level).reduce(side) { side, _ in (side + 1) / 2 }
-            places = side * side
-            outputs = place.outputs
-            hasAttention = place.hasAttention
-            residual = place.inputs * (place.isUp ? 3 : 2) + 4 * place.outputs
+            let side = (0..<position.level).reduce(side) { side, _ in (side + 1) / 2 }
+            pixels = side * side
+            outputs = position.outputs
+            hasAttention = position.hasAttention
+            residual = position.inputs * (position.isUp ? 3 : 2) + 4 * position.outputs
         }
 
         /// Spatial attention with the reference's keys and values, audio attention, feed-forward layer.
@@ -95,8 +97,8 @@ public struct MemoryEstimate: Sendable {
     /// In the order in which they run.
     private static func layers(_ configuration: LoopyConfiguration, side: Int) -> [Layer] {
         var layers: [Layer] = []
-        _ = UNet<Void>(ParameterStore.describing().root, configuration.unet) { place in
-            layers.append(Layer(place, side: side))
+        _ = UNet<Void>(ParameterStore.describing().root, configuration.unet) { position in
+            layers.append(Layer(position, side: side))
         }
         return layers
     }

@@ -16,7 +16,7 @@ public struct ModelSummary {
     /// - Throws: `LoopyError` `.configuration` for a configuration that makes no model.
     public init(_ configuration: LoopyConfiguration) throws {
         let store = ParameterStore.describing()
-        _ = try LoopyModel(store.root, configuration)
+        _ = try LoopyNet(store.root, configuration)
         var root = Node(name: "loopy", parameters: 0, children: [])
         for (name, tensor) in store.parameters {
             root.insert(name.split(separator: ".").map(String.init)[...], tensor.shape)

@@ -1,7 +1,7 @@
 import Diffusion
 import Torch
 
-extension LoopyModel {
+extension LoopyNet {
     /// The training objective (section 3.1, equation 1): `E ‖ε - ε_θ(z_t, t, c)‖²`, as the mean over
     /// everything.
     ///
@@ -10,18 +10,19 @@ extension LoopyModel {
     ///   - noise: of the same shape.
     ///   - timesteps: one a sample.
     ///   - gamma: weighs samples by min-SNR; nil for equal weights.
-    ///   - recomputing: as for the model.
+    ///   - gradientCheckpointing: as for the model.
     /// - Returns: one number.
     public func loss(
         _ clean: Tensor, noise: Tensor, timesteps: [Int], _ conditions: Conditions,
-        _ schedule: NoiseSchedule, gamma: Double? = nil, recomputing: Bool = false
+        _ schedule: NoiseSchedule, gamma: Double? = nil, gradientCheckpointing: Bool = false
     ) -> Tensor {
-        let noisy = schedule.noised(clean, noise, at: timesteps)
+        let noisy = schedule.addNoise(clean, noise, at: timesteps)
         let steps = Tensor(timesteps.map { Int64($0) }, device: clean.device)
-        let prediction = self(noisy, steps, conditions, recomputing: recomputing)
+        let prediction = self(
+            noisy, steps, conditions, gradientCheckpointing: gradientCheckpointing)
         let target = schedule.target(clean, noise, at: timesteps)
-        guard let gamma else { return meanSquaredError(prediction, target) }
-        let weights = schedule.minimumSNRWeights(at: timesteps, gamma: gamma)
+        guard let gamma else { return mseLoss(prediction, target) }
+        let weights = schedule.minSNRWeights(at: timesteps, gamma: gamma)
         let errors = (prediction - target).square().mean([1, 2, 3, 4])
         return (errors * Tensor(weights.map(Float.init), device: errors.device)).mean()
     }

@@ -9,7 +9,7 @@ struct ReferenceDivision {
     /// Samples with a reference, and without: int64.
     let referenced: Tensor, others: Tensor
     /// Where each sample is among those with a reference, followed by the others: int64 `[B]`.
-    let places: Tensor
+    let positions: Tensor
 
     /// Nil where all samples have a reference, or none has.
     init?(_ hasReference: [Bool], device: Device) {
@@ -17,11 +17,13 @@ struct ReferenceDivision {
         self.hasReference = hasReference
         let referenced = hasReference.indices.filter { hasReference[$0] }
         let others = hasReference.indices.filter { !hasReference[$0] }
-        var places = Array(repeating: Int64(0), count: hasReference.count)
-        for (place, sample) in (referenced + others).enumerated() { places[sample] = Int64(place) }
+        var positions = Array(repeating: Int64(0), count: hasReference.count)
+        for (position, sample) in (referenced + others).enumerated() {
+            positions[sample] = Int64(position)
+        }
         self.referenced = Tensor(referenced.map(Int64.init), device: device)
         self.others = Tensor(others.map(Int64.init), device: device)
-        self.places = Tensor(places, device: device)
+        self.positions = Tensor(positions, device: device)
     }
 }
 
@@ -37,11 +39,11 @@ extension ReferenceDivision? {
         guard let self, let reference else { return layer(reference, x) }
         let samples = x.perSample(self.hasReference.count)
         func part(_ indices: Tensor) -> Tensor {
-            samples.gathered(indices, along: 0).flattened(from: 0, through: 1)
+            samples.indexSelect(indices, along: 0).flattened(from: 0, through: 1)
         }
         let results = concatenated(
             [layer(reference, part(self.referenced)), layer(nil, part(self.others))], along: 0)
-        return results.perSample(self.hasReference.count).gathered(self.places, along: 0)
+        return results.perSample(self.hasReference.count).indexSelect(self.positions, along: 0)
             .flattened(from: 0, through: 1)
     }
 }

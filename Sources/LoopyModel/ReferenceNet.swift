@@ -39,27 +39,29 @@ struct ReferenceNet {
 
     init(_ scope: Scope, _ configuration: LoopyConfiguration) {
         let unet = configuration.unet
-        frame = UNet(scope, unet, hasOutput: false) { place in
+        frame = UNet(scope, unet, hasOutput: false) { position in
             Layer(
-                residual: ResidualBlock(place, unet),
-                transformer: SpatialTransformer(place, unet) { scope in
+                residual: ResidualBlock(position, unet),
+                transformer: SpatialTransformer(position, unet) { scope in
                     Block(
-                        norm1: LayerNorm(scope["norm1"], place.outputs),
-                        selfAttention: Attention(scope["attn1"], place.outputs, heads: unet.heads),
-                        norm3: LayerNorm(scope["norm3"], place.outputs),
-                        feedForward: FeedForward(scope["ff"], place.outputs))
+                        norm1: LayerNorm(scope["norm1"], position.outputs),
+                        selfAttention: Attention(
+                            scope["attn1"], position.outputs, heads: unet.heads),
+                        norm3: LayerNorm(scope["norm3"], position.outputs),
+                        feedForward: FeedForward(scope["ff"], position.outputs))
                 },
-                isLast: place.isUp && place.level == 0 && place.index == unet.layersPerBlock)
+                isLast: position.isUp && position.level == 0
+                    && position.index == unet.layersPerBlock)
         }
     }
 
     /// - Parameters:
     ///   - reference: `[B, C, h, w]`.
     ///   - motionFrames: `[B, M, C, h, w]`.
-    ///   - recomputing: whether the backward pass computes layers again instead of keeping what they
+    ///   - gradientCheckpointing: whether the backward pass computes layers again instead of keeping what they
     ///     computed.
     func callAsFunction(
-        _ reference: Tensor, motionFrames: Tensor?, recomputing: Bool
+        _ reference: Tensor, motionFrames: Tensor?, gradientCheckpointing: Bool
     ) -> ReferenceFeatures {
         // The reference image, then the motion frames: one batch of pictures.
         var latents = reference.unsqueezed(1)
@@ -71,7 +73,9 @@ struct ReferenceNet {
         _ = frame(
             latents.flattened(from: 0, through: 1), embedding: frame.embed(timesteps)
         ) { layer, inputs, embedding in
-            let results = running(inputs + [embedding], recomputing: recomputing) { tensors in
+            let results = running(
+                inputs + [embedding], gradientCheckpointing: gradientCheckpointing
+            ) { tensors in
                 layer(tensors.dropLast(), tensors[tensors.count - 1], samples)
             }
             let x = results[0]
@@ -118,7 +122,7 @@ extension Tensor {
 ///
 /// - Parameter inputs: all tensors that the piece sees, besides weights.
 func running(
-    _ inputs: [Tensor], recomputing: Bool, _ body: @escaping ([Tensor]) -> [Tensor]
+    _ inputs: [Tensor], gradientCheckpointing: Bool, _ body: @escaping ([Tensor]) -> [Tensor]
 ) -> [Tensor] {
-    recomputing ? recomputed(inputs, body) : body(inputs)
+    gradientCheckpointing ? gradientCheckpointed(inputs, body) : body(inputs)
 }

@@ -69,8 +69,8 @@ struct TemporalLayer {
         }
         let seen = tokens.length(1) - frames  // motion frames among the tokens
         let positions = (motionFrames - seen)..<(motionFrames + frames)
-        let places = tokens.length(0) / samples
-        let mask = seen == 0 ? nil : isVisible.map { Self.mask($0, frames: frames, places: places) }
+        let pixels = tokens.length(0) / samples
+        let mask = seen == 0 ? nil : isVisible.map { Self.mask($0, frames: frames, pixels: pixels) }
 
         for (index, step) in steps.enumerated() {
             let normed = step.norm(tokens) + step.position[.all, positions]
@@ -101,11 +101,11 @@ struct TemporalLayer {
     }
 
     /// `[B, M]` to `[B H W, 1, 1, M + F]`: every frame of the clip is seen.
-    private static func mask(_ isVisible: Tensor, frames: Int, places: Int) -> Tensor {
+    private static func mask(_ isVisible: Tensor, frames: Int, pixels: Int) -> Tensor {
         let samples = isVisible.length(0)
         let clip = Tensor.ones([samples, frames], type: isVisible.type, device: isVisible.device)
         return concatenated([isVisible, clip], along: 1).unsqueezed(1)
-            .expanded(-1, places, -1).reshaped(samples * places, 1, 1, -1)
+            .expanded(-1, pixels, -1).reshaped(samples * pixels, 1, 1, -1)
     }
 
     /// AnimateDiff's: sine and cosine of wavelengths from 2π to 20000π, in turn. `[1, length, channels]`.

@@ -22,7 +22,7 @@ public enum MFCC {
         let steps = 1 + max(0, (samples.count - windowLength + hop - 1) / hop)
         let padding = (steps - 1) * hop + windowLength - samples.count
         let windows = pad(emphasised, [0, max(0, padding)])
-            .windows(along: 0, size: windowLength, step: hop)[0..<steps]
+            .unfold(along: 0, size: windowLength, step: hop)[0..<steps]
         let power = powerSpectrum(windows, length: transformLength) / Double(transformLength)
         let energy = withoutZeros(power.sum([1]))
 
@@ -34,7 +34,7 @@ public enum MFCC {
     }
 
     private static func withoutZeros(_ x: Tensor) -> Tensor {
-        (x > 0.0).choose(x, else: x.onesLike() * Double.ulpOfOne)
+        x.where(x > 0.0, else: x.onesLike() * Double.ulpOfOne)
     }
 
     /// Triangles between whole bins: `[transformLength / 2 + 1, filterCount]`.

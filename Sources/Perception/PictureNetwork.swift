@@ -24,21 +24,23 @@ final class PictureNetwork {
     init(path: String, batch: Int, height: Int, width: Int, device: Device, threads: Int) throws {
         self.path = path
         guard FileManager.default.isReadableFile(atPath: path) else {
-            throw LoopyError(.malformed, "\(path): is missing or cannot be read; see `loopy models`")
+            throw LoopyError(
+                .malformed, "\(path): is missing or cannot be read; see `loopy models`")
         }
         let wanted = [batch, 3, height, width]
         if Self.isONNX(path) {
             let network = try Network(path: path, openAxes: wanted, threads: threads)
             let shape = try network.shape(ofInput: 0)
             guard shape.count == 4, shape[1] == 3 else {
-                throw LoopyError(.malformed, 
+                throw LoopyError(
+                    .malformed,
                     "\(path): takes \(shape), not pictures; is it the network it should be?")
             }
             (self.batch, self.height, self.width) = (shape[0], shape[2], shape[3])
             backend = .openVINO(network)
         } else {
             let module = try ScriptModule(path: path, device: device)
-            Torch.threads = threads
+            LibTorch.threads = threads
             (self.height, self.width) = (height, width)
             let takesBatch = (try? module(.zeros(wanted))) != nil
             self.batch = takesBatch ? batch : 1

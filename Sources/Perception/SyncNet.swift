@@ -44,7 +44,7 @@ public struct SyncNet {
     public func embedLips(_ pictures: Tensor) -> Tensor {
         withoutGradient {
             // [N, H, W, 3, 5] to [N, H, W, 15], the frames outermost; seen as [N, 15, H, W].
-            let windows = pictures.windows(along: 0, size: Self.frames, step: 1)
+            let windows = pictures.unfold(along: 0, size: Self.frames, step: 1)
                 .permuted(0, 1, 2, 4, 3).flattened(from: 3)
             return lips(windows.permuted(0, 3, 1, 2))
         }
@@ -55,7 +55,7 @@ public struct SyncNet {
     public func embedSound(_ features: Tensor) -> Tensor {
         withoutGradient {
             sound(
-                features.windows(along: 1, size: Self.steps, step: 4).permuted(1, 0, 2)
+                features.unfold(along: 1, size: Self.steps, step: 4).permuted(1, 0, 2)
                     .unsqueezed(1))
         }
     }
@@ -152,7 +152,7 @@ private struct FoldedConvolution {
         if size.count == 3 {
             // Published for BGR; pictures here are RGB.
             let colours = inputs == 3 ? Array((0..<3).reversed()) : Array(0..<inputs)
-            weight = scaled.gathered(Tensor(colours), along: 1).permuted(0, 2, 1, 3, 4)
+            weight = scaled.indexSelect(Tensor(colours), along: 1).permuted(0, 2, 1, 3, 4)
                 .flattened(from: 1, through: 2).channelsLast()
         } else {
             weight = scaled.channelsLast()
@@ -166,7 +166,7 @@ private struct FoldedConvolution {
             x, weight, bias, stride: [stride, stride], padding: [padding, padding],
             dilation: [1, 1])
         guard let pool else { return y.relu() }
-        return maximumPooling(
+        return maxPool2d(
             y, size: [3, 3], stride: pool.stride, padding: [pool.padding, pool.padding]
         ).relu()
     }

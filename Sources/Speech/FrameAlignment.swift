@@ -40,7 +40,7 @@ struct FrameAlignment {
             places.map(\.rest),
             shape: [range.count] + Array(repeating: 1, count: states.rank - 1),
             device: states.device)
-        return states.gathered(before, along: 0) * (1 - rest)
-            + states.gathered(after, along: 0) * rest
+        return states.indexSelect(before, along: 0) * (1 - rest)
+            + states.indexSelect(after, along: 0) * rest
     }
 }

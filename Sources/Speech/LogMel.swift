@@ -53,7 +53,7 @@ public final class LogMel: SpeechEncoder {
                 wave,
                 [present.lowerBound - wanted.lowerBound, wanted.upperBound - present.upperBound])
             let spectra = powerSpectrum(
-                padded.windows(along: 0, size: length, step: hop) * window,
+                padded.unfold(along: 0, size: length, step: hop) * window,
                 length: LogMel.transformLength)
             let mel = spectra.matmul(filters).clamped(LogMel.floor).log()
             try body(mel.reshaped(end - start, 1, channels))

@@ -17,7 +17,7 @@ public enum SpeechWindows {
         let indices = (frames.lowerBound - radius..<frames.upperBound + radius).map {
             min(max($0, 0), last)
         }
-        let padded = features.gathered(Tensor(indices, device: features.device), along: 0)
-        return padded.windows(along: 0, size: 2 * radius + 1, step: 1).permuted(0, 3, 1, 2)
+        let padded = features.indexSelect(Tensor(indices, device: features.device), along: 0)
+        return padded.unfold(along: 0, size: 2 * radius + 1, step: 1).permuted(0, 3, 1, 2)
     }
 }

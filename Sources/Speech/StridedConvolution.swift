@@ -42,7 +42,7 @@ struct StridedConvolution {
         var result: Tensor?
         for (index, factor) in factors.enumerated() {
             // Rows of the product are `stride` rows of the input apart.
-            let windows = x[(index * stride)...].strided(
+            let windows = x[(index * stride)...].asStrided(
                 [produced, factor.length(0)], strides: [stride * inputs, 1])
             if let sum = result {
                 Operator.addProductInPlace(sum, windows, factor)

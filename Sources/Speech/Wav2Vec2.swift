@@ -145,7 +145,7 @@ struct PositionalConvolution {
             isOld ? "weight_g" : "original0", [1, 1, kernel], .constant(1))
         let direction = parts.parameter(
             isOld ? "weight_v" : "original1", [channels, channels / groups, kernel], .normal(0.02))
-        weight = direction * (magnitude / direction.norm([0, 1], keeping: true))
+        weight = direction * (magnitude / direction.norm([0, 1], keepDim: true))
         bias = scope.parameter("bias", [channels], .constant(0))
     }
 

@@ -23,7 +23,7 @@ public enum Device: Sendable, Hashable, CustomStringConvertible {
             let found = Device.cudaCount == 0 ? "no CUDA device" : "\(Device.cudaCount) of them"
             throw LoopyError(
                 .device,
-                "there is no device '\(name)' here: libtorch \(Torch.version) sees \(found)")
+                "there is no device '\(name)' here: libtorch \(LibTorch.version) sees \(found)")
         }
         self = .cuda(index)
     }
@@ -63,7 +63,7 @@ public enum Device: Sendable, Hashable, CustomStringConvertible {
 }
 
 /// What concerns libtorch as a whole.
-public enum Torch {
+public enum LibTorch {
     /// As libtorch says it: "2.13.0".
     public static let version = String(cString: loopy_torch_version())
 

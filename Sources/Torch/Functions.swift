@@ -30,7 +30,7 @@ public func convolution(
 }
 
 /// `[B, C, H, W]` to its greatest values in windows.
-public func maximumPooling(
+public func maxPool2d(
     _ x: Tensor, size: [Int], stride: [Int], padding: [Int] = [0, 0]
 ) -> Tensor {
     Operator.maxPool2d(x, size, stride, padding)
@@ -39,14 +39,14 @@ public func maximumPooling(
 // MARK: Normalisation
 
 /// Over the last axes, as many as `weight` has.
-public func layerNormalization(
+public func layerNorm(
     _ x: Tensor, _ weight: Tensor?, _ bias: Tensor?, over shape: [Int], epsilon: Double
 ) -> Tensor {
     Operator.layerNorm(x, shape, weight, bias, epsilon)
 }
 
 /// Over groups of channels of `[B, C, …]`.
-public func groupNormalization(
+public func groupNorm(
     _ x: Tensor, groups: Int, _ weight: Tensor?, _ bias: Tensor?, epsilon: Double
 ) -> Tensor {
     // libtorch 2.13's backward pass for channels last, on the CPU, writes gradients that nobody asked
@@ -187,8 +187,8 @@ public func powerSpectrum(_ x: Tensor, length: Int) -> Tensor {
 // MARK: Losses
 
 /// Mean of the squared differences.
-public func meanSquaredError(_ x: Tensor, _ target: Tensor) -> Tensor {
-    Operator.meanSquaredError(x, target)
+public func mseLoss(_ x: Tensor, _ target: Tensor) -> Tensor {
+    Operator.mseLoss(x, target)
 }
 
 extension Operator {
@@ -221,5 +221,5 @@ extension Operator {
     fileprivate static let inverseFFT = Operator("aten::fft_irfft")
     fileprivate static let complex = Operator("aten::complex")
     fileprivate static let viewAsReal = Operator("aten::view_as_real")
-    fileprivate static let meanSquaredError = Operator("aten::mse_loss")
+    fileprivate static let mseLoss = Operator("aten::mse_loss")
 }

@@ -15,11 +15,11 @@ public func gradientNorm(_ parameters: [(name: String, tensor: Tensor)]) -> Doub
 /// - Returns: the norm that they had.
 /// - Precondition: parameters on one device.
 @discardableResult
-public func clipGradients(
-    _ parameters: [(name: String, tensor: Tensor)], maximumNorm: Double
+public func clipGradientNorm(
+    _ parameters: [(name: String, tensor: Tensor)], maxNorm: Double
 ) -> Double {
     let norm = gradientNorm(parameters)
-    let scale = maximumNorm / (norm + 1e-6)
+    let scale = maxNorm / (norm + 1e-6)
     if norm.isFinite, scale < 1 {
         _ = withoutGradient {
             Operator.multiplyAll.tensors(parameters.compactMap(\.tensor.gradient), scale)

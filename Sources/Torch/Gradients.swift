@@ -33,12 +33,12 @@ extension Tensor {
     ///
     /// - Parameters:
     ///   - gradient: what flows into this tensor; may be left out for a single number.
-    ///   - keepingGraph: so that it can be done again.
-    public func backward(_ gradient: Tensor? = nil, keepingGraph: Bool = false) {
+    ///   - retainGraph: so that it can be done again.
+    public func backward(_ gradient: Tensor? = nil, retainGraph: Bool = false) {
         trapping(
             "the backward pass of \(self)",
             withExtendedLifetime((self, gradient)) {
-                loopy_torch_backward(handle.pointer, gradient?.handle.pointer, keepingGraph)
+                loopy_torch_backward(handle.pointer, gradient?.handle.pointer, retainGraph)
             })
     }
 

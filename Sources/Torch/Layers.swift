@@ -58,7 +58,7 @@ public struct LayerNorm {
     }
 
     public func callAsFunction(_ x: Tensor) -> Tensor {
-        layerNormalization(x, weight, bias, over: weight.shape, epsilon: epsilon)
+        layerNorm(x, weight, bias, over: weight.shape, epsilon: epsilon)
     }
 }
 
@@ -77,7 +77,7 @@ public struct GroupNorm {
     }
 
     public func callAsFunction(_ x: Tensor) -> Tensor {
-        groupNormalization(x, groups: groups, weight, bias, epsilon: epsilon)
+        groupNorm(x, groups: groups, weight, bias, epsilon: epsilon)
     }
 }
 
@@ -100,8 +100,8 @@ public struct BatchNorm {
 
     /// - Parameter x: `[B, C, …]`.
     public func callAsFunction(_ x: Tensor) -> Tensor {
-        let places = [-1] + Array(repeating: 1, count: x.rank - 2)
-        return x * scale.reshaped(places) + shift.reshaped(places)
+        let broadcast = [-1] + Array(repeating: 1, count: x.rank - 2)
+        return x * scale.reshaped(broadcast) + shift.reshaped(broadcast)
     }
 }
 

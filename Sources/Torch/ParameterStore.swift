@@ -124,7 +124,7 @@ public final class ParameterStore {
     private func make(_ name: String, _ shape: [Int], _ initial: InitialValues) -> Tensor {
         switch source {
         case .nothing:
-            return Tensor.zeros([]).strided(shape, strides: shape.map { _ in 0 })
+            return Tensor.zeros([]).asStrided(shape, strides: shape.map { _ in 0 })
         case .generator(let generator):
             return initial.tensor(shape, generator)
         case .checkpoint(let checkpoint, let storedNames):

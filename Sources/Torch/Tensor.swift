@@ -64,9 +64,9 @@ public struct Tensor {
 }
 
 extension Tensor: CustomStringConvertible {
-    /// Type, shape and place; not the elements.
+    /// The type, shape and device; not the elements.
     public var description: String {
-        let place = device == .cpu ? "" : " on \(device)"
-        return "\(type)\(shape)\(place)"
+        let suffix = device == .cpu ? "" : " on \(device)"
+        return "\(type)\(shape)\(suffix)"
     }
 }

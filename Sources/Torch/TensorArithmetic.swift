@@ -41,7 +41,7 @@ extension Tensor {
     public func cos() -> Tensor { Operator.cos(self) }
     public func square() -> Tensor { Operator.square(self) }
     public func floor() -> Tensor { Operator.floor(self) }
-    public func power(_ exponent: Double) -> Tensor { Operator.power(self, exponent) }
+    public func pow(_ exponent: Double) -> Tensor { Operator.pow(self, exponent) }
 
     /// - Parameters:
     ///   - lower, upper: nil for no limit.
@@ -49,8 +49,12 @@ extension Tensor {
         Operator.clamp(self, lower, upper)
     }
 
-    /// Of a tensor of truth values: elements of `a` where it holds, of `b` where it does not.
-    public func choose(_ a: Tensor, else b: Tensor) -> Tensor { Operator.choose(self, a, b) }
+    /// Keeps the elements for which the condition holds, and takes those of another tensor elsewhere.
+    ///
+    /// - Parameter condition: a tensor of truth values.
+    public func `where`(_ condition: Tensor, else other: Tensor) -> Tensor {
+        Operator.where(condition, self, other)
+    }
 
     /// `[…, N, K]` by `[…, K, M]` to `[…, N, M]`.
     public func matmul(_ other: Tensor) -> Tensor { Operator.matmul(self, other) }
@@ -60,39 +64,39 @@ extension Tensor {
 extension Tensor {
     /// - Parameters:
     ///   - axes: all when left out.
-    ///   - keeping: whether the axes stay, with length 1.
-    public func sum(_ axes: [Int] = [], keeping: Bool = false) -> Tensor {
-        Operator.sum(self, allIfEmpty(axes), keeping)
+    ///   - keepDim: whether the axes stay, with length 1.
+    public func sum(_ axes: [Int] = [], keepDim: Bool = false) -> Tensor {
+        Operator.sum(self, allIfEmpty(axes), keepDim)
     }
 
-    public func mean(_ axes: [Int] = [], keeping: Bool = false) -> Tensor {
-        Operator.mean(self, allIfEmpty(axes), keeping)
+    public func mean(_ axes: [Int] = [], keepDim: Bool = false) -> Tensor {
+        Operator.mean(self, allIfEmpty(axes), keepDim)
     }
 
     /// Population variance (divided by the count), unless a correction is given.
     public func variance(
-        _ axes: [Int] = [], correction: Int = 0, keeping: Bool = false
+        _ axes: [Int] = [], correction: Int = 0, keepDim: Bool = false
     ) -> Tensor {
-        Operator.variance(self, allIfEmpty(axes), correction, keeping)
+        Operator.variance(self, allIfEmpty(axes), correction, keepDim)
     }
 
-    public func maximum(_ axes: [Int] = [], keeping: Bool = false) -> Tensor {
-        Operator.maximum(self, allIfEmpty(axes), keeping)
+    public func amax(_ axes: [Int] = [], keepDim: Bool = false) -> Tensor {
+        Operator.amax(self, allIfEmpty(axes), keepDim)
     }
 
-    public func minimum(_ axes: [Int] = [], keeping: Bool = false) -> Tensor {
-        Operator.minimum(self, allIfEmpty(axes), keeping)
+    public func amin(_ axes: [Int] = [], keepDim: Bool = false) -> Tensor {
+        Operator.amin(self, allIfEmpty(axes), keepDim)
     }
 
     /// Euclidean.
-    public func norm(_ axes: [Int] = [], keeping: Bool = false) -> Tensor {
-        Operator.norm(self, 2.0, allIfEmpty(axes), keeping)
+    public func norm(_ axes: [Int] = [], keepDim: Bool = false) -> Tensor {
+        Operator.norm(self, 2.0, allIfEmpty(axes), keepDim)
     }
 
     /// Where the greatest element of an axis stands.
-    public func indexOfMaximum(_ axis: Int) -> Tensor { Operator.argmax(self, axis) }
+    public func argmax(_ axis: Int) -> Tensor { Operator.argmax(self, axis) }
 
-    public func cumulativeSum(_ axis: Int) -> Tensor { Operator.cumsum(self, axis) }
+    public func cumsum(_ axis: Int) -> Tensor { Operator.cumsum(self, axis) }
 
     /// Whether all elements are numbers, neither infinite nor undefined.
     public var isFinite: Bool { Operator.all(Operator.isFinite(self)).scalar != 0 }
@@ -131,15 +135,15 @@ extension Operator {
     fileprivate static let cos = Operator("aten::cos")
     fileprivate static let square = Operator("aten::square")
     fileprivate static let floor = Operator("aten::floor")
-    fileprivate static let power = Operator("aten::pow", "Tensor_Scalar")
+    fileprivate static let pow = Operator("aten::pow", "Tensor_Scalar")
     fileprivate static let clamp = Operator("aten::clamp")
-    fileprivate static let choose = Operator("aten::where", "self")
+    fileprivate static let `where` = Operator("aten::where", "self")
     fileprivate static let matmul = Operator("aten::matmul")
     fileprivate static let sum = Operator("aten::sum", "dim_IntList")
     fileprivate static let mean = Operator("aten::mean", "dim")
     fileprivate static let variance = Operator("aten::var", "correction")
-    fileprivate static let maximum = Operator("aten::amax")
-    fileprivate static let minimum = Operator("aten::amin")
+    fileprivate static let amax = Operator("aten::amax")
+    fileprivate static let amin = Operator("aten::amin")
     fileprivate static let norm = Operator("aten::linalg_vector_norm")
     fileprivate static let argmax = Operator("aten::argmax")
     fileprivate static let cumsum = Operator("aten::cumsum")

@@ -27,14 +27,14 @@ extension Tensor {
     }
 
     /// `lower, lower + 1, … upper - 1`.
-    public static func range(
+    public static func arange(
         _ range: Range<Int>, type: ElementType = .int64, device: Device = .cpu
     ) -> Tensor {
         Operator.arange(range.lowerBound, range.upperBound, type, DefaultArgument(), device)
     }
 
     /// `count` values from `first` to `last`, both included, equally spaced.
-    public static func linear(
+    public static func linspace(
         _ first: Double, _ last: Double, count: Int, type: ElementType = .float32,
         device: Device = .cpu
     ) -> Tensor {

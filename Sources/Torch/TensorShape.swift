@@ -26,7 +26,7 @@ extension Tensor {
     public func expanded(_ shape: Int...) -> Tensor { expanded(shape) }
 
     /// Each element several times over, along an axis: a copy.
-    public func repeated(_ times: Int, along axis: Int) -> Tensor {
+    public func repeatInterleave(_ times: Int, along axis: Int) -> Tensor {
         Operator.repeatInterleave(self, times, axis)
     }
 
@@ -42,7 +42,7 @@ extension Tensor {
 
     /// Overlapping windows along an axis: it keeps the windows' starts, and a last axis of length
     /// `size` is added.
-    public func windows(along axis: Int, size: Int, step: Int) -> Tensor {
+    public func unfold(along axis: Int, size: Int, step: Int) -> Tensor {
         Operator.unfold(self, axis, size, step)
     }
 
@@ -50,12 +50,12 @@ extension Tensor {
     ///
     /// - Parameter offset: from the beginning of the memory; from this tensor's first element when
     ///   left out.
-    public func strided(_ shape: [Int], strides: [Int], offset: Int? = nil) -> Tensor {
-        Operator.strided(self, shape, strides, offset)
+    public func asStrided(_ shape: [Int], strides: [Int], offset: Int? = nil) -> Tensor {
+        Operator.asStrided(self, shape, strides, offset)
     }
 
     /// The elements at `indices` (int64) of an axis: a copy.
-    public func gathered(_ indices: Tensor, along axis: Int) -> Tensor {
+    public func indexSelect(_ indices: Tensor, along axis: Int) -> Tensor {
         Operator.indexSelect(self, axis, indices)
     }
 }
@@ -176,7 +176,7 @@ extension Operator {
     fileprivate static let chunk = Operator("aten::chunk")
     fileprivate static let split = Operator("aten::split_with_sizes")
     fileprivate static let unfold = Operator("aten::unfold")
-    fileprivate static let strided = Operator("aten::as_strided")
+    fileprivate static let asStrided = Operator("aten::as_strided")
     fileprivate static let indexSelect = Operator("aten::index_select")
     fileprivate static let concatenate = Operator("aten::cat")
     fileprivate static let stack = Operator("aten::stack")

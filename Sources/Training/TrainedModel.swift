@@ -88,9 +88,9 @@ public struct TrainedModel: Sendable {
     /// The model, with its weights.
     ///
     /// - Throws: `LoopyError` `.mismatch` when a weight is missing; what is wrong with the files.
-    public func load(on device: Device) throws -> LoopyModel {
+    public func load(on device: Device) throws -> LoopyNet {
         let store = ParameterStore(drawing: try Generator(seed: 0, device: device))
-        let model = try LoopyModel(store.root, description.model)
+        let model = try LoopyNet(store.root, description.model)
         var covered: Set<String> = []
         for file in files { covered.formUnion(try store.assign(Checkpoint(file))) }
         guard let missing = store.names.first(where: { !covered.contains($0) }) else {

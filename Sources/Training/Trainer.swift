@@ -15,7 +15,7 @@ public final class Trainer {
     public let settings: TrainingSettings
     private let run: RunDirectory
     private let store: ParameterStore
-    private let model: LoopyModel
+    private let model: LoopyNet
     private let schedule: NoiseSchedule
     private let optimiser: AdamW
     private let averages: MovingAverage?
@@ -59,7 +59,7 @@ public final class Trainer {
 
         // The model, from its beginning or from the last checkpoint.
         store = ParameterStore(drawing: try Generator(seed: UInt64(settings.seed), device: device))
-        model = try LoopyModel(store.root, settings.model)
+        model = try LoopyNet(store.root, settings.model)
         let frozen = settings.frozen
         func isTrained(_ name: String) -> Bool { !frozen.contains { name.hasPrefix($0) } }
         let last = resuming ? run.steps().last : nil
@@ -140,9 +140,9 @@ public final class Trainer {
             partLoss.backward()
             loss += partLoss.scalar
         }
-        let norm = clipGradients(
+        let norm = clipGradientNorm(
             trained,
-            maximumNorm: settings.optimiser.maximumNorm > 0
+            maxNorm: settings.optimiser.maximumNorm > 0
                 ? settings.optimiser.maximumNorm : .infinity)
         guard loss.isFinite, norm.isFinite else { throw notFinite(loss, keys) }
         optimiser.step(learningRate: settings.learningRate(at: stepsDone))
@@ -165,7 +165,7 @@ public final class Trainer {
         func compute() -> Tensor {
             model.loss(
                 batch.latents, noise: batch.noise, timesteps: batch.timesteps, batch.conditions,
-                schedule, gamma: gamma, recomputing: settings.recompute)
+                schedule, gamma: gamma, gradientCheckpointing: settings.recompute)
         }
         return settings.precision == .bfloat16
             ? withAutocast(device, .bfloat16, compute) : compute()

@@ -15,7 +15,7 @@ extension Trainer {
                 settings.model, parameters: summary.parameters, batch: batch,
                 side: side, precision: settings.precision)
             let averages = settings.averageDecay > 0 ? 4 * summary.parameters : 0
-            return averages + (recompute ? estimate.recomputedTraining : estimate.training)
+            return averages + (recompute ? estimate.checkpointedTraining : estimate.training)
         }
         let wanted = needed(batch: settings.batch, recompute: settings.recompute)
         guard wanted > available else { return }

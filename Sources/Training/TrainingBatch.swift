@@ -42,7 +42,7 @@ struct TrainingBatch {
         device: Device
     ) throws {
         var draw = try Draw(window, number: number, settings)
-        let steps = settings.schedule.steps
+        let steps = settings.schedule.numTrainTimesteps
         draw.timestep = min(steps - 1, (2 * number + 1) * steps / (2 * count))
         self.init([window], [draw], settings.model, device)
     }
@@ -78,7 +78,7 @@ private struct Draw {
     init(_ window: ClipWindow, number: Int, _ settings: TrainingSettings) throws {
         var words = SeededNumbers("sample", "\(settings.seed)", "\(number)")
         let generator = try Generator(seed: words.next())
-        let steps = settings.schedule.steps
+        let steps = settings.schedule.numTrainTimesteps
         timestep = Int(Tensor.integers(0..<steps, [1], generator: generator).scalar)
         noise = .normal(window.latents.shape, generator: generator)
         if settings.noiseOffset > 0 {

@@ -28,15 +28,15 @@ struct ShardIndex {
     /// Paths, in the order in which the index first names them.
     let shards: [String]
     private let path: String
-    /// Shards as places in `shards`.
-    private let places: [(name: String, shard: Int)]
+    /// Each tensor's name, and the index of its shard in `shards`.
+    private let tensors: [(name: String, shard: Int)]
     private let metadata: [String: String]
 
     init(_ file: MappedFile) throws {
         let folder = (file.path as NSString).deletingLastPathComponent
         var shards: [String] = []
         var known: [String: Int] = [:]
-        var places: [(name: String, shard: Int)] = []
+        var tensors: [(name: String, shard: Int)] = []
         var metadata: [String: String] = [:]
         var hasMap = false
         var scanner = JSONScanner(file.bytes, path: file.path)
@@ -63,12 +63,12 @@ struct ShardIndex {
                             "\(file.path): names the shard '\(shard)', which is not a "
                                 + "file beside the index")
                     }
-                    let place = known[shard] ?? shards.count
-                    if place == shards.count {
-                        known[shard] = place
+                    let index = known[shard] ?? shards.count
+                    if index == shards.count {
+                        known[shard] = index
                         shards.append((folder as NSString).appendingPathComponent(shard))
                     }
-                    places.append((name, place))
+                    tensors.append((name, index))
                 }
             default: try scanner.skip()
             }
@@ -82,7 +82,7 @@ struct ShardIndex {
         }
         self.path = file.path
         self.shards = shards
-        self.places = places
+        self.tensors = tensors
         self.metadata = metadata
     }
 
@@ -98,7 +98,7 @@ struct ShardIndex {
             return try CheckpointContents(try MappedFile(shard))
         }
         var contents = CheckpointContents(metadata: metadata)
-        for (name, shard) in places {
+        for (name, shard) in tensors {
             guard let tensor = opened[shard].tensors[name] else {
                 throw LoopyError(
                     .malformed,

@@ -117,7 +117,7 @@ struct PickleMachine {
         case UInt8(ascii: "b"):
             // Attributes of a dictionary: torch keeps the versions of its layers there.
             _ = try pop()
-            guard case .container(let place) = try top(), containers[place].kind == .dictionary
+            guard case .container(let index) = try top(), containers[index].kind == .dictionary
             else { throw malformed("gives attributes to what is no dictionary") }
         case UInt8(ascii: "Q"):
             let identifier = try pop()
@@ -181,13 +181,13 @@ struct PickleMachine {
         return .integer(value)
     }
 
-    private mutating func remember(_ place: UInt32) throws {
+    private mutating func remember(_ index: UInt32) throws {
         try spend(1)
-        memo[place] = try top()
+        memo[index] = try top()
     }
 
-    private mutating func pushMemo(_ place: UInt32) throws {
-        guard let value = memo[place] else { throw malformed("recalls what it never stored") }
+    private mutating func pushMemo(_ index: UInt32) throws {
+        guard let value = memo[index] else { throw malformed("recalls what it never stored") }
         try push(value)
     }
 
@@ -235,16 +235,16 @@ struct PickleMachine {
     private mutating func extend(
         _ kind: PickleContainer.Kind, with items: [PickleValue]
     ) throws {
-        guard case .container(let place) = try top(), containers[place].kind == kind,
+        guard case .container(let index) = try top(), containers[index].kind == kind,
             kind != .dictionary || items.count % 2 == 0
         else { throw malformed("puts values into what cannot hold them") }
-        containers[place].items += items
+        containers[index].items += items
     }
 
     func items(of value: PickleValue, _ kind: PickleContainer.Kind) throws -> [PickleValue] {
-        guard case .container(let place) = value, containers[place].kind == kind else {
+        guard case .container(let index) = value, containers[index].kind == kind else {
             throw malformed("has something else where a \(kind) should be")
         }
-        return containers[place].items
+        return containers[index].items
     }
 }

@@ -1,6 +1,6 @@
 /// What a pickle makes, as far as weights need it.
 ///
-/// Containers, storages and tensors stand in lists of the machine and are named here by their place:
+/// Containers, storages and tensors stand in lists of the machine and are named here by their index:
 /// no nesting is then too deep to free, and what holds itself does not leak.
 enum PickleValue {
     case none

@@ -51,10 +51,10 @@ public struct StoredTensor {
         let size = MemoryLayout<Element>.size
         var index = [Int](repeating: 0, count: shape.count)
         var source = 0
-        for place in 0..<count {
+        for element in 0..<count {
             destination.storeBytes(
                 of: bytes.loadUnaligned(fromByteOffset: source * size, as: Element.self),
-                toByteOffset: place * size, as: Element.self)
+                toByteOffset: element * size, as: Element.self)
             // Counts the index up as an odometer, the last axis first.
             for axis in shape.indices.reversed() {
                 index[axis] += 1

@@ -64,8 +64,8 @@ enum TorchLegacy {
         _ system: PickleValue, _ machine: PickleMachine
     ) throws -> Bool {
         let items = try machine.items(of: system, .dictionary)
-        for place in stride(from: 0, to: items.count, by: 2) {
-            if case .text("little_endian") = items[place], case .bool(false) = items[place + 1] {
+        for index in stride(from: 0, to: items.count, by: 2) {
+            if case .text("little_endian") = items[index], case .bool(false) = items[index + 1] {
                 return false
             }
         }

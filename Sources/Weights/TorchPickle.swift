@@ -77,10 +77,10 @@ extension PickleMachine {
             try spend(list.count)
             var items: [PickleValue] = []
             for pair in list {
-                guard case .container(let place) = pair, containers[place].items.count == 2 else {
+                guard case .container(let index) = pair, containers[index].items.count == 2 else {
                     throw malformed("makes a dictionary of what are no pairs")
                 }
-                items += containers[place].items
+                items += containers[index].items
             }
             return newContainer(.dictionary, items)
         case .rebuildTensor:
@@ -97,10 +97,10 @@ extension PickleMachine {
             }
             return try tensor(arguments, type: type)
         case .rebuildParameter:
-            guard case .tensor(let place)? = arguments.first else {
+            guard case .tensor(let index)? = arguments.first else {
                 throw malformed("makes a parameter of what is no tensor")
             }
-            return .tensor(place)
+            return .tensor(index)
         case .size:
             return newContainer(
                 .tuple, try arguments.first.map { try items(of: $0, .tuple) } ?? [])
@@ -113,8 +113,8 @@ extension PickleMachine {
     private mutating func tensor(
         _ arguments: [PickleValue], type: ElementType?
     ) throws -> PickleValue {
-        guard arguments.count >= 4, case .storage(let place) = arguments[0],
-            case .integer(let offset) = arguments[1], case let storage = storages[place],
+        guard arguments.count >= 4, case .storage(let index) = arguments[0],
+            case .integer(let offset) = arguments[1], case let storage = storages[index],
             let type = type ?? storage.type
         else { throw malformed("makes a tensor of something else than a storage and numbers") }
         let tensor = TorchTensor(
@@ -186,8 +186,8 @@ extension PickleMachine {
         var visited = 0
         try collect(root, name: "", depth: 0, visited: &visited, into: &found)
         var contents = CheckpointContents()
-        for (name, place) in found {
-            let tensor = tensors[place]
+        for (name, index) in found {
+            let tensor = tensors[index]
             var storage = UnsafeRawBufferPointer(
                 rebasing: try bytes(tensor.storage)
                     .prefix(tensor.storage.count * tensor.storage.elementSize))
@@ -215,27 +215,27 @@ extension PickleMachine {
             name.utf8.count <= PickleMachine.maximumNameLength
         else { throw malformed("holds more, deeper or longer names than any state dict") }
         switch value {
-        case .tensor(let place): found.append((name, place))
-        case .container(let place):
+        case .tensor(let index): found.append((name, index))
+        case .container(let index):
             let prefix = name.isEmpty ? "" : name + "."
-            let container = containers[place]
+            let container = containers[index]
             if container.kind == .dictionary {
-                for place in stride(from: 0, to: container.items.count, by: 2) {
+                for index in stride(from: 0, to: container.items.count, by: 2) {
                     let key: String
-                    switch container.items[place] {
+                    switch container.items[index] {
                     case .text(let text): key = text
                     case .integer(let integer): key = String(integer)
                     // What else can be a key names no weights.
                     default: continue
                     }
                     try collect(
-                        container.items[place + 1], name: prefix + key, depth: depth + 1,
+                        container.items[index + 1], name: prefix + key, depth: depth + 1,
                         visited: &visited, into: &found)
                 }
             } else {
-                for (place, item) in container.items.enumerated() {
+                for (index, item) in container.items.enumerated() {
                     try collect(
-                        item, name: prefix + String(place), depth: depth + 1, visited: &visited,
+                        item, name: prefix + String(index), depth: depth + 1, visited: &visited,
                         into: &found)
                 }
             }

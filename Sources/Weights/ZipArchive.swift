@@ -36,19 +36,19 @@ struct ZipArchive {
     /// How many records there are, and where their list begins.
     private static func directory(_ file: MappedFile) throws -> (count: Int, start: Int) {
         // The last thing in the file, but for a comment of up to 65535 bytes.
-        var place = file.bytes.count - 22
-        let lowest = max(0, place - 65535)
-        while place >= lowest {
-            defer { place -= 1 }
-            guard file.bytes[place] == UInt8(ascii: "P") else { continue }
-            var reader = ByteReader(file.bytes, path: file.path, position: place)
+        var offset = file.bytes.count - 22
+        let lowest = max(0, offset - 65535)
+        while offset >= lowest {
+            defer { offset -= 1 }
+            guard file.bytes[offset] == UInt8(ascii: "P") else { continue }
+            var reader = ByteReader(file.bytes, path: file.path, position: offset)
             guard try reader.number(UInt32.self) == 0x0605_4b50 else { continue }
             _ = try reader.take(6)
             let count = try reader.size(UInt16.self)
             _ = try reader.take(4)
             let start = try reader.size(UInt32.self)
             guard try reader.size(UInt16.self) == reader.remaining else { continue }
-            return try wideDirectory(file, before: place) ?? (count, start)
+            return try wideDirectory(file, before: offset) ?? (count, start)
         }
         throw LoopyError(
             .malformed,
@@ -58,14 +58,14 @@ struct ZipArchive {
 
     /// The same in 64 bits, where the archive has it.
     private static func wideDirectory(
-        _ file: MappedFile, before place: Int
+        _ file: MappedFile, before offset: Int
     ) throws -> (count: Int, start: Int)? {
-        guard place >= 20 else { return nil }
-        var locator = ByteReader(file.bytes, path: file.path, position: place - 20)
+        guard offset >= 20 else { return nil }
+        var locator = ByteReader(file.bytes, path: file.path, position: offset - 20)
         guard try locator.number(UInt32.self) == 0x0706_4b50 else { return nil }
         _ = try locator.take(4)
         let position = try locator.size(UInt64.self)
-        guard position <= place else { throw locator.malformed("its end record is out of place") }
+        guard position <= offset else { throw locator.malformed("its end record is out of place") }
         var reader = ByteReader(file.bytes, path: file.path, position: position)
         guard try reader.number(UInt32.self) == 0x0606_4b50 else {
             throw reader.malformed("its end record is missing")

@@ -1,9 +1,7 @@
 import ArgumentParser
 import Dataset
 import Features
-import Foundation
 import StageCommand
-import Torch
 
 @main
 struct LoopyExtract: ParsableCommand {
@@ -48,7 +46,7 @@ struct LoopyExtract: ParsableCommand {
 
     private func run<Column: FeatureColumn>(_ type: Column.Type) throws {
         let settings = try options.read(Column.Settings(), section: ["extract", Column.name])
-        Torch.threads = options.threads > 0 ? options.threads : ProcessInfo.processInfo.activeProcessorCount
+        useThreads(options.threads)
         if let input, let output {
             let frames = try Column.extract(
                 from: input, to: output, settings: settings, threads: options.threads)

@@ -7,40 +7,40 @@ import Torch
 /// Against diffusers' `DDPMScheduler` and `DDIMScheduler`.
 @Suite struct NoiseScheduleTests {
     static func schedule(
-        _ name: String, _ prediction: NoiseSchedule.Prediction = .epsilon
+        _ name: String, _ prediction: NoiseSchedule.PredictionType = .epsilon
     ) throws -> NoiseSchedule {
         var settings = NoiseSchedule.Settings()
         if name.hasPrefix("linear") {
-            settings.growth = .linear
-            settings.firstBeta = 1e-4
-            settings.lastBeta = 0.02
+            settings.betaSchedule = .linear
+            settings.betaStart = 1e-4
+            settings.betaEnd = 0.02
         }
-        settings.zeroTerminalSnr = name.hasSuffix("zero_snr")
-        settings.prediction = settings.zeroTerminalSnr ? .velocity : prediction
+        settings.rescaleBetasZeroSnr = name.hasSuffix("zero_snr")
+        settings.predictionType = settings.rescaleBetasZeroSnr ? .vPrediction : prediction
         return try NoiseSchedule(settings)
     }
 
     static let names = ["scaled_linear", "linear", "scaled_linear_zero_snr", "linear_zero_snr"]
 
-    @Test("the signal's share agrees with diffusers", arguments: names)
-    func signalAgrees(name: String) throws {
+    @Test("alphas_cumprod agrees with diffusers", arguments: names)
+    func alphasCumprodAgrees(name: String) throws {
         let cases = try Cases("schedule.safetensors")
-        let signal = Tensor(try Self.schedule(name).signal.map { Float($0) })
-        #expect(relativeError(signal, try cases("alphas_cumprod." + name)) < 1e-6)
-        if name.hasSuffix("zero_snr") { #expect(try Self.schedule(name).signal[999] == 0) }
+        let alphasCumprod = Tensor(try Self.schedule(name).alphasCumprod.map { Float($0) })
+        #expect(relativeError(alphasCumprod, try cases("alphas_cumprod." + name)) < 1e-6)
+        if name.hasSuffix("zero_snr") { #expect(try Self.schedule(name).alphasCumprod[999] == 0) }
     }
 
     @Test("noised latents and targets agree with diffusers", arguments: names)
     func trainingAgrees(name: String) throws {
         let cases = try Cases("schedule.safetensors")
-        let schedule = try Self.schedule(name, .velocity)
+        let schedule = try Self.schedule(name, .vPrediction)
         let timesteps = try cases("training.\(name).timesteps").array(of: Int64.self).map {
             Int($0)
         }
         let (clean, noise) = (
             try cases("training.\(name).sample"), try cases("training.\(name).noise")
         )
-        let noisy = schedule.noised(clean, noise, at: timesteps)
+        let noisy = schedule.addNoise(clean, noise, at: timesteps)
         #expect(relativeError(noisy, try cases("training.\(name).noisy")) < 1e-5)
         let velocity = schedule.target(clean, noise, at: timesteps)
         #expect(relativeError(velocity, try cases("training.\(name).velocity")) < 1e-5)
@@ -51,13 +51,13 @@ import Torch
     @Test("min-SNR weights agree with the published formula", arguments: names)
     func weightsAgree(name: String) throws {
         let cases = try Cases("schedule.safetensors")
-        let predictions: [(NoiseSchedule.Prediction, String)] =
+        let predictions: [(NoiseSchedule.PredictionType, String)] =
             name.hasSuffix("zero_snr")
-            ? [(.velocity, "v_prediction")]
-            : [(.epsilon, "epsilon"), (.velocity, "v_prediction")]
+            ? [(.vPrediction, "v_prediction")]
+            : [(.epsilon, "epsilon"), (.vPrediction, "v_prediction")]
         for (prediction, published) in predictions {
             let schedule = try Self.schedule(name, prediction)
-            let weights = schedule.minimumSNRWeights(at: Array(0..<1000), gamma: 5)
+            let weights = schedule.minSNRWeights(at: Array(0..<1000), gamma: 5)
             let expected = try cases("min_snr.\(published).\(name)")
             #expect(relativeError(Tensor(weights.map(Float.init)), expected) < 1e-5)
         }
@@ -66,18 +66,19 @@ import Torch
     @Test(
         "DDIM's trajectories agree with diffusers",
         arguments: [
-            ("leading_25", DDIM.Spacing.leading, 25, 0.0), ("leading_7", .leading, 7, 0),
+            ("leading_25", DDIM.TimestepSpacing.leading, 25, 0.0), ("leading_7", .leading, 7, 0),
             ("leading_25_noisy", .leading, 25, 0.7), ("leading_7_noisy", .leading, 7, 0.7),
             ("trailing_25", .trailing, 25, 0), ("trailing_7", .trailing, 7, 0),
             ("trailing_25_noisy", .trailing, 25, 0.7), ("trailing_7_noisy", .trailing, 7, 0.7),
         ])
     func trajectoriesAgree(
-        name: String, spacing: DDIM.Spacing, steps: Int, eta: Double
+        name: String, spacing: DDIM.TimestepSpacing, steps: Int, eta: Double
     ) throws {
         let cases = try Cases("schedule.safetensors")
         let schedule = try Self.schedule(
             spacing == .leading ? "scaled_linear" : "scaled_linear_zero_snr")
-        let ddim = try DDIM(schedule, steps: steps, spacing: spacing, eta: eta)
+        let ddim = try DDIM(
+            schedule, numInferenceSteps: steps, timestepSpacing: spacing, eta: eta)
         let timesteps = try cases("ddim.\(name).timesteps").array(of: Int64.self)
         #expect(ddim.steps.map(\.timestep) == timesteps.map { Int($0) })
         let expected = try cases("ddim.\(name).samples")
@@ -92,37 +93,52 @@ import Torch
 
     @Test func settingsThatMakeNoScheduleAreSaid() throws {
         var settings = NoiseSchedule.Settings()
-        settings.zeroTerminalSnr = true
+        settings.rescaleBetasZeroSnr = true
         #expect(throws: LoopyError.self) { try NoiseSchedule(settings) }
         settings = NoiseSchedule.Settings()
-        settings.lastBeta = 1
+        settings.betaEnd = 1
         #expect(throws: LoopyError.self) { try NoiseSchedule(settings) }
         let schedule = try NoiseSchedule()
         for (steps, eta) in [(0, 0.0), (1001, 0), (25, -0.1), (25, 2)] {
             #expect(throws: LoopyError.self) {
-                try DDIM(schedule, steps: steps, eta: eta)
+                try DDIM(schedule, numInferenceSteps: steps, eta: eta)
             }
         }
-        #expect(try DDIM(schedule, steps: 1000).steps.count == 1000)
+        #expect(try DDIM(schedule, numInferenceSteps: 1000).steps.count == 1000)
     }
 
     @Test func anotherScheduleIsRefusedByName() throws {
         var stored = NoiseSchedule.Settings()
-        stored.prediction = .velocity
+        stored.predictionType = .vPrediction
         let schedule = try NoiseSchedule()
         let error = #expect(throws: LoopyError.self) {
             try schedule.requireSame(as: stored, in: "run/checkpoint")
         }
-        #expect(error?.message.contains("prediction velocity") == true)
+        #expect(error?.message.contains("prediction v_prediction") == true)
         #expect(error?.message.contains("prediction epsilon") == true)
         try schedule.requireSame(as: NoiseSchedule.Settings(), in: "run/checkpoint")
     }
 
     @Test func settingsAreStoredAsTheyAre() throws {
         var settings = NoiseSchedule.Settings()
-        settings.prediction = .velocity
-        settings.zeroTerminalSnr = true
+        settings.predictionType = .vPrediction
+        settings.rescaleBetasZeroSnr = true
         let stored = try JSONEncoder().encode(settings)
+        #expect(try JSONDecoder().decode(NoiseSchedule.Settings.self, from: stored) == settings)
+    }
+
+    @Test func settingsOfFormerRunsAreRead() throws {
+        let stored = Data(
+            """
+            {"firstBeta":0.001,"growth":"linear","lastBeta":0.02,"prediction":"velocity","steps":500,
+            "zeroTerminalSnr":true}
+            """.utf8)
+        var settings = NoiseSchedule.Settings()
+        settings.numTrainTimesteps = 500
+        settings.betaSchedule = .linear
+        (settings.betaStart, settings.betaEnd) = (0.001, 0.02)
+        settings.predictionType = .vPrediction
+        settings.rescaleBetasZeroSnr = true
         #expect(try JSONDecoder().decode(NoiseSchedule.Settings.self, from: stored) == settings)
     }
 }

@@ -28,7 +28,7 @@ import Weights
 
     /// The greatest difference.
     private func difference(_ a: Tensor, _ b: Tensor) -> Double {
-        a.shape == b.shape ? (a.to(.float64) - b.to(.float64)).abs().maximum().scalar : .infinity
+        a.shape == b.shape ? (a.to(.float64) - b.to(.float64)).abs().amax().scalar : .infinity
     }
 
     private func problem(_ body: () throws -> PatchPCA) -> LoopyError? {
@@ -67,12 +67,12 @@ import Weights
     func componentsAreOrthonormalWithADefiniteSign(channels: Int) throws {
         let components = try PatchPCA(fitting: statistics, channels: channels).components
         let products = components.matmul(components.transposed(0, 1))
-        let identity = Tensor.range(0..<channels).unsqueezed(0)
+        let identity = Tensor.arange(0..<channels).unsqueezed(0)
         let isDiagonal = (identity - identity.transposed(0, 1)).abs() < 0.5
         #expect(difference(products, isDiagonal.to(.float64)) < 1e-12)
-        let greatest = components.abs().indexOfMaximum(1)
-        for (row, place) in greatest.array(of: Int.self).enumerated() {
-            #expect(components[row, place].scalar > 0)
+        let greatest = components.abs().argmax(1)
+        for (row, column) in greatest.array(of: Int.self).enumerated() {
+            #expect(components[row, column].scalar > 0)
         }
     }
 
@@ -80,7 +80,7 @@ import Weights
     func latentsHaveNoMeanAndUnitVariance(channels: Int) throws {
         let latents = try PatchPCA(fitting: statistics, channels: channels).encode(images)
             .to(.float64)
-        #expect(latents.mean([0, 2, 3]).abs().maximum().scalar < 1e-6)
+        #expect(latents.mean([0, 2, 3]).abs().amax().scalar < 1e-6)
         #expect(abs(latents.variance([0, 2, 3]).mean().scalar - 1) < 1e-5)
     }
 
@@ -122,11 +122,11 @@ import Weights
     }
 
     @Test func threadsChangeNoBit() throws {
-        let former = Torch.threads
-        defer { Torch.threads = former }
+        let former = LibTorch.threads
+        defer { LibTorch.threads = former }
         let images = Tensor.uniform([4, 3, 128, 128], generator: try Generator(seed: 1)) * 2 - 1
         let codecs = try [1, 2, 3].map { threads in
-            Torch.threads = threads
+            LibTorch.threads = threads
             var statistics = PatchStatistics(size: 8)
             statistics.add(images)
             return try PatchPCA(fitting: statistics, channels: 16)
@@ -154,7 +154,7 @@ import Weights
 
     @Test func largePicturesAreTakenInBands() throws {
         // 3 · 2 · 90 000 values a row of patches: one at a time. Each patch comes twice.
-        let row = images.flattened(from: 2).repeated(2, along: 0)[..<4].permuted(1, 0, 2)
+        let row = images.flattened(from: 2).repeatInterleave(2, along: 0)[..<4].permuted(1, 0, 2)
         let wide = row.flattened(from: 1).unsqueezed(1).unsqueezed(0)
         let image = concatenated([wide, wide, wide, wide], along: 2)
         let times = 90_000 / image.length(3)

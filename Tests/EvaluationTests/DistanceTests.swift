@@ -60,10 +60,10 @@ import Weights
 
     @Test func theSameFeaturesInTheSamePiecesGiveTheSameBits() throws {
         let a = try features("full.a"), b = try features("full.b")
-        let former = Torch.threads
-        defer { Torch.threads = former }
+        let former = LibTorch.threads
+        defer { LibTorch.threads = former }
         let distances = [1, 2].map { threads -> Double? in
-            Torch.threads = threads
+            LibTorch.threads = threads
             return statistics(a, pieces: 9).frechetDistance(to: statistics(b, pieces: 9))
         }
         #expect(distances[0] != nil)

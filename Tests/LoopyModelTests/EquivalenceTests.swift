@@ -6,10 +6,10 @@ import Torch
 /// What must be the same however it is computed.
 @Suite struct EquivalenceTests {
     /// A new model, as it is before its first step, and a plain net with the denoising net's weights.
-    private func beginning() throws -> (LoopyModel, PlainUNet) {
+    private func beginning() throws -> (LoopyNet, PlainUNet) {
         let configuration = Reference.small
         let store = ParameterStore(drawing: try Generator(seed: 1))
-        let model = try LoopyModel(store.root, configuration)
+        let model = try LoopyNet(store.root, configuration)
         let plainStore = ParameterStore(drawing: try Generator(seed: 2))
         let plain = PlainUNet(plainStore.root, configuration.unet)
         for (name, weight) in plainStore.parameters {
@@ -27,7 +27,7 @@ import Torch
         let timesteps = Tensor([Int64(3), 999, 500, 41])
         let prediction = model(latents, timesteps, conditions)
         let expected = plain(
-            latents.flattened(from: 0, through: 1), timesteps.repeated(3, along: 0))
+            latents.flattened(from: 0, through: 1), timesteps.repeatInterleave(3, along: 0))
         #expect(prediction.flattened(from: 0, through: 1).isEqual(to: expected))
     }
 
@@ -37,9 +37,9 @@ import Torch
         first.stage = .image
         let generator = try Generator(seed: 3)
         let store = ParameterStore(drawing: generator)
-        let firstModel = try LoopyModel(store.root, first)
+        let firstModel = try LoopyNet(store.root, first)
         let whole = ParameterStore(drawing: generator)
-        let secondModel = try LoopyModel(whole.root, reference.configuration)
+        let secondModel = try LoopyNet(whole.root, reference.configuration)
         for (name, weight) in store.parameters {
             try #require(whole[name]).assign(weight)
         }
@@ -85,15 +85,15 @@ import Torch
                 })
         }
         let whole = gradients {
-            meanSquaredError(model(latents, timesteps, conditions), target).backward()
+            mseLoss(model(latents, timesteps, conditions), target).backward()
         }
         let accumulated = gradients {
             for sample in 0..<4 {
                 let range = sample..<(sample + 1)
                 let prediction = model(
                     latents[range], timesteps[range], conditions.alone(sample),
-                    recomputing: sample % 2 == 0)
-                (meanSquaredError(prediction, target[range]) / 4).backward()
+                    gradientCheckpointing: sample % 2 == 0)
+                (mseLoss(prediction, target[range]) / 4).backward()
             }
         }
         let scale = whole.values.map { $0.norm().scalar }.max() ?? 1
@@ -106,13 +106,13 @@ import Torch
     @Test func recomputationChangesNoBitOfTheLossAndNoGradient() throws {
         let reference = try Reference()
         let (model, store) = try reference.model(recording: true)
-        func run(_ recomputing: Bool) throws -> (Tensor, [Tensor?]) {
+        func run(_ gradientCheckpointing: Bool) throws -> (Tensor, [Tensor?]) {
             for (_, weight) in store.parameters { weight.gradient = nil }
             let schedule = try NoiseSchedule()
             let loss = model.loss(
                 try reference.latents, noise: try reference("target"),
                 timesteps: [1, 200, 600, 999], try reference.conditions("mixed"), schedule,
-                gamma: 5, recomputing: recomputing)
+                gamma: 5, gradientCheckpointing: gradientCheckpointing)
             loss.backward()
             return (loss, store.parameters.map { $0.1.gradient?.copy() })
         }

@@ -25,9 +25,9 @@ import Weights
 
     private func model(
         _ configuration: LoopyConfiguration
-    ) throws -> (LoopyModel, ParameterStore) {
+    ) throws -> (LoopyNet, ParameterStore) {
         let store = ParameterStore(drawing: try Generator(seed: 5))
-        return (try LoopyModel(store.root, configuration), store)
+        return (try LoopyNet(store.root, configuration), store)
     }
 
     @Test func bothNetsBeginWithStableDiffusion() throws {
@@ -45,7 +45,7 @@ import Weights
         conditions.masks[0].reference = true
         let plain = try PlainUNet(folder: published)
         let expected = plain(
-            latents.flattened(from: 0, through: 1), timesteps.repeated(3, along: 0))
+            latents.flattened(from: 0, through: 1), timesteps.repeatInterleave(3, along: 0))
         let prediction = model(latents, timesteps, conditions)
         #expect(prediction.flattened(from: 0, through: 1).isEqual(to: expected))
 
@@ -90,7 +90,7 @@ import Weights
         try bytes.write(to: URL(fileURLWithPath: path))
 
         let store = ParameterStore(drawing: try Generator(seed: 9))
-        _ = try LoopyModel(store.root, Reference.small)
+        _ = try LoopyNet(store.root, Reference.small)
         try store.beginWithFirstStage(path)
         for (name, weight) in firstStore.parameters {
             #expect(weight.isEqual(to: try #require(store[name])), "\(name)")
@@ -109,7 +109,7 @@ import Weights
             var configuration = Reference.small
             change(&configuration)
             let error = #expect(throws: LoopyError.self) {
-                _ = try LoopyModel(ParameterStore.describing().root, configuration)
+                _ = try LoopyNet(ParameterStore.describing().root, configuration)
             }
             #expect(error?.message.contains("model." + name) == true)
         }
@@ -125,7 +125,7 @@ import Weights
         #expect(summary.lines(depth: 1).count == 5)
         let memory = MemoryEstimate(
             .sd15, parameters: summary.parameters, batch: 1, side: 64, precision: .bfloat16)
-        #expect(memory.recomputedActivations < memory.activations / 4)
+        #expect(memory.checkpointedActivations < memory.activations / 4)
         let double = MemoryEstimate(
             .sd15, parameters: summary.parameters, batch: 2, side: 64, precision: .float32)
         #expect(double.activations == 4 * memory.activations)

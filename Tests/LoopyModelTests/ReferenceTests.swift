@@ -44,13 +44,13 @@ import Weights
     @Test(
         "loss and gradients agree with PyTorch, recomputed or not",
         arguments: ["all", "mixed"], [false, true])
-    func gradientsAgree(name: String, recomputing: Bool) throws {
+    func gradientsAgree(name: String, gradientCheckpointing: Bool) throws {
         let reference = try Reference()
         let (model, store) = try reference.model(recording: true)
         let prediction = model(
             try reference.latents, try reference.timesteps, try reference.conditions(name),
-            recomputing: recomputing)
-        let loss = meanSquaredError(prediction, try reference("target"))
+            gradientCheckpointing: gradientCheckpointing)
+        let loss = mseLoss(prediction, try reference("target"))
         let expected = try #require(reference.losses[name])
         #expect(abs(loss.scalar - expected) < 1e-5 * expected)
         loss.backward()

@@ -5,7 +5,7 @@ import Torch
 
 @Suite struct SamplingTests {
     private let reference: Reference
-    private let model: LoopyModel
+    private let model: LoopyNet
     /// Of four samples, as in use: motion latents come from speech.
     private let conditions: Conditions
 
@@ -84,7 +84,7 @@ import Torch
 
     @Test(arguments: [0.0, 0.6]) func samplingIsDDIMOfTheGuidedModel(eta: Double) throws {
         let schedule = try NoiseSchedule()
-        let ddim = try DDIM(schedule, steps: 3, eta: eta)
+        let ddim = try DDIM(schedule, numInferenceSteps: 3, eta: eta)
         let start = try reference.latents
         let sampled = GuidedModel(model, conditions, Guidance()).sample(
             start, ddim, generator: try Generator(seed: 5))

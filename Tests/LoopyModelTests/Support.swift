@@ -89,9 +89,9 @@ struct Reference {
     /// The model with the reference's weights, and where they are.
     func model(
         recording: Bool = false
-    ) throws -> (model: LoopyModel, store: ParameterStore) {
+    ) throws -> (model: LoopyNet, store: ParameterStore) {
         let store = ParameterStore(drawing: try Generator(seed: 0))
-        let model = try LoopyModel(store.root, configuration)
+        let model = try LoopyNet(store.root, configuration)
         let covered = try store.assign(Checkpoint(fixture("model.safetensors")))
         #expect(covered == Set(store.names))
         if recording { store.requireGradients() }

@@ -15,7 +15,7 @@ import Torch
 
     /// Frames whose only value is their number: 0 is the oldest.
     private func history(_ count: Int) -> Tensor {
-        Tensor.range(0..<count, type: .float32).reshaped(count, 1, 1, 1)
+        Tensor.arange(0..<count, type: .float32).reshaped(count, 1, 1, 1)
     }
 
     @Test func spansAreThoseOfTheFormula() {

@@ -38,7 +38,7 @@ import Torch
         // Joints are as smooth as the rest: differences between neighbours are no larger there.
         let steps = (chunked[1...] - chunked[0..<(chunked.length(0) - 1)]).norm([1, 2])
         let wholeSteps = (whole[1...] - whole[0..<(whole.length(0) - 1)]).norm([1, 2])
-        #expect((steps - wholeSteps).abs().maximum().scalar < 0.25 * wholeSteps.mean().scalar)
+        #expect((steps - wholeSteps).abs().amax().scalar < 0.25 * wholeSteps.mean().scalar)
     }
 
     @Test func aRecordingOfOneWindowIsOneFrame() throws {

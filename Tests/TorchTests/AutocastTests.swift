@@ -19,7 +19,7 @@ import Torch
     @Test func whatNeedsPrecisionIsNot() {
         withAutocast(.cpu) {
             let short = linear(x, weight)
-            #expect(meanSquaredError(short, .zeros([2, 4])).type == .float32)
+            #expect(mseLoss(short, .zeros([2, 4])).type == .float32)
             #expect((x + x).type == .float32)
         }
     }
@@ -61,7 +61,7 @@ import Torch
         let x = try torch("x").requiringGradient()
         let y = try withAutocast(.cpu) {
             let y = network(x)
-            meanSquaredError(y, try torch("target")).backward()
+            mseLoss(y, try torch("target")).backward()
             return y
         }
         #expect(y.type == .bfloat16)

@@ -92,7 +92,7 @@ import Weights
     @Test func elementsAreWritten() {
         let x = counting(2, 3)
         x[1].withMutableElements(of: Float.self) { elements in
-            for place in elements.indices { elements[place] *= -1 }
+            for index in elements.indices { elements[index] *= -1 }
         }
         #expect(x.floats == [0, 1, 2, -3, -4, -5])
         Tensor.empty([0]).withMutableElements(of: Float.self) { #expect($0.isEmpty) }

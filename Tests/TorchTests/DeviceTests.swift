@@ -26,7 +26,8 @@ import Torch
     func aDeviceThatIsNotHereIsSaid(name: String) {
         let error = #expect(throws: LoopyError.self) { try Device(name) }
         #expect(error?.category == .device)
-        let expected = "there is no device '\(name)' here: libtorch \(Torch.version) sees no CUDA"
+        let expected =
+            "there is no device '\(name)' here: libtorch \(LibTorch.version) sees no CUDA"
         #expect(error?.message.hasPrefix(expected) == true)
     }
 
@@ -43,20 +44,20 @@ import Torch
     }
 
     @Test func theVersionIsKnown() {
-        #expect(Torch.version.split(separator: ".").count >= 2)
-        #expect(Torch.version.hasPrefix("2."))
+        #expect(LibTorch.version.split(separator: ".").count >= 2)
+        #expect(LibTorch.version.hasPrefix("2."))
     }
 
     @Test func threadsAreSetForThisThreadAndThoseThatFollow() throws {
-        let former = Torch.threads
-        defer { Torch.threads = former }
+        let former = LibTorch.threads
+        defer { LibTorch.threads = former }
         for count in [3, 1, 2] {
-            Torch.threads = count
-            #expect(Torch.threads == count)
-            #expect(onNewThread { Torch.threads } == count)
+            LibTorch.threads = count
+            #expect(LibTorch.threads == count)
+            #expect(onNewThread { LibTorch.threads } == count)
         }
-        Torch.threads = 0
-        #expect(Torch.threads == 1)
+        LibTorch.threads = 0
+        #expect(LibTorch.threads == 1)
     }
 
     @Test func modesBelongToTheirThread() {

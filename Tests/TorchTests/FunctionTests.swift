@@ -38,27 +38,27 @@ import Weights
     }
 
     @Test func poolingAgrees() throws {
-        let y = maximumPooling(
+        let y = maxPool2d(
             try torch("pooling.x"), size: [3, 2], stride: [2, 1], padding: [1, 0])
         expectEqual(y, try torch("pooling.y"))
     }
 
     @Test func normsAgree() throws {
         expectEqual(
-            groupNormalization(
+            groupNorm(
                 try torch("groups.x"), groups: 3, stored("groups.weight"), stored("groups.bias"),
                 epsilon: 1e-3),
             try torch("groups.y"))
         expectEqual(
-            groupNormalization(try torch("groups.plain.x"), groups: 2, nil, nil, epsilon: 1e-5),
+            groupNorm(try torch("groups.plain.x"), groups: 2, nil, nil, epsilon: 1e-5),
             try torch("groups.plain.y"))
         expectEqual(
-            layerNormalization(
+            layerNorm(
                 try torch("layer.x"), stored("layer.weight"), stored("layer.bias"), over: [3, 4],
                 epsilon: 1e-3),
             try torch("layer.y"))
         expectEqual(
-            layerNormalization(try torch("layer.plain.x"), nil, nil, over: [4], epsilon: 1e-5),
+            layerNorm(try torch("layer.plain.x"), nil, nil, over: [4], epsilon: 1e-5),
             try torch("layer.plain.y"))
     }
 
@@ -147,7 +147,7 @@ import Weights
     }
 
     @Test func lossesAgree() throws {
-        let loss = meanSquaredError(try torch("loss.x"), try torch("loss.target"))
+        let loss = mseLoss(try torch("loss.x"), try torch("loss.target"))
         expectEqual(loss, try torch("loss.y"))
     }
 }

@@ -20,7 +20,7 @@ import Weights
         ])
         let expected = try torch("clipped.\(name).norm").scalar
         #expect(abs(gradientNorm(parameters) / expected - 1) < 1e-6)
-        #expect(abs(clipGradients(parameters, maximumNorm: limit) / expected - 1) < 1e-6)
+        #expect(abs(clipGradientNorm(parameters, maxNorm: limit) / expected - 1) < 1e-6)
         #expect(abs(gradientNorm(parameters) / min(limit, expected) - 1) < 1e-5)
         for (parameter, tensor) in parameters {
             guard let gradient = tensor.gradient else { continue }
@@ -29,8 +29,8 @@ import Weights
     }
 
     @Test func noGradientsHaveNoNorm() {
-        #expect(clipGradients([], maximumNorm: 1) == 0)
-        #expect(clipGradients(parameters(["a": nil]), maximumNorm: 1) == 0)
+        #expect(clipGradientNorm([], maxNorm: 1) == 0)
+        #expect(clipGradientNorm(parameters(["a": nil]), maxNorm: 1) == 0)
         #expect(firstNonFiniteGradient(parameters(["a": nil])) == nil)
     }
 
@@ -40,7 +40,7 @@ import Weights
         #expect(firstNonFiniteGradient(parameters(["a": .ones([2]), "b": .ones([3])])) == nil)
         let some = parameters(["a": .ones([2]), "b": nil, "c": bad, "d": .ones([1]), "e": bad])
         #expect(firstNonFiniteGradient(some) == "c")
-        #expect(!clipGradients(some, maximumNorm: 0.1).isFinite)
+        #expect(!clipGradientNorm(some, maxNorm: 0.1).isFinite)
         #expect(some[0].tensor.gradient?.floats == [1, 1])
     }
 

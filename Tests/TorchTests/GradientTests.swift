@@ -9,7 +9,7 @@ import Torch
         let x = try torch("x").requiringGradient()
         let y = network(x)
         expectEqual(y.detached(), try torch("float32.y"))
-        let loss = meanSquaredError(y, try torch("target"))
+        let loss = mseLoss(y, try torch("target"))
         expectEqual(loss.detached(), try torch("float32.loss"))
         loss.backward()
         expectEqual(try #require(x.gradient), try torch("float32.gradient.x"), within: 1e-5)
@@ -27,7 +27,7 @@ import Torch
         let network = try SmallNetwork(loading: torch)
         let (x, target) = (try torch("x"), try torch("target"))
         let losses = (0..<5).map { _ in
-            let loss = meanSquaredError(network(x), target)
+            let loss = mseLoss(network(x), target)
             loss.backward()
             withoutGradient {
                 for weight in network.weights.values {
@@ -63,7 +63,7 @@ import Torch
     @Test func aKeptGraphIsUsedAgain() {
         let x = counting(2).requiringGradient()
         let loss = x.square().sum()
-        loss.backward(keepingGraph: true)
+        loss.backward(retainGraph: true)
         loss.backward()
         #expect(x.gradient?.floats == [0, 4])
     }
@@ -146,7 +146,7 @@ import Torch
             let weight = Tensor.ones([8]).requiringGradient(trainsWeights)
             let bias = Tensor.zeros([8]).requiringGradient(trainsWeights)
             x.requiringGradient(trainsInput)
-            let y = groupNormalization(x, groups: 4, weight, bias, epsilon: 1e-5)
+            let y = groupNorm(x, groups: 4, weight, bias, epsilon: 1e-5)
             (y * y.tanh()).sum().backward()
             return [x.gradient, weight.gradient, bias.gradient]
         }

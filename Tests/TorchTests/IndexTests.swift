@@ -64,8 +64,8 @@ import Torch
 
     @Test func elementsAreGathered() {
         let indices = Tensor([2, 0, 2])
-        #expect(x.gathered(indices, along: 1).shape == [2, 3, 4])
-        #expect(x[0, .all, 0].gathered(indices, along: 0).floats == [8, 0, 8])
+        #expect(x.indexSelect(indices, along: 1).shape == [2, 3, 4])
+        #expect(x[0, .all, 0].indexSelect(indices, along: 0).floats == [8, 0, 8])
     }
 
     @Test func whatIsOutsideTraps() async {

@@ -47,12 +47,12 @@ import Weights
         let table = Embedding(store.root["table"], entries: 200, 50)
         for (weight, bound) in [(linear.weight, 0.05), (convolution.weight, 0.1)] {
             // Even between ± bound: the deviation is bound / √3.
-            #expect(weight.abs().maximum().scalar <= bound)
+            #expect(weight.abs().amax().scalar <= bound)
             #expect(abs(weight.mean().scalar) < 0.02 * bound)
             let deviation = weight.variance().scalar.squareRoot() * 3.squareRoot()
             #expect(abs(deviation / bound - 1) < 0.02)
         }
-        #expect(abs(try #require(linear.bias).abs().maximum().scalar - 0.05) < 0.001)
+        #expect(abs(try #require(linear.bias).abs().amax().scalar - 0.05) < 0.001)
         #expect(norm.weight.isEqual(to: .ones([10])) && norm.bias.isEqual(to: .zeros([10])))
         #expect(abs(table.weight.variance().scalar - 1) < 0.05)
     }

@@ -73,7 +73,7 @@ import Weights
         let average = MovingAverage(parameters, decay: 0.9)
         try expectSteady(3000, leak: 16 << 10) {
             linear(x, weight).square().sum().backward()
-            clipGradients(parameters, maximumNorm: 1)
+            clipGradientNorm(parameters, maxNorm: 1)
             _ = firstNonFiniteGradient(parameters)
             optimiser.step(learningRate: 1e-3)
             optimiser.zeroGradients()
@@ -152,20 +152,20 @@ import Weights
         let weight = counting(64, 64).requiringGradient()
         let x = counting(64, 64).requiringGradient()
         try expectSteady(3000, leak: 16 << 10) {
-            let y = recomputed([x]) { outer in
-                recomputed([outer[0].sin()]) { [linear($0[0], weight), $0[0]] }
+            let y = gradientCheckpointed([x]) { outer in
+                gradientCheckpointed([outer[0].sin()]) { [linear($0[0], weight), $0[0]] }
             }
             y[0].sum().backward()
             (weight.gradient, x.gradient) = (nil, nil)
             // A graph that no backward pass goes through.
-            _ = recomputed([x]) { [linear($0[0], weight)] }
+            _ = gradientCheckpointed([x]) { [linear($0[0], weight)] }
         }
     }
 
     @Test func recomputationLosesNothingSmall() throws {
         let x = counting(2).requiringGradient()
         try expectSteady(30_000, leak: 64) {
-            recomputed([x, x]) { [$0[0] * $0[1]] }[0].sum().backward()
+            gradientCheckpointed([x, x]) { [$0[0] * $0[1]] }[0].sum().backward()
         }
     }
 
@@ -180,9 +180,13 @@ import Weights
         func chain(_ x: Tensor) -> Tensor { (0..<6).reduce(x) { x, _ in x.sin() } }
         // The input of every sine but the first, and the result.
         #expect(try grown(chain) == 6)
-        #expect(try grown { recomputed([$0]) { [chain($0[0])] }[0] } == 1)
+        #expect(try grown { gradientCheckpointed([$0]) { [chain($0[0])] }[0] } == 1)
         #expect(
-            try grown { recomputed(recomputed([$0]) { [chain($0[0])] }) { [chain($0[0])] }[0] } == 2
+            try grown {
+                gradientCheckpointed(gradientCheckpointed([$0]) { [chain($0[0])] }) {
+                    [chain($0[0])]
+                }[0]
+            } == 2
         )
     }
 }

@@ -39,7 +39,7 @@ import Torch
         #expect(Operator("aten::sum", "dim_IntList")(x, [0], true).shape == [1, 3])
         #expect(Operator("aten::sum")(x, ElementType.float64).type == .float64)
         let clamped = Operator("aten::clamp")(x, nil as Double?, 2.0)
-        #expect(clamped.maximum().scalar == 2)
+        #expect(clamped.amax().scalar == 2)
         let chosen = Operator("aten::index", "Tensor")(x, [nil, Tensor([2, 0])] as [Tensor?])
         #expect(chosen.floats == [2, 0, 5, 3])
         let made = Operator("aten::zeros")(
@@ -54,7 +54,7 @@ import Torch
         let sums = Mutex([Int: Double]())
         DispatchQueue.concurrentPerform(iterations: 8) { number in
             var sum = 0.0
-            for _ in 0..<200 { sum += (Tensor.range(0..<100) * number).sum().scalar }
+            for _ in 0..<200 { sum += (Tensor.arange(0..<100) * number).sum().scalar }
             sums.withLock { $0[number] = sum }
         }
         for number in 0..<8 {

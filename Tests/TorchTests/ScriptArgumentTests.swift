@@ -26,7 +26,7 @@ import Torch
         #expect(abs(probabilities.sum().scalar - 1) < 1e-6)
         #expect(unnamed.isEqual(to: probabilities))
         let softmax = features.softmax(1)
-        #expect((softmax - probabilities).abs().maximum().scalar < 1e-6)
+        #expect((softmax - probabilities).abs().amax().scalar < 1e-6)
         #expect(abs(features.sum().scalar - 1) > 1e-3)
     }
 

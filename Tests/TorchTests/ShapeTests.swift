@@ -21,7 +21,7 @@ import Torch
         #expect(x.scalar == 7)
         #expect(x.floats == [7])
         #expect((x + 1).reshaped(1, 1).shape == [1, 1])
-        #expect(x.sum().scalar == 7 && x.maximum().scalar == 7 && x.variance().scalar == 0)
+        #expect(x.sum().scalar == 7 && x.amax().scalar == 7 && x.variance().scalar == 0)
     }
 
     @Test func emptyTensorsWork() {
@@ -41,7 +41,7 @@ import Torch
         let views = [
             x.reshaped(3, 4), x.transposed(0, 1), x.permuted(1, 0), x.unsqueezed(0),
             x.flattened(), x.unsqueezed(1).squeezed(1), x.unsqueezed(0).expanded(5, -1, -1),
-            x.strided([12], strides: [1]), x.windows(along: 1, size: 2, step: 2), x.detached(),
+            x.asStrided([12], strides: [1]), x.unfold(along: 1, size: 2, step: 2), x.detached(),
         ]
         x[0, 0] = .full([], 42)
         for view in views { #expect(view.contiguous().floats[0] == 42) }
@@ -73,7 +73,7 @@ import Torch
     @Test func elementsAreRepeated() {
         #expect(counting(1, 2).expanded(3, -1).floats == [0, 1, 0, 1, 0, 1])
         #expect(counting(1, 2).expanded(3, -1).strides == [0, 1])
-        #expect(counting(2, 2).repeated(2, along: 1).floats == [0, 0, 1, 1, 2, 2, 3, 3])
+        #expect(counting(2, 2).repeatInterleave(2, along: 1).floats == [0, 0, 1, 1, 2, 2, 3, 3])
     }
 
     @Test func partsAlongAnAxis() {
@@ -89,15 +89,15 @@ import Torch
     }
 
     @Test func windowsOverlap() {
-        let windows = counting(6).windows(along: 0, size: 3, step: 2)
+        let windows = counting(6).unfold(along: 0, size: 3, step: 2)
         #expect(windows.shape == [2, 3])
         #expect(windows.floats == [0, 1, 2, 2, 3, 4])
     }
 
     @Test func aViewByStridesBeginsWhereItsTensorDoes() {
         let x = counting(10)
-        #expect(x[2...].strided([2, 2], strides: [3, 1]).floats == [2, 3, 5, 6])
-        #expect(x[2...].strided([2], strides: [1], offset: 0).floats == [0, 1])
+        #expect(x[2...].asStrided([2, 2], strides: [3, 1]).floats == [2, 3, 5, 6])
+        #expect(x[2...].asStrided([2], strides: [1], offset: 0).floats == [0, 1])
     }
 
     @Test func channelsLastChangesTheOrderOnly() {

@@ -38,7 +38,7 @@ func expectEqual(
 
 /// `0, 1, 2, …` as float32.
 func counting(_ shape: Int...) -> Tensor {
-    Tensor.range(0..<shape.reduce(1, *), type: .float32).reshaped(shape)
+    Tensor.arange(0..<shape.reduce(1, *), type: .float32).reshaped(shape)
 }
 
 extension Tensor {

@@ -50,10 +50,10 @@ import Weights
             for _ in 0..<300 {
                 var changed = whole
                 for _ in 0...random(below: 3) {
-                    let place = random(below: whole.count)
-                    changed[place] =
+                    let index = random(below: whole.count)
+                    changed[index] =
                         random(below: 2) == 0
-                        ? changed[place] ^ (1 << random(below: 8)) : UInt8(random(below: 256))
+                        ? changed[index] ^ (1 << random(below: 8)) : UInt8(random(below: 256))
                 }
                 try write(changed, folder + "/changed")
                 do {

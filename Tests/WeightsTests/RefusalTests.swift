@@ -111,7 +111,7 @@ import Weights
         #expect(errorOfOpening(archive)?.message.contains("byte order") == true)
         var old = try bytes(of: fixtures + "types_legacy.pt")
         let flag = try #require(old.firstRange(of: Array("little_endian".utf8)))
-        // After the name its place in the memo, then True.
+        // After the name its index in the memo, then True.
         #expect(old[flag.upperBound + 2] == 0x88)
         old[flag.upperBound + 2] = 0x89
         #expect(errorOfOpening(old)?.message.contains("byte order") == true)

@@ -116,7 +116,7 @@ typedef struct {
 /// to find the gradients of the inputs and of what it uses else. `release` is called once, when
 /// nothing needs the body any more, also where there is a message. Results as loopy_torch_call
 /// gives them.
-LoopyMessage loopy_torch_recomputed(
+LoopyMessage loopy_torch_gradient_checkpointed(
     LoopyBody body, const LoopyTensor *inputs, int32_t input_count, LoopyTensor **results,
     int32_t *result_count);
 

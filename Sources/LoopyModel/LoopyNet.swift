@@ -18,7 +18,7 @@ import Torch
 /// | 3.4 masks and dropout | `ConditionMask` |
 /// | 3.4 two stages, initial weights | `LoopyConfiguration.Stage`, `Initialisation` |
 /// | 3.4 guidance | `Guidance` |
-public struct LoopyModel {
+public struct LoopyNet {
     public let configuration: LoopyConfiguration
     private let referenceNet: ReferenceNet
     private let denoisingNet: DenoisingNet
@@ -49,21 +49,24 @@ public struct LoopyModel {
     /// - Parameters:
     ///   - latents: of clips, noisy: `[B, F, C, h, w]`.
     ///   - timesteps: one a sample, `[B]`.
-    ///   - recomputing: whether the backward pass computes layers again instead of keeping what they
+    ///   - gradientCheckpointing: whether the backward pass computes layers again instead of keeping what they
     ///     computed: the same gradients, more time, less memory.
     /// - Returns: noise, or velocity, as the schedule has it: `[B, F, C, h, w]`.
     public func callAsFunction(
-        _ latents: Tensor, _ timesteps: Tensor, _ conditions: Conditions, recomputing: Bool = false
+        _ latents: Tensor, _ timesteps: Tensor, _ conditions: Conditions,
+        gradientCheckpointing: Bool = false
     ) -> Tensor {
         predict(
-            latents, timesteps, encode(conditions, recomputing: recomputing),
-            recomputing: recomputing)
+            latents, timesteps, encode(conditions, gradientCheckpointing: gradientCheckpointing),
+            gradientCheckpointing: gradientCheckpointing)
     }
 
     /// Runs the reference net, and embeds audio.
-    public func encode(_ conditions: Conditions, recomputing: Bool = false) -> EncodedConditions {
+    public func encode(_ conditions: Conditions, gradientCheckpointing: Bool = false)
+        -> EncodedConditions
+    {
         var context = DenoisingNet.Context(samples: conditions.masks.count)
-        encodeReference(conditions, into: &context, recomputing: recomputing)
+        encodeReference(conditions, into: &context, gradientCheckpointing: gradientCheckpointing)
         encodeAudio(conditions, into: &context)
         return EncodedConditions(context: context)
     }
@@ -71,17 +74,18 @@ public struct LoopyModel {
     /// Runs the denoising net. Parameters as above.
     public func predict(
         _ latents: Tensor, _ timesteps: Tensor, _ conditions: EncodedConditions,
-        recomputing: Bool = false
+        gradientCheckpointing: Bool = false
     ) -> Tensor {
         let frames = latents.length(1)
         let prediction = denoisingNet(
-            latents.flattened(from: 0, through: 1), timesteps.repeated(frames, along: 0),
-            conditions.context, recomputing: recomputing)
+            latents.flattened(from: 0, through: 1), timesteps.repeatInterleave(frames, along: 0),
+            conditions.context, gradientCheckpointing: gradientCheckpointing)
         return prediction.reshaped(latents.shape)
     }
 
     private func encodeReference(
-        _ conditions: Conditions, into context: inout DenoisingNet.Context, recomputing: Bool
+        _ conditions: Conditions, into context: inout DenoisingNet.Context,
+        gradientCheckpointing: Bool
     ) {
         let hasReference = conditions.masks.map { !$0.reference }
         guard hasReference.contains(true) else { return }
@@ -89,7 +93,7 @@ public struct LoopyModel {
         let division = ReferenceDivision(hasReference, device: device)
         /// Of the samples that have a reference.
         func referenced(_ tensor: Tensor) -> Tensor {
-            division.map { tensor.gathered($0.referenced, along: 0) } ?? tensor
+            division.map { tensor.indexSelect($0.referenced, along: 0) } ?? tensor
         }
 
         var motionFrames: Tensor?
@@ -108,7 +112,8 @@ public struct LoopyModel {
             }
         }
         context.reference = referenceNet(
-            referenced(conditions.reference), motionFrames: motionFrames, recomputing: recomputing)
+            referenced(conditions.reference), motionFrames: motionFrames,
+            gradientCheckpointing: gradientCheckpointing)
         context.division = division
     }
 
@@ -134,18 +139,18 @@ public struct LoopyModel {
     }
 }
 
-extension LoopyModel.EncodedConditions {
+extension LoopyNet.EncodedConditions {
     /// The same with every reference dropped, and the motion frames with it.
-    var withoutReference: LoopyModel.EncodedConditions {
+    var withoutReference: LoopyNet.EncodedConditions {
         var context = context
         context.reference = nil
         context.division = nil
         context.seesMotionFrame = nil
-        return LoopyModel.EncodedConditions(context: context)
+        return LoopyNet.EncodedConditions(context: context)
     }
 
     /// One batch of these conditions and others of the same references and motion frames.
-    func with(_ other: LoopyModel.EncodedConditions) -> LoopyModel.EncodedConditions {
+    func with(_ other: LoopyNet.EncodedConditions) -> LoopyNet.EncodedConditions {
         func both(_ own: Tensor?, _ others: Tensor?) -> Tensor? {
             own.map { own in others.map { concatenated([own, $0], along: 0) } ?? own }
         }
@@ -160,7 +165,7 @@ extension LoopyModel.EncodedConditions {
         context.audio = both(context.audio, other.context.audio)
         context.motionLatents = both(context.motionLatents, other.context.motionLatents)
         context.division = context.division.flatMap {
-            ReferenceDivision($0.hasReference + $0.hasReference, device: $0.places.device)
+            ReferenceDivision($0.hasReference + $0.hasReference, device: $0.positions.device)
         }
         context.seesMotionFrame = twice(context.seesMotionFrame)
         context.reference = context.reference.map { reference in
@@ -169,6 +174,6 @@ extension LoopyModel.EncodedConditions {
                     ReferenceFeatures.Layer(spatial: twice($0.spatial), motion: twice($0.motion))
                 })
         }
-        return LoopyModel.EncodedConditions(context: context)
+        return LoopyNet.EncodedConditions(context: context)
     }
 }

@@ -74,7 +74,7 @@ struct Body : torch::CustomClassHolder {
     }
 };
 
-struct Recomputation : torch::autograd::Function<Recomputation> {
+struct GradientCheckpointing : torch::autograd::Function<GradientCheckpointing> {
     /// - anchor: requires a gradient, so that this is recorded where no input does: the body's
     ///   weights may.
     static variable_list forward(
@@ -145,7 +145,7 @@ void loopy_torch_append(LoopyTensorList list, LoopyTensor tensor) {
     reinterpret_cast<variable_list *>(list)->push_back(unwrap(tensor));
 }
 
-LoopyMessage loopy_torch_recomputed(
+LoopyMessage loopy_torch_gradient_checkpointed(
     LoopyBody called, const LoopyTensor *inputs, int32_t input_count, LoopyTensor **results,
     int32_t *result_count) {
     *results = nullptr;
@@ -156,7 +156,7 @@ LoopyMessage loopy_torch_recomputed(
         for (int i = 0; i < input_count; i++) given.push_back(unwrap(inputs[i]));
         if (c10::GradMode::is_enabled()) {
             const at::Tensor anchor = at::empty({0}).set_requires_grad(true);
-            outputs = Recomputation::apply(at::TensorList(given), anchor, body);
+            outputs = GradientCheckpointing::apply(at::TensorList(given), anchor, body);
         } else {
             outputs = (*body)(given);
         }

@@ -13,7 +13,7 @@ import CTorch
 /// - Parameters:
 ///   - inputs: all that the body uses of what recorded operators made, of any types.
 ///   - body: kept until the results' graph is gone.
-public func recomputed(
+public func gradientCheckpointed(
     _ inputs: [Tensor], _ body: @escaping ([Tensor]) -> [Tensor]
 ) -> [Tensor] {
     var results: UnsafeMutablePointer<LoopyTensor?>?
@@ -29,7 +29,7 @@ public func recomputed(
     trapping(
         "a body to be recomputed",
         withExtendedLifetime(inputs) {
-            loopy_torch_recomputed(
+            loopy_torch_gradient_checkpointed(
                 called, inputs.map { $0.handle.pointer }, Int32(inputs.count), &results, &count)
         })
     defer { loopy_torch_free_results(results) }

@@ -3,7 +3,7 @@ import Testing
 import Torch
 
 /// Memory for time: nothing else may differ.
-@Suite struct RecomputationTests {
+@Suite struct GradientCheckpointingTests {
     /// Linear maps with activations between them.
     private struct Layers {
         let layers: [Linear]
@@ -37,7 +37,7 @@ import Torch
         let (plain, repeated) = (try Layers(), try Layers())
         let (a, b) = (x.copy().requiringGradient(), x.copy().requiringGradient())
         let y = plain(a)
-        let z = recomputed([b]) { [repeated($0[0])] }[0]
+        let z = gradientCheckpointed([b]) { [repeated($0[0])] }[0]
         #expect(y.detached().isEqual(to: z.detached()))
         #expect(z.requiresGradient)
         y.square().sum().backward()
@@ -50,9 +50,9 @@ import Torch
         let torch = try fixture("training.safetensors")
         let networks = try (0..<2).map { _ in try SmallNetwork(loading: torch) }
         let (x, target) = (try torch("x"), try torch("target"))
-        meanSquaredError(networks[0](x), target).backward()
-        let y = recomputed([x]) { [networks[1]($0[0])] }[0]
-        meanSquaredError(y, target).backward()
+        mseLoss(networks[0](x), target).backward()
+        let y = gradientCheckpointed([x]) { [networks[1]($0[0])] }[0]
+        mseLoss(y, target).backward()
         for (name, weight) in networks[0].weights {
             try expectSame([weight.gradient], [networks[1].weights[name]?.gradient])
         }
@@ -62,15 +62,15 @@ import Torch
         let (plain, repeated) = (try Layers(), try Layers())
         for shift in [0.0, 0.3] {
             plain(x + shift).square().sum().backward()
-            recomputed([x + shift]) { [repeated($0[0])] }[0].square().sum().backward()
+            gradientCheckpointed([x + shift]) { [repeated($0[0])] }[0].square().sum().backward()
         }
         try expectSame(plain.weights.map(\.gradient), repeated.weights.map(\.gradient))
     }
 
     @Test func aKeptGraphIsUsedAgain() throws {
         let weight = counting(3).requiringGradient()
-        let loss = recomputed([Tensor.ones([3])]) { [$0[0] * weight.square()] }[0].sum()
-        loss.backward(keepingGraph: true)
+        let loss = gradientCheckpointed([Tensor.ones([3])]) { [$0[0] * weight.square()] }[0].sum()
+        loss.backward(retainGraph: true)
         #expect(weight.gradient?.floats == [0, 2, 4])
         loss.backward()
         #expect(weight.gradient?.floats == [0, 4, 8])
@@ -79,22 +79,22 @@ import Torch
     @Test func weightsLearnWhereNoInputRequiresAGradient() throws {
         let weight = counting(3).requiringGradient()
         let x = Tensor.ones([3])
-        recomputed([x]) { [$0[0] * weight] }[0].sum().backward()
+        gradientCheckpointed([x]) { [$0[0] * weight] }[0].sum().backward()
         #expect(weight.gradient?.floats == [1, 1, 1])
         #expect(x.gradient == nil)
-        recomputed([]) { _ in [weight * 2] }[0].sum().backward()
+        gradientCheckpointed([]) { _ in [weight * 2] }[0].sum().backward()
         #expect(weight.gradient?.floats == [3, 3, 3])
     }
 
     @Test func whatTheLossDoesNotUseIsLeftOut() throws {
         let (a, b) = (counting(2).requiringGradient(), counting(2).requiringGradient())
-        let results = recomputed([a, b]) { [$0[0] * 3, $0[1] * 5, $0[0].detached()] }
+        let results = gradientCheckpointed([a, b]) { [$0[0] * 3, $0[1] * 5, $0[0].detached()] }
         #expect(results.count == 3)
         results[0].sum().backward()
         #expect(a.gradient?.floats == [3, 3])
         #expect(b.gradient == nil)
 
-        let unused = recomputed([a]) { [$0[0] * 2, $0[0].detached() * 2] }
+        let unused = gradientCheckpointed([a]) { [$0[0] * 2, $0[0].detached() * 2] }
         unused[1].sum().backward()
         #expect(a.gradient?.floats == [3, 3])
     }
@@ -102,9 +102,9 @@ import Torch
     @Test func integersAndTruthValuesGoThrough() throws {
         let table = counting(4, 2).requiringGradient()
         let indices = Tensor([3, 1, 3]), mask = Tensor([true, false, true])
-        let results = recomputed([indices, mask]) { inputs in
+        let results = gradientCheckpointed([indices, mask]) { inputs in
             let rows = embedding(table, inputs[0])
-            let chosen = inputs[1].unsqueezed(1).choose(rows, else: rows * 10)
+            let chosen = rows.where(inputs[1].unsqueezed(1), else: rows * 10)
             return [chosen, inputs[0] + 1, inputs[1]]
         }
         #expect(results.map(\.type) == [.float32, .int64, .bool])
@@ -117,9 +117,9 @@ import Torch
 
     @Test func inputsAndWeightsMayBeResults() throws {
         let x = counting(2).requiringGradient(), weight = counting(2).requiringGradient()
-        let results = recomputed([x]) { [$0[0], weight, weight, $0[0][1...]] }
+        let results = gradientCheckpointed([x]) { [$0[0], weight, weight, $0[0][1...]] }
         #expect(results.allSatisfy { $0.requiresGradient })
-        (results[0] * 2 + results[1] * 3 + results[2] * 4).sum().backward(keepingGraph: true)
+        (results[0] * 2 + results[1] * 3 + results[2] * 4).sum().backward(retainGraph: true)
         #expect(x.gradient?.floats == [2, 2])
         #expect(weight.gradient?.floats == [7, 7])
         results[3].sum().backward()
@@ -135,7 +135,7 @@ import Torch
         let (a, b) = (x.copy().requiringGradient(), x.copy().requiringGradient())
         plain(a * 2).square().sum().backward()
         let y = repeated.layers.reduce(b * 2) { x, layer in
-            recomputed([x]) { [layer($0[0]).gelu() + $0[0]] }[0]
+            gradientCheckpointed([x]) { [layer($0[0]).gelu() + $0[0]] }[0]
         }
         y.square().sum().backward()
         try expectSame([a.gradient], [b.gradient])
@@ -147,8 +147,8 @@ import Torch
         let (a, b) = (x.copy().requiringGradient(), x.copy().requiringGradient())
         plain(plain(a)).square().sum().backward()
         var runs = 0
-        let y = recomputed([b]) { outer in
-            let middle = recomputed([outer[0]]) { inner in
+        let y = gradientCheckpointed([b]) { outer in
+            let middle = gradientCheckpointed([outer[0]]) { inner in
                 runs += 1
                 return [repeated(inner[0])]
             }
@@ -169,13 +169,13 @@ import Torch
         let x = counting(2).requiringGradient()
         var isRecorded: [Bool] = []
         let y = withoutGradient {
-            recomputed([x]) { inputs in
+            gradientCheckpointed([x]) { inputs in
                 isRecorded.append((inputs[0] * 2).requiresGradient)
                 return [inputs[0] * 2]
             }
         }
         #expect(!y[0].requiresGradient)
-        let z = recomputed([x]) { inputs in
+        let z = gradientCheckpointed([x]) { inputs in
             isRecorded.append((inputs[0] * 2).requiresGradient)
             return [inputs[0] * 2]
         }
@@ -197,7 +197,7 @@ import Torch
         let y = withAutocast(.cpu, type) { plain(a) }
         var types: [ElementType] = []
         let z = withAutocast(.cpu, type) {
-            recomputed([b]) { inputs in
+            gradientCheckpointed([b]) { inputs in
                 types.append(linear(inputs[0], repeated.layers[0].weight).type)
                 return [repeated(inputs[0])]
             }[0]
@@ -212,7 +212,7 @@ import Torch
 
     @Test func plainBodiesStayPlainWithinAutocast() throws {
         var types: [ElementType] = []
-        let y = recomputed([x.copy().requiringGradient()]) { inputs in
+        let y = gradientCheckpointed([x.copy().requiringGradient()]) { inputs in
             types.append(linear(inputs[0], x).type)
             return inputs
         }
@@ -227,7 +227,7 @@ import Torch
     @Test func changedWeightsAreSeenInTheNextStep() throws {
         let weight = counting(6, 6).copy().requiringGradient()  // views are not kept anyway
         let sums = (0..<2).map { _ in
-            let y = withAutocast(.cpu) { recomputed([x]) { [linear($0[0], weight)] }[0] }
+            let y = withAutocast(.cpu) { gradientCheckpointed([x]) { [linear($0[0], weight)] }[0] }
             y.sum().backward()
             withoutGradient { weight *= 2.0 }
             return y.abs().sum().scalar
@@ -241,7 +241,7 @@ import Torch
         func make() -> Tensor {
             let object = Witness()
             witness = object
-            return recomputed([counting(2).requiringGradient()]) { inputs in
+            return gradientCheckpointed([counting(2).requiringGradient()]) { inputs in
                 withExtendedLifetime(object) { [inputs[0] * 2] }
             }[0]
         }
@@ -258,7 +258,7 @@ import Torch
         let changed = await #expect(
             processExitsWith: .failure, observing: [\.standardErrorContent]
         ) {
-            _ = recomputed([Tensor.ones([2])]) { inputs in
+            _ = gradientCheckpointed([Tensor.ones([2])]) { inputs in
                 inputs[0] *= 2.0
                 return inputs
             }
@@ -269,7 +269,7 @@ import Torch
             processExitsWith: .failure, observing: [\.standardErrorContent]
         ) {
             var runs = 0
-            let y = recomputed([Tensor.ones([2]).requiringGradient()]) { inputs in
+            let y = gradientCheckpointed([Tensor.ones([2]).requiringGradient()]) { inputs in
                 runs += 1
                 return Array(repeating: inputs[0], count: runs)
             }
@@ -280,7 +280,7 @@ import Torch
         let twice = await #expect(
             processExitsWith: .failure, observing: [\.standardErrorContent]
         ) {
-            let y = recomputed([Tensor.ones([2]).requiringGradient()]) { $0 }[0].sum()
+            let y = gradientCheckpointed([Tensor.ones([2]).requiringGradient()]) { $0 }[0].sum()
             y.backward()
             y.backward()
         }
