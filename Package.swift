@@ -105,7 +105,7 @@ let package = Package(
         module("Report", ["Media"] + dataset, resources: [.embedInCode("page.html")]),
         module("Work", ["Settings", "Errors", subprocess]),
 
-        module("StageCommand", dataset + [arguments]),
+        module("StageCommand", dataset + ["Torch", arguments]),
         executable(
             "loopy", ["Work", "Report", "Curation", "Features", "LoopyModel", "Weights"]),
         executable("loopy-ingest", ["Curation"]),

@@ -30,7 +30,6 @@ final class VideoMeasurer {
         self.settings = settings
         self.files = files
         self.threads = threads
-        Torch.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
         var networks: [String: MetricNetwork] = [:]
         for (role, file) in files where role != "sync" {
             networks[role] = try MetricNetwork(file, device: settings.device, threads: threads)

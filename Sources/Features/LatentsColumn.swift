@@ -47,7 +47,6 @@ enum LatentsColumn {
     static func recipe(
         _ settings: LatentsSettings, dataset: DatasetDirectory?, side: Int?, threads: Int
     ) throws -> ColumnRecipe {
-        Torch.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
         let codec = try codecRecipe(settings, dataset, threads: threads)
         let device = try Device(settings.device)
         let element = settings.dtype == .float16 ? NumPyElement.float16 : .float32

@@ -54,7 +54,6 @@ enum SpeechColumn {
                 ["dtype": settings.dtype.rawValue], uniquingKeysWith: { a, _ in a }),
             networks: encoder.networks, settings: encoder.words
         ) { slice in
-            Torch.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
             return try member(slice, encoder.network.get(), element)
         }
     }

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Dataset
+import Foundation
 import Settings
+import Torch
 
 /// Where a stage's settings come from.
 public struct SettingsOptions: ParsableArguments {
@@ -28,6 +30,14 @@ public struct SettingsOptions: ParsableArguments {
     ) throws -> Settings {
         try Configuration.read(defaults, section: section, file: config, overrides: settings)
     }
+}
+
+/// Sets the number of threads that libtorch's operators use in this process, before anything is
+/// computed.
+///
+/// - Parameter count: what `--threads` says; 0 for one a processor.
+public func useThreads(_ count: Int) {
+    Torch.threads = count > 0 ? count : ProcessInfo.processInfo.activeProcessorCount
 }
 
 /// What every stage takes on its command line.

@@ -7,7 +7,6 @@ import Perception
 import Settings
 import StageCommand
 import Storage
-import Torch
 
 @main
 struct LoopyEvaluate: ParsableCommand {
@@ -44,6 +43,7 @@ struct Metrics: ParsableCommand {
 
     func run() throws {
         try reporting {
+            useThreads(options.threads)
             let settings = try options.read(MetricsSettings(), section: ["evaluate"])
             let run = try MetricsRun(
                 generated: generated, reference: reference, output: output, settings: settings,
@@ -92,7 +92,7 @@ struct Sync: ParsableCommand {
                     "SyncNet's weights are not here: `loopy models` says where they are published "
                         + "and where to put them; or give --weights FILE")
             }
-            Torch.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
+            useThreads(threads)
             let evaluation = try SyncEvaluation(weights: file, threads: threads)
             try report(videos) { try evaluation.report($0, wholeFrame ? .wholeFrame : .faceCrop) }
         }

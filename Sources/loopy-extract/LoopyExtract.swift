@@ -42,6 +42,7 @@ struct LoopyExtract: ParsableCommand {
 
     func run() throws {
         try reporting {
+            useThreads(options.threads)
             var settings = ExtractSettings()
             settings.keypoints = try options.read(
                 settings.keypoints, section: ["extract", "keypoints"], where: column == "keypoints")

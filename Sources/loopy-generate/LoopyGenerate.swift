@@ -3,7 +3,6 @@ import Foundation
 import Generation
 import LoopyModel
 import StageCommand
-import Torch
 import Training
 
 @main
@@ -80,8 +79,7 @@ struct LoopyGenerate: ParsableCommand {
 
     func run() throws {
         try reporting {
-            let threads = settings.threads
-            Torch.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
+            useThreads(settings.threads)
             let settings = try readSettings()
             let model = try PortraitModel(
                 trained.map { try TrainedModel(RunDirectory($0), step: step) }

@@ -13,6 +13,7 @@ struct LoopyMeasure: ParsableCommand {
 
     func run() throws {
         try reporting {
+            useThreads(options.threads)
             let settings = try options.read(MeasureSettings(), section: "measure")
             let stage = try MeasureStage(
                 options.directory, settings: settings, threads: options.threads)

@@ -4,7 +4,6 @@ import Foundation
 import LoopyModel
 import Settings
 import StageCommand
-import Torch
 import Training
 
 @main
@@ -70,7 +69,7 @@ struct Train: ParsableCommand {
     }
 
     private func train() throws {
-        Torch.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
+        useThreads(threads)
         let settings = try readSettings()
         let run = RunDirectory(output)
         if !resume, !run.steps().isEmpty {
