@@ -5,23 +5,31 @@ import Perception
 import Storage
 
 /// Settings of the column `keypoints`.
-public struct KeypointsSettings: Codable, Sendable {
-    /// "embedded" for the FaceMesh that comes with Loopy, the file of another, or "dwpose".
-    public var landmarks = "embedded"
-    /// Of FaceMesh: the face detector's file, or "embedded": BlazeFace, short range (a crop shows a
-    /// near face).
+public struct KeypointsSettings: Sendable {
+    /// The key-point network: `landmarks`, and the sections of the networks.
+    public var network = KeypointChoice()
+    /// The file of the face detector that FaceMesh needs, or "embedded" for BlazeFace, short range: a
+    /// crop shows a near face.
     public var detector = "embedded"
-    /// Of `landmarks: dwpose`.
-    public var dwpose = DWPoseSettings()
 
     public init() {}
 }
 
-/// Finds the face that a clip is about, picture by picture.
-protocol FacePointFinder {
-    /// - Returns: for each picture `[68, 3]`: x and y in pixels of the crop, confidence; nil where the
-    ///   face is not seen.
-    func points(in pictures: FramePrefetcher) throws -> [[Float]?]
+/// The choice of the network stands beside the other settings, in the same section.
+extension KeypointsSettings: Codable {
+    private enum CodingKeys: CodingKey { case detector }
+
+    public init(from decoder: any Decoder) throws {
+        network = try KeypointChoice(from: decoder)
+        detector = try decoder.container(keyedBy: CodingKeys.self)
+            .decode(String.self, forKey: .detector)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        try network.encode(to: encoder)
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(detector, forKey: .detector)
+    }
 }
 
 /// The column `keypoints`: the 68 iBUG points of every frame of a clip, measured on the clip itself.
@@ -29,39 +37,21 @@ protocol FacePointFinder {
 /// A frame in which the face is not seen gets points interpolated between its neighbours, with
 /// confidence 0.
 package final class KeypointsExtractor {
-    private let finder: any FacePointFinder
-    /// Of the column that FaceMesh makes, and of the one that DWPose makes.
-    private static let version = 1, dwposeVersion = 1
+    private let finder: any KeypointFinder
 
-    init(_ finder: any FacePointFinder) { self.finder = finder }
+    init(_ finder: any KeypointFinder) { self.finder = finder }
 
-    /// - Parameter facts: of the column `video`, which hold of its key points too.
+    /// - Parameter facts: the facts of the column `video`, which hold of its key points too.
     static func recipe(
         _ settings: KeypointsSettings, facts: [String: Int], threads: Int
     ) throws -> ColumnRecipe {
-        let isDWPose = settings.landmarks == DWPoseSettings.name
-        let networks: [String: String]
-        let extractor: Lazily<KeypointsExtractor>
-        if isDWPose {
-            let files = try settings.dwpose.files(for: "extract.keypoints.landmarks")
-            networks = ["detector": files.detector, "pose": files.pose]
-            extractor = Lazily {
-                KeypointsExtractor(
-                    DWPoseFinder(try settings.dwpose.load(files, threads: threads)))
-            }
-        } else {
-            let detector = EmbeddedNetwork.blazeFaceShortRange.path(or: settings.detector)
-            let landmarks = EmbeddedNetwork.faceMesh.path(or: settings.landmarks)
-            networks = ["detector": detector, "landmarks": landmarks]
-            extractor = Lazily {
-                KeypointsExtractor(try FaceMeshFinder(detector: detector, landmarks: landmarks))
-            }
-        }
+        let keypoints = try settings.network.forClips(
+            detector: settings.detector, setting: "extract.keypoints.landmarks", threads: threads)
+        let extractor = Lazily { KeypointsExtractor(try keypoints.load()) }
         return ColumnRecipe(
-            input: "video", version: isDWPose ? dwposeVersion : version,
-            configuration: isDWPose ? ["landmarks": DWPoseSettings.name] : [:],
-            networks: try networks.mapValues(Digest.ofFile), facts: facts,
-            settings: isDWPose ? ["landmarks": DWPoseSettings.name] : [:]
+            input: "video", version: keypoints.version, configuration: keypoints.configuration,
+            networks: try keypoints.files.mapValues(Digest.ofFile), facts: facts,
+            settings: keypoints.configuration
         ) { slice in
             let array = try extractor.get().extract(
                 VideoReader(path: slice.path, bytes: slice.bytes, threads: threads))
@@ -70,7 +60,7 @@ package final class KeypointsExtractor {
     }
 
     /// - Returns: float32 `[T, 68, 3]`: x and y in pixels of the crop, confidence.
-    /// - Throws: when the clip cannot be decoded or shows no face at all.
+    /// - Throws: `LoopyError` where the clip cannot be decoded or shows no face at all.
     func extract(_ reader: sending VideoReader) throws -> NumPyArray {
         let pictures = FramePrefetcher(reader)
         defer { pictures.cancel() }

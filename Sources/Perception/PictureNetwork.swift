@@ -11,34 +11,36 @@ final class PictureNetwork {
     }
 
     let path: String
-    /// Pictures that it takes at once, and their size.
+    /// The number of pictures that it takes at once, and their size.
     let batch: Int, height: Int, width: Int
     private let backend: Backend
 
     /// - Parameters:
-    ///   - batch: wanted; 1 where the file is for single pictures. (TorchScript does not say for how
-    ///     many it was traced: that is tried.)
-    ///   - height: where the file does not say it.
-    ///   - device: of TorchScript.
-    /// - Throws: `LoopyError` or `LoopyError` that names the file.
+    ///   - batch: the number of pictures wanted at once; it becomes 1 where the file is for single
+    ///     pictures. (TorchScript does not say for how many it was traced: that is tried.)
+    ///   - height: the pictures' height, like `width` used where the file does not say it.
+    ///   - device: where TorchScript runs.
+    ///   - threads: processors that an ONNX network may use. TorchScript uses those of the process.
+    /// - Throws: `LoopyError` that names the file.
     init(path: String, batch: Int, height: Int, width: Int, device: Device, threads: Int) throws {
         self.path = path
         guard FileManager.default.isReadableFile(atPath: path) else {
-            throw LoopyError(.malformed, "\(path): is missing or cannot be read; see `loopy models`")
+            throw LoopyError(
+                .missing, "\(path): is missing or cannot be read; see `loopy models`")
         }
         let wanted = [batch, 3, height, width]
         if Self.isONNX(path) {
             let network = try Network(path: path, openAxes: wanted, threads: threads)
             let shape = try network.shape(ofInput: 0)
             guard shape.count == 4, shape[1] == 3 else {
-                throw LoopyError(.malformed, 
+                throw LoopyError(
+                    .malformed,
                     "\(path): takes \(shape), not pictures; is it the network it should be?")
             }
             (self.batch, self.height, self.width) = (shape[0], shape[2], shape[3])
             backend = .openVINO(network)
         } else {
             let module = try ScriptModule(path: path, device: device)
-            Torch.threads = threads
             (self.height, self.width) = (height, width)
             let takesBatch = (try? module(.zeros(wanted))) != nil
             self.batch = takesBatch ? batch : 1
