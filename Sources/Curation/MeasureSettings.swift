@@ -4,17 +4,16 @@ import Perception
 import Settings
 
 /// Settings of `loopy-measure`. Networks are files, or "embedded" for those that come with Loopy.
-public struct MeasureSettings: Codable, Sendable {
+public struct MeasureSettings: Sendable {
     /// Seconds of video in a work unit.
     public var unitSeconds = 60.0
     /// The detector tried first, and the one for small faces: BlazeFace's two forms.
     public var nearDetector = "embedded"
     public var farDetector = "embedded"
-    /// FaceMesh; or "dwpose", whose 68 points then take the place of FaceMesh's. Faces are found,
-    /// followed and their poses measured by the embedded FaceMesh all the same.
-    public var landmarks = "embedded"
-    /// Of `landmarks: dwpose`.
-    public var dwpose = DWPoseSettings()
+    /// The key-point network: `landmarks`, and the sections of the networks. A network that looks at
+    /// whole pictures (DWPose) gives its points to faces that the embedded FaceMesh finds and follows;
+    /// poses are measured by FaceMesh all the same.
+    public var keypoints = KeypointChoice()
     /// Silero VAD.
     public var voiceActivity = "embedded"
     /// SyncNet: a file, the name of a network in Manifests/models.yaml, or "none". Where the name's
@@ -26,30 +25,81 @@ public struct MeasureSettings: Codable, Sendable {
 
     private static let publishedSyncNet = "syncnet"
 
-    /// Files of the networks in use, by role. What is measured without a network is not among them.
+    /// The files of the networks in use, by role. What is measured without a network is not among them.
     ///
     /// - Throws: `LoopyError` for a setting that is neither a file nor a known name.
     func networks() throws -> [String: String] {
         var files = [
             "near_detector": EmbeddedNetwork.blazeFaceShortRange.path(or: nearDetector),
             "far_detector": EmbeddedNetwork.blazeFaceFullRange.path(or: farDetector),
-            "landmarks": EmbeddedNetwork.faceMesh.path(or: isDWPose ? "embedded" : landmarks),
             "voice_activity": EmbeddedNetwork.sileroVAD.path(or: voiceActivity),
         ]
         files["lip_sync"] = try lipSyncFile()
-        if isDWPose {
-            let pose = try dwpose.files(for: "measure.landmarks")
-            (files["person_detector"], files["pose"]) = (pose.detector, pose.pose)
-        }
-        return files
+        return files.merging(try keypointNetworks().files) { $1 }
     }
 
-    var isDWPose: Bool { landmarks == DWPoseSettings.name }
+    /// - Parameter threads: processors; 0 for all.
+    func keypointNetworks(threads: Int = 0) throws -> MeasuringKeypoints {
+        try keypoints.forMeasuring(setting: "measure.landmarks", threads: threads)
+    }
 
     private func lipSyncFile() throws -> String? {
         if lipSync == "none" { return nil }
         // Without a manifest there is nothing under the usual name, and nothing is wrong.
         if lipSync == Self.publishedSyncNet, (try? ModelManifest.locate()) == nil { return nil }
         return try ModelManifest.resolve(lipSync)
+    }
+}
+
+/// The choice of the key-point network stands beside the other settings, in the same section.
+extension MeasureSettings: Codable {
+    private enum CodingKeys: CodingKey {
+        case unitSeconds, nearDetector, farDetector, voiceActivity, lipSync, limits
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        unitSeconds = try values.decode(Double.self, forKey: .unitSeconds)
+        nearDetector = try values.decode(String.self, forKey: .nearDetector)
+        farDetector = try values.decode(String.self, forKey: .farDetector)
+        keypoints = try KeypointChoice(from: decoder)
+        voiceActivity = try values.decode(String.self, forKey: .voiceActivity)
+        lipSync = try values.decode(String.self, forKey: .lipSync)
+        limits = try values.decode(MediaLimits.self, forKey: .limits)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(unitSeconds, forKey: .unitSeconds)
+        try values.encode(nearDetector, forKey: .nearDetector)
+        try values.encode(farDetector, forKey: .farDetector)
+        try keypoints.encode(to: encoder)
+        try values.encode(voiceActivity, forKey: .voiceActivity)
+        try values.encode(lipSync, forKey: .lipSync)
+        try values.encode(limits, forKey: .limits)
+    }
+}
+
+extension MeasureSettings {
+    /// The settings that change what is measured, beside the networks' files.
+    var configuration: some Encodable {
+        get throws {
+            Fingerprinted(limits: limits, keypoints: try keypointNetworks().configuration)
+        }
+    }
+
+    /// The limits as they are; where the key-point network needs saying more, under a key of its own.
+    private struct Fingerprinted: Encodable {
+        let limits: MediaLimits
+        let keypoints: [String: String]
+
+        private enum CodingKeys: CodingKey { case keypoints }
+
+        func encode(to encoder: any Encoder) throws {
+            try limits.encode(to: encoder)
+            guard !keypoints.isEmpty else { return }
+            var values = encoder.container(keyedBy: CodingKeys.self)
+            try values.encode(keypoints, forKey: .keypoints)
+        }
     }
 }

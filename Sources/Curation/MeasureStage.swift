@@ -29,7 +29,7 @@ public final class MeasureStage: UnitStage {
         networks = try settings.networks()
         networkDigests = try networks.mapValues(Digest.ofFile)
         fingerprint = try Fingerprint(
-            name: "measure", version: Self.version, configuration: settings.limits,
+            name: "measure", version: Self.version, configuration: try settings.configuration,
             files: networkDigests)
         store = UnitStore(dataset.measurementsFolder(fingerprint))
     }

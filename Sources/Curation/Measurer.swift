@@ -3,7 +3,6 @@ import Errors
 import Foundation
 import Media
 import Perception
-import Torch
 
 /// What was measured of one stretch: its candidates, each with its track.
 struct StretchMeasurement {
@@ -23,7 +22,8 @@ final class Measurer {
     private let tracker: FaceTracker
     private let voiceActivity: VoiceActivity
     private let lipSync: LipSync?
-    private let poseNetwork: DWPose?
+    /// The network whose points replace those of FaceMesh, if any.
+    private let keypointNetwork: (any WholePictureNetwork)?
     /// Pictures that a source may show one picture for: longer, and it is a hole, not a slow source.
     private static let longestRepeat = 25
     /// RMS of a frame's samples that counts as sound: -60 dB.
@@ -33,21 +33,14 @@ final class Measurer {
     init(_ settings: MeasureSettings, networks files: [String: String], threads: Int) throws {
         self.settings = settings
         self.threads = threads
+        let keypoints = try settings.keypointNetworks(threads: threads).load()
         tracker = FaceTracker(
             near: try BlazeFace(.short, path: files["near_detector"]),
             far: try BlazeFace(.full, path: files["far_detector"]),
-            network: try FaceMesh(path: files["landmarks"]))
+            network: keypoints.following)
+        keypointNetwork = keypoints.replacing
         voiceActivity = try VoiceActivity(path: files["voice_activity"])
         lipSync = try files["lip_sync"].map(LipSync.init)
-        poseNetwork =
-            if let detector = files["person_detector"], let pose = files["pose"] {
-                try settings.dwpose.load((detector, pose), threads: threads)
-            } else {
-                nil
-            }
-        if lipSync != nil {
-            LibTorch.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
-        }
     }
 
     func measure(_ stretch: Stretch) throws -> StretchMeasurement {
@@ -187,12 +180,13 @@ final class Measurer {
         return result
     }
 
-    /// Where DWPose is wanted, its points in the place of FaceMesh's, in a second pass: it looks at
-    /// several pictures at once, and takes far longer than decoding.
+    /// Replaces FaceMesh's points by those of a network that looks at whole pictures, where one is
+    /// chosen. This is a second pass: the network looks at several pictures at once, and takes far
+    /// longer than decoding.
     private func replacePoints(
         of tracks: inout [TrackRecorder], _ stretch: Stretch, probe: MediaProbe
     ) throws {
-        guard let poseNetwork, let first = tracks.map(\.start).min(),
+        guard let keypointNetwork, let first = tracks.map(\.start).min(),
             let last = tracks.map(\.end).max()
         else { return }
         let reader = try VideoReader(
@@ -200,7 +194,7 @@ final class Measurer {
             threads: threads, limits: settings.limits)
         let pictures = FramePrefetcher(reader)
         defer { pictures.cancel() }
-        try PointReplacement.replace(in: &tracks, pictures) { try poseNetwork.faces(in: $0) }
+        try PointReplacement.replace(in: &tracks, pictures, by: keypointNetwork)
     }
 
     /// Adds what was seen to the open tracks; tracks whose face is gone are closed.

@@ -1,30 +1,28 @@
 import Media
 import Perception
 
-/// Puts the points that DWPose finds into tracks that FaceMesh made.
+/// Puts the points that another network finds into tracks that FaceMesh made.
 package enum PointReplacement {
-    /// How much the points of the two must cover the same place to be of one face.
+    /// The least overlap of the boxes around two networks' points of one face.
     private static let minimumOverlap = 0.3
 
-    /// A face that DWPose does not see in a picture keeps the points that it had in the one before,
-    /// with confidence 0; at the start of a track those of FaceMesh.
+    /// A face that the network does not see in a picture keeps the points that it had in the one
+    /// before, with confidence 0; at the start of a track those of FaceMesh.
     ///
-    /// - Parameters:
-    ///   - pictures: of the frames that the tracks cover.
-    ///   - find: finds the faces of some pictures.
+    /// - Parameter pictures: the pictures of the frames that the tracks cover.
     package static func replace(
         in tracks: inout [TrackRecorder], _ pictures: FramePrefetcher,
-        _ find: ([VideoFrame]) throws -> [[PoseFace]]
+        by network: any WholePictureNetwork
     ) throws {
         var waiting: [GridFrame] = []
-        var last: [PoseFace]?
+        var last: [FacePoints]?
         func look() throws {
             // A picture that shows the one before has its faces too.
-            let isFresh = waiting.enumerated().map { place, picture in
-                !picture.isRepeat || (place == 0 && last == nil)
+            let isFresh = waiting.enumerated().map { index, picture in
+                !picture.isRepeat || (index == 0 && last == nil)
             }
             let fresh = zip(waiting, isFresh).filter(\.1).map(\.0.frame)
-            var found = try find(fresh)[...]
+            var found = try network.faces(in: fresh)[...]
             for (picture, isFresh) in zip(waiting, isFresh) {
                 let faces = isFresh ? found.removeFirst() : last ?? []
                 for index in tracks.indices {
@@ -36,13 +34,13 @@ package enum PointReplacement {
         }
         while let picture = try pictures.next() {
             waiting.append(picture)
-            if waiting.count == DWPose.batch { try look() }
+            if waiting.count == network.batch { try look() }
         }
         if !waiting.isEmpty { try look() }
     }
 
     private static func replace(
-        in track: inout TrackRecorder, at picture: Int, _ faces: [PoseFace]
+        in track: inout TrackRecorder, at picture: Int, _ faces: [FacePoints]
     ) {
         let frame = picture - track.start
         guard frame >= 0, frame < track.count else { return }

@@ -2,21 +2,23 @@ import COpenVINO
 import Errors
 import Foundation
 
-/// A frozen network on the CPU, read from .tflite, .onnx or OpenVINO's own format. Float32 in and
-/// out, one request at a time; belongs to one thread at a time.
+/// A frozen network on the CPU, read from .tflite, .onnx or OpenVINO's own format. It takes and gives
+/// float32, runs one request at a time, and belongs to one thread at a time.
 public final class Network {
-    /// The file, and what `Dataset` needs to know which weights were used.
+    /// The network's file.
     public let path: String
+    /// The values of each input, in C order: a caller writes them before `run`.
     public private(set) var inputs: [UnsafeMutableBufferPointer<Float>] = []
     private var request: OpaquePointer?
     private var compiled: OpaquePointer?
     private var tensors: [OpaquePointer] = []
+    /// The number of outputs.
     public let outputCount: Int
 
     /// - Parameters:
     ///   - inputShapes: shapes to run with; nil takes the file's, which must then be fixed.
-    ///   - openAxes: of a network of one input: lengths of the axes that the file leaves open; those
-    ///     that it fixes stay as they are.
+    ///   - openAxes: for a network of one input, the lengths of the axes that the file leaves open;
+    ///     those that it fixes stay as they are.
     ///   - threads: processors that one request may use.
     /// - Throws: `LoopyError` that names the file.
     public init(
@@ -24,11 +26,12 @@ public final class Network {
     ) throws {
         self.path = path
         guard FileManager.default.isReadableFile(atPath: path) else {
-            throw LoopyError(.malformed, 
+            throw LoopyError(
+                .missing,
                 "\(path): the network's file is missing; Scripts/setup.sh fetches the embedded ones"
             )
         }
-        let core = try Runtime.shared.core
+        let core = try Runtime.core
         var model: OpaquePointer?
         try Network.check(ov_core_read_model(core, path, nil, &model), "\(path): cannot be read")
         defer { ov_model_free(model) }
@@ -43,7 +46,8 @@ public final class Network {
         try Network.check(
             ov_compiled_model_create_infer_request(compiled, &request), "\(path): cannot be run")
         if let inputShapes, inputShapes.count != inputCount {
-            throw LoopyError(.malformed, 
+            throw LoopyError(
+                .malformed,
                 "\(path): takes \(inputCount) inputs, not \(inputShapes.count); is it the network "
                     + "it should be?")
         }
@@ -60,34 +64,66 @@ public final class Network {
         for input in inputs { input.deallocate() }
     }
 
-    /// Runs on what stands in `inputs`.
+    /// Runs the network on the values in `inputs`.
     public func run() throws {
         try Network.check(ov_infer_request_infer(request), "\(path): running failed")
     }
 
-    /// Calls `body` with the values of an output, in C order.
+    /// Calls `body` with the values of an output, in C order. Whole numbers, booleans and other
+    /// floating-point numbers are converted to float32.
+    ///
+    /// - Throws: `LoopyError` `.malformed` for an output of another type, and what `body` throws.
     public func withOutput<Result>(
         _ index: Int, _ body: (UnsafeBufferPointer<Float>) throws -> Result
     ) throws -> Result {
-        var tensor: OpaquePointer?
-        try Network.check(
-            ov_infer_request_get_output_tensor_by_index(request, index, &tensor),
-            "\(path): has no output \(index)")
+        let tensor = try tensor(ofOutput: index)
         defer { ov_tensor_free(tensor) }
         var count = 0
+        var type = DYNAMIC
         var data: UnsafeMutableRawPointer?
         ov_tensor_get_size(tensor, &count)
+        ov_tensor_get_element_type(tensor, &type)
         try Network.check(ov_tensor_data(tensor, &data), "\(path): output \(index) is unreadable")
         guard let data else { throw LoopyError(.malformed, "\(path): output \(index) is empty") }
-        return try body(
-            UnsafeBufferPointer(start: data.assumingMemoryBound(to: Float.self), count: count))
+        if type == F32 {
+            let values = UnsafeBufferPointer(
+                start: data.assumingMemoryBound(to: Float.self), count: count)
+            return try body(values)
+        }
+        guard let values = NetworkElement(type)?.floats(data, count: count) else {
+            throw LoopyError(
+                .malformed,
+                "\(path): output \(index) (\(try name(ofOutput: index))) is of a type that Loopy does "
+                    + "not read (number \(type.rawValue) of OpenVINO's ov_element_type_e); export the "
+                    + "network with float32 outputs")
+        }
+        return try values.withUnsafeBufferPointer(body)
     }
 
-    public func shape(ofOutput index: Int) throws -> [Int] {
+    /// - Returns: a tensor that the caller frees.
+    private func tensor(ofOutput index: Int) throws -> OpaquePointer? {
         var tensor: OpaquePointer?
         try Network.check(
             ov_infer_request_get_output_tensor_by_index(request, index, &tensor),
             "\(path): has no output \(index)")
+        return tensor
+    }
+
+    private func name(ofOutput index: Int) throws -> String {
+        var port: OpaquePointer?
+        try Network.check(
+            ov_compiled_model_output_by_index(compiled, index, &port),
+            "\(path): has no output \(index)")
+        defer { ov_output_const_port_free(port) }
+        var name: UnsafeMutablePointer<CChar>?
+        guard ov_port_get_any_name(port, &name) == OK, let name else { return "without a name" }
+        defer { ov_free(name) }
+        return String(cString: name)
+    }
+
+    /// The shape of an output, after a run.
+    public func shape(ofOutput index: Int) throws -> [Int] {
+        let tensor = try tensor(ofOutput: index)
         defer { ov_tensor_free(tensor) }
         var shape = ov_shape_t()
         try Network.check(
@@ -96,12 +132,13 @@ public final class Network {
         return (0..<Int(shape.rank)).map { Int(shape.dims[$0]) }
     }
 
-    /// Index of the output with this many values: exporters do not agree on the order of outputs.
+    /// The index of the output with this many values: exporters do not agree on the order of outputs.
     public func output(ofCount wanted: Int) throws -> Int {
-        for index in 0..<outputCount where try withOutput(index, { $0.count }) == wanted {
+        for index in 0..<outputCount where try shape(ofOutput: index).reduce(1, *) == wanted {
             return index
         }
-        throw LoopyError(.malformed, 
+        throw LoopyError(
+            .malformed,
             "\(path): has no output of \(wanted) values; is it the network it should be?")
     }
 
@@ -122,7 +159,8 @@ public final class Network {
         // Where not even the number of axes is known, all are open.
         let isOpen = ov_dimension_is_dynamic(given.rank)
         guard isOpen || Int(given.rank.max) == lengths.count else {
-            throw LoopyError(.malformed, 
+            throw LoopyError(
+                .malformed,
                 "\(path): its input has \(given.rank.max) axes, not \(lengths.count); is it the "
                     + "network it should be?")
         }
@@ -184,20 +222,17 @@ public final class Network {
 }
 
 /// OpenVINO's core, made once a process: it loads plugins from disk.
-private final class Runtime: @unchecked Sendable {
-    // Unchecked: OpenVINO documents its core as thread-safe, and the pointer is never changed.
-    static let shared = Runtime()
-    private let pointer: OpaquePointer?
-
-    private init() {
+private enum Runtime {
+    // Unsafe: the pointer never changes, and OpenVINO documents its core as thread-safe.
+    nonisolated(unsafe) private static let pointer: OpaquePointer? = {
         var created: OpaquePointer?
         ov_core_create(&created)
-        pointer = created
-    }
+        return created
+    }()
 
-    var core: OpaquePointer {
+    static var core: OpaquePointer {
         get throws {
-            guard let pointer else { throw LoopyError(.malformed, "OpenVINO cannot be started") }
+            guard let pointer else { throw LoopyError(.processing, "OpenVINO cannot be started") }
             return pointer
         }
     }

@@ -11,21 +11,22 @@ final class PictureNetwork {
     }
 
     let path: String
-    /// Pictures that it takes at once, and their size.
+    /// The number of pictures that it takes at once, and their size.
     let batch: Int, height: Int, width: Int
     private let backend: Backend
 
     /// - Parameters:
-    ///   - batch: wanted; 1 where the file is for single pictures. (TorchScript does not say for how
-    ///     many it was traced: that is tried.)
-    ///   - height: where the file does not say it.
-    ///   - device: of TorchScript.
-    /// - Throws: `LoopyError` or `LoopyError` that names the file.
+    ///   - batch: the number of pictures wanted at once; it becomes 1 where the file is for single
+    ///     pictures. (TorchScript does not say for how many it was traced: that is tried.)
+    ///   - height: the pictures' height, like `width` used where the file does not say it.
+    ///   - device: where TorchScript runs.
+    ///   - threads: processors that an ONNX network may use. TorchScript uses those of the process.
+    /// - Throws: `LoopyError` that names the file.
     init(path: String, batch: Int, height: Int, width: Int, device: Device, threads: Int) throws {
         self.path = path
         guard FileManager.default.isReadableFile(atPath: path) else {
             throw LoopyError(
-                .malformed, "\(path): is missing or cannot be read; see `loopy models`")
+                .missing, "\(path): is missing or cannot be read; see `loopy models`")
         }
         let wanted = [batch, 3, height, width]
         if Self.isONNX(path) {
@@ -40,7 +41,6 @@ final class PictureNetwork {
             backend = .openVINO(network)
         } else {
             let module = try ScriptModule(path: path, device: device)
-            LibTorch.threads = threads
             (self.height, self.width) = (height, width)
             let takesBatch = (try? module(.zeros(wanted))) != nil
             self.batch = takesBatch ? batch : 1

@@ -46,7 +46,7 @@ final class PoseNetwork {
     }
 
     /// The face's points of each crop.
-    func faces(_ crops: [Crop]) throws -> [PoseFace] {
+    func faces(_ crops: [Crop]) throws -> [FacePoints] {
         try stride(from: 0, to: crops.count, by: network.batch).flatMap { start in
             let some = crops[start..<min(start + network.batch, crops.count)]
             let size = 3 * network.height * network.width
@@ -71,7 +71,7 @@ final class PoseNetwork {
             into: input, columns: network.width, rows: network.height, channels: Self.channels)
     }
 
-    private func decode(_ outputs: [Tensor], _ crops: ArraySlice<Crop>) throws -> [PoseFace] {
+    private func decode(_ outputs: [Tensor], _ crops: ArraySlice<Crop>) throws -> [FacePoints] {
         let columns = network.width * Self.binsPerPixel, rows = network.height * Self.binsPerPixel
         func find(_ bins: Int, _ candidates: some Sequence<Tensor>) -> [Float]? {
             candidates.first { $0.shape == [network.batch, Self.pointCount, bins] }?.array()
@@ -85,7 +85,7 @@ final class PoseNetwork {
                     + "\(Self.pointCount) points is wanted")
         }
         return try crops.enumerated().map { place, crop in
-            var face = PoseFace(points: [], confidences: [])
+            var face = FacePoints(points: [], confidences: [])
             // counted from the crop's upper left, in pixels of the picture
             let scale = Double(crop.width) / Double(network.width)
             let left = Double(crop.centreX) - scale * Double(network.width) / 2

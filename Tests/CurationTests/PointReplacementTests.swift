@@ -4,6 +4,24 @@ import Media
 import Perception
 import Testing
 
+/// A network that sees what a test says.
+private final class ScriptedNetwork: WholePictureNetwork {
+    let batch = 10
+    private(set) var calls = 0, seen = 0
+    private let look: (_ picture: Int) -> [FacePoints]
+
+    /// - Parameter look: gives the faces of a picture, which are counted from 0.
+    init(_ look: @escaping (Int) -> [FacePoints]) { self.look = look }
+
+    func faces(in frames: [VideoFrame]) -> [[FacePoints]] {
+        calls += 1
+        return frames.map { _ in
+            defer { seen += 1 }
+            return look(seen)
+        }
+    }
+}
+
 @Suite struct PointReplacementTests {
     private func points(_ x: Double, _ y: Double, lips: Double = 0) -> [Point] {
         // A face of 60 pixels, whose lower lip is some pixels below the upper one.
@@ -57,24 +75,20 @@ import Testing
 
             // The network sees both a little beside, in the other order; not the first in the third
             // picture; and somebody else in the fourth.
-            var seen = 0, calls = 0
-            try PointReplacement.replace(in: &tracks, FramePrefetcher(try reader(folder))) {
-                frames in
-                calls += 1
-                return frames.map { _ in
-                    defer { seen += 1 }
-                    func face(_ x: Double) -> PoseFace {
-                        PoseFace(
-                            points: points(x + Double(seen), 52, lips: 12),
-                            confidences: (0..<68).map { _ in 0.7 })
-                    }
-                    if seen == 2 { return [face(200)] }
-                    if seen == 3 { return [face(200), face(90)] }
-                    return [face(200), face(20)]
+            let network = ScriptedNetwork { picture in
+                func face(_ x: Double) -> FacePoints {
+                    FacePoints(
+                        points: points(x + Double(picture), 52, lips: 12),
+                        confidences: (0..<68).map { _ in 0.7 })
                 }
+                if picture == 2 { return [face(200)] }
+                if picture == 3 { return [face(200), face(90)] }
+                return [face(200), face(20)]
             }
-            #expect(seen == 20)
-            #expect(calls == 2)
+            try PointReplacement.replace(
+                in: &tracks, FramePrefetcher(try reader(folder)), by: network)
+            #expect(network.seen == 20)
+            #expect(network.calls == 2)
             #expect(first(tracks[0], 0) == [20, 52, 0.7])
             #expect(first(tracks[0], 1) == [21, 52, 0.7])
             // Not seen: where it was, and not sure.
@@ -112,18 +126,16 @@ import Testing
                     observation(points(20, 50), face: 0, isCoasting: false), frame: picture)
             }
             var tracks = [try #require(track)]
-            var seen = 0
-            try PointReplacement.replace(in: &tracks, FramePrefetcher(try reader(folder))) {
-                $0.map { _ in
-                    seen += 1
-                    return [
-                        PoseFace(
-                            points: points(20 + Double(seen), 50),
-                            confidences: (0..<68).map { _ in 0.7 })
-                    ]
-                }
+            let network = ScriptedNetwork { picture in
+                [
+                    FacePoints(
+                        points: points(21 + Double(picture), 50),
+                        confidences: (0..<68).map { _ in 0.7 })
+                ]
             }
-            #expect(seen == 5)
+            try PointReplacement.replace(
+                in: &tracks, FramePrefetcher(try reader(folder)), by: network)
+            #expect(network.seen == 5)
             let found = (0..<tracks[0].count).map { first(tracks[0], $0)[0] }
             #expect(Set(found) == [21, 22, 23, 24, 25])
             #expect(found == found.sorted())

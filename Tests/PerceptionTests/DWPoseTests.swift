@@ -40,8 +40,8 @@ struct RtmlibReference: Decodable, Sendable, CustomTestStringConvertible {
     private func faces(
         _ detector: String = Files.detector, _ pose: String = Files.pose, device: Device = .cpu,
         in frames: [VideoFrame]
-    ) throws -> [[PoseFace]] {
-        try DWPose((detector, pose), device: device).faces(in: frames)
+    ) throws -> [[FacePoints]] {
+        try DWPose(detector: detector, pose: pose, device: device).faces(in: frames)
     }
 
     @Test(arguments: RtmlibReference.all)
@@ -72,10 +72,10 @@ struct RtmlibReference: Decodable, Sendable, CustomTestStringConvertible {
         #expect(clear.count { $0 } * 10 > clear.count * 9)
     }
 
-    /// Confidences, of up to 3, are the same but for the rounding of pixels, and points but for one in a hundred, whose peaks are
-    /// as good as equal.
+    /// Confidences, of up to 3, are the same but for the rounding of pixels, and points but for one in
+    /// a hundred, whose peaks are as good as equal.
     private func expectSame(
-        _ a: [[PoseFace]], _ b: [[PoseFace]], at location: SourceLocation = #_sourceLocation
+        _ a: [[FacePoints]], _ b: [[FacePoints]], at location: SourceLocation = #_sourceLocation
     ) {
         #expect(a.map(\.count) == b.map(\.count), sourceLocation: location)
         var moved = 0, count = 0
@@ -93,7 +93,7 @@ struct RtmlibReference: Decodable, Sendable, CustomTestStringConvertible {
 
     @Test func howManyPicturesAreGivenAtOnceChangesNothing() throws {
         let frames = try frames()
-        let network = try DWPose((Files.detector, Files.pose))
+        let network = try DWPose(detector: Files.detector, pose: Files.pose)
         let together = try network.faces(in: frames)
         let single = try frames.flatMap { try network.faces(in: [$0]) }
         #expect(together.map(\.count) == single.map(\.count))
@@ -131,8 +131,8 @@ struct RtmlibReference: Decodable, Sendable, CustomTestStringConvertible {
 
     // MARK: Which face
 
-    private func face(side: Double, confidence: Float) -> PoseFace {
-        PoseFace(
+    private func face(side: Double, confidence: Float) -> FacePoints {
+        FacePoints(
             points: (0..<68).map { Point(Double($0 % 2) * side, Double($0 / 34) * side) },
             confidences: [Float](repeating: confidence, count: 68))
     }
@@ -140,9 +140,9 @@ struct RtmlibReference: Decodable, Sendable, CustomTestStringConvertible {
     @Test func theMainFaceIsLargeAndSeen() {
         let speaker = face(side: 100, confidence: 0.8), passer = face(side: 30, confidence: 0.9)
         let turnedAway = face(side: 150, confidence: 0.1)
-        #expect(DWPose.main(of: [passer, speaker, turnedAway])?.box == speaker.box)
-        #expect(DWPose.main(of: [face(side: 100, confidence: 0)]) == nil)
-        #expect(DWPose.main(of: []) == nil)
+        #expect(FacePoints.main(of: [passer, speaker, turnedAway])?.box == speaker.box)
+        #expect(FacePoints.main(of: [face(side: 100, confidence: 0)]) == nil)
+        #expect(FacePoints.main(of: []) == nil)
     }
 
     // MARK: Suppression
@@ -207,10 +207,10 @@ struct RtmlibReference: Decodable, Sendable, CustomTestStringConvertible {
     }
 
     @Test func settingsNameTheFilesAndWhatIsMissing() throws {
-        var settings = DWPoseSettings()
+        var settings = DWPoseKeypoints()
         (settings.detector, settings.pose) = (Files.detector, Files.pose)
         let files = try settings.files(for: "x.landmarks")
-        #expect(files == (Files.detector, Files.pose))
+        #expect(files == ["detector": Files.detector, "pose": Files.pose])
 
         settings.pose = "/nowhere/pose.onnx"
         let missing = #expect(throws: LoopyError.self) { try settings.files(for: "x.landmarks") }
@@ -225,7 +225,7 @@ struct RtmlibReference: Decodable, Sendable, CustomTestStringConvertible {
 
     @Test(.enabled(if: Device.cudaCount > 0, "there is no CUDA device"))
     func onnxNetworksRunOnTheCPUOnly() throws {
-        var settings = DWPoseSettings()
+        var settings = DWPoseKeypoints()
         (settings.detector, settings.pose) = (Files.detector, Files.pose)
         settings.device = "cuda:0"
         #expect(message { try settings.files(for: "x") }.contains("TorchScript"))

@@ -56,6 +56,33 @@ import Testing
         }
     }
 
+    // MARK: Types of outputs
+
+    /// Networks that cast their input: Fixtures/make_outputs.py.
+    @Test func outputsOfOtherTypesAreConverted() throws {
+        let network = try Network(path: Place.fixtures + "outputs/types.onnx")
+        let values: [Float] = [0, 1, 2, 3, 4, 100]
+        _ = network.inputs[0].update(fromContentsOf: values)
+        try network.run()
+        #expect(network.outputCount == 13)
+        for index in 0..<network.outputCount {
+            let isBoolean = index == 0
+            #expect(try network.shape(ofOutput: index) == [2, 3])
+            #expect(
+                try network.withOutput(index) { Array($0) }
+                    == (isBoolean ? [0, 1, 1, 1, 1, 1] : values), "output \(index)")
+        }
+    }
+
+    @Test func namesTheOutputThatCannotBeRead() throws {
+        let path = Place.fixtures + "outputs/four-bits.onnx"
+        let network = try Network(path: path)
+        try network.run()
+        let message = message { try network.withOutput(0) { Array($0) } }
+        #expect(message.hasPrefix("\(path): output 0 (i4) is of a type that Loopy does not read"))
+        #expect(message.contains("float32"))
+    }
+
     @Test func embeddedNetworksAreThere() {
         for network in EmbeddedNetwork.allCases {
             #expect(Place.exists(network.path))

@@ -1,16 +1,17 @@
 import Media
-import Perception
 
-/// The largest face by MediaPipe's networks, followed from picture to picture.
-final class FaceMeshFinder: FacePointFinder {
-    private let detector: BlazeFace
-    private let network: FaceMesh
+/// Finds the face that a clip is about, picture by picture. Belongs to one thread at a time.
+public protocol KeypointFinder {
+    /// - Returns: for each picture `[68, 3]`: x and y in pixels of the picture, confidence; nil where
+    ///   the face is not seen.
+    func points(in pictures: FramePrefetcher) throws -> [[Float]?]
+}
+
+/// Follows the largest face from picture to picture.
+struct FollowingFinder: KeypointFinder {
+    let detector: any FaceDetector
+    let network: any LandmarkNetwork
     private static let minimumPresence = 0.5
-
-    init(detector: String, landmarks: String) throws {
-        self.detector = try BlazeFace(.short, path: detector)
-        network = try FaceMesh(path: landmarks)
-    }
 
     func points(in pictures: FramePrefetcher) throws -> [[Float]?] {
         var frames: [[Float]?] = []
@@ -18,12 +19,13 @@ final class FaceMeshFinder: FacePointFinder {
         while let picture = try pictures.next() {
             let found = try landmarks(in: picture.frame, near: region)
             region = found?.region
-            frames.append(found.map { rows($0.points, $0.confidences) })
+            frames.append(
+                found.map { FacePoints(points: $0.points, confidences: $0.confidences).rows })
         }
         return frames
     }
 
-    /// Where the last frame's face was, else wherever the detector finds the largest.
+    /// The face where it was in the last picture, else the largest that the detector finds.
     private func landmarks(in frame: VideoFrame, near: FaceRegion?) throws -> FaceLandmarks? {
         if let near {
             let followed = try network.landmarks(in: frame, region: near)
@@ -37,31 +39,22 @@ final class FaceMeshFinder: FacePointFinder {
     }
 }
 
-/// The main face by DWPose, in each picture anew.
-struct DWPoseFinder: FacePointFinder {
-    private let pose: DWPose
-
-    init(_ pose: DWPose) { self.pose = pose }
+/// Takes the main face of each picture, whatever it was in the one before.
+struct MainFaceFinder: KeypointFinder {
+    let network: any WholePictureNetwork
 
     func points(in pictures: FramePrefetcher) throws -> [[Float]?] {
         var frames: [[Float]?] = []
         var waiting: [VideoFrame] = []
         func look() throws {
-            frames += try pose.faces(in: waiting).map { faces in
-                DWPose.main(of: faces).map { rows($0.points, $0.confidences) }
-            }
+            frames += try network.faces(in: waiting).map { FacePoints.main(of: $0)?.rows }
             waiting = []
         }
         while let picture = try pictures.next() {
             waiting.append(picture.frame)
-            if waiting.count == DWPose.batch { try look() }
+            if waiting.count == network.batch { try look() }
         }
-        try look()
+        if !waiting.isEmpty { try look() }
         return frames
     }
-}
-
-/// `[68, 3]`
-private func rows(_ points: [Point], _ confidences: [Float]) -> [Float] {
-    zip(points, confidences).flatMap { [Float($0.x), Float($0.y), $1] }
 }
