@@ -3,9 +3,9 @@ import Diffusion
 import Errors
 import Features
 import LoopyModel
+import Runs
 import Speech
 import Torch
-import Training
 
 /// A trained model with what codes its pictures and encodes its speech, as they were when it was trained.
 public struct PortraitModel {

@@ -38,8 +38,8 @@ struct GenerateEndToEndTests {
                   { latent_channels: 12, channels: [8, 16], attention: [true, true], norm_groups: 4, \(model) }
                 steps: 2
                 precision: float32
-                recompute: false
-                optimiser: { learning_rate: 0.001, warm_up: 1 }
+                gradient_checkpointing: false
+                optimiser: { learning_rate: 0.001, warmup_steps: 1 }
                 data: { shuffle: 4 }
                 """, to: name)
         }

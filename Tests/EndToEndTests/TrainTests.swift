@@ -26,8 +26,8 @@ struct TrainEndToEndTests {
             model: { latent_channels: 12, channels: [8, 16], attention: [true, true], norm_groups: 4 }
             steps: 3
             precision: float32
-            recompute: false
-            optimiser: { learning_rate: 0.001, warm_up: 1 }
+            gradient_checkpointing: false
+            optimiser: { learning_rate: 0.001, warmup_steps: 1 }
             data: { shuffle: 4 }
             log_every: 1
             checkpoints: { every: 1 }
