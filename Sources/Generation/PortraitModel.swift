@@ -7,7 +7,8 @@ import Runs
 import Speech
 import Torch
 
-/// A trained model with what codes its pictures and encodes its speech, as they were when it was trained.
+/// A trained model, with the codec of its pictures and the encoder of its speech as they were when it was
+/// trained.
 public struct PortraitModel {
     public let trained: TrainedModel
     let model: LoopyModel
@@ -15,17 +16,17 @@ public struct PortraitModel {
     let codec: any LatentCodec
     let speech: any SpeechEncoder
     let device: Device
-    /// Of the pictures, in pixels.
+    /// The side of the pictures, in pixels.
     let side: Int
-    /// The side that clips are cut out with, before they are brought to `side`.
+    /// The side with which clips are cut out, before they are brought to `side`.
     let clipSide: Int
 
-    /// - Throws: `LoopyError` and `LoopyError` for settings that do not fit the model; what is
-    ///   wrong with weights.
+    /// - Throws: `LoopyError` for settings that do not fit the model; what is wrong with weights.
     public init(_ trained: TrainedModel, _ settings: GenerationSettings) throws {
         let description = trained.description
         guard description.model.stage == .video else {
-            throw LoopyError(.unsuitable, 
+            throw LoopyError(
+                .unsuitable,
                 "\(trained.path): is of the first stage, which knows single pictures; train the second"
             )
         }
@@ -62,14 +63,16 @@ public struct PortraitModel {
         guard encoder.encoder.layers == model.speechLayers,
             encoder.encoder.channels == model.speechChannels
         else {
-            throw LoopyError(.unsuitable, 
+            throw LoopyError(
+                .unsuitable,
                 "\(trained.path): takes speech features of [\(model.speechLayers), "
                     + "\(model.speechChannels)] a frame, and \(speechSettings.encoder.rawValue) gives "
                     + "[\(encoder.encoder.layers), \(encoder.encoder.channels)]; set generate.speech"
             )
         }
         guard codec.codec.channels == model.latentChannels else {
-            throw LoopyError(.unsuitable, 
+            throw LoopyError(
+                .unsuitable,
                 "\(trained.path): takes latents of \(model.latentChannels) channels, and "
                     + "\(latentsSettings.codec.rawValue) gives \(codec.codec.channels); set "
                     + "generate.latents")
@@ -93,12 +96,12 @@ public struct PortraitModel {
                 + "generate.\(name).weights to those")
     }
 
-    /// Latents of a portrait: `[1, C, h, w]`.
+    /// Codes a portrait: `[1, C, h, w]`.
     func encode(_ portrait: CroppedPortrait) -> Tensor {
         withoutGradient { codec.encode(portrait.tensor.to(device)) }
     }
 
-    /// Pictures of latents `[F, C, h, w]`: 8-bit RGB, `[side, side, 3]` each.
+    /// Decodes latents `[F, C, h, w]` to pictures: 8-bit RGB, `[side, side, 3]` each.
     func decode(_ latents: Tensor) -> [[UInt8]] {
         (0..<latents.length(0)).map { frame in
             let picture = withoutGradient { codec.decode(latents[frame..<(frame + 1)]) }

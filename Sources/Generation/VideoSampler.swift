@@ -9,7 +9,7 @@ import Torch
 /// Latents of a video, clip after clip: each sees the latents before it as its motion frames. The first
 /// has none, which is a state that training visits.
 ///
-/// What is drawn for a clip follows from the seed and its number: a video that is gone on with draws the
+/// What is drawn for a clip follows from the seed and its number: a video that goes on draws the
 /// same.
 struct VideoSampler {
     /// The latents of the last frames, as many as the temporal segments reach back: `[H, C, h, w]`.
@@ -23,7 +23,7 @@ struct VideoSampler {
     /// `[1, C, h, w]`
     private let reference: Tensor
 
-    /// - Parameter past: where an interrupted video stands that is gone on with.
+    /// - Parameter past: where an interrupted video stands.
     init(
         _ portrait: PortraitModel, _ settings: GenerationSettings, reference: Tensor,
         past: (history: Tensor, clips: Int)? = nil

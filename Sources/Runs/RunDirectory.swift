@@ -141,7 +141,8 @@ public struct RunDirectory: Sendable {
             try file.write(contentsOf: JSONLines.line(line))
             try file.close()
         } catch {
-            throw LoopyError(.output, "writing failed (\(error.localizedDescription))", path: metricsFile)
+            throw LoopyError(
+                .output, "writing failed (\(error.localizedDescription))", path: metricsFile)
         }
     }
 }

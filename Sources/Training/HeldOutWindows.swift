@@ -1,6 +1,5 @@
 import Runs
 
-
 extension WindowStream {
     /// Chooses windows to validate on, one of each clip, the same in every run. Which clips, where the
     /// window begins and which frame is its reference follow from the clips' keys alone.

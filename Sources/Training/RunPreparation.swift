@@ -24,19 +24,18 @@ extension RunDirectory {
             ? nil : "shards with another \(changed.sorted().joined(separator: ", "))"
     }
 
-    /// Writes what the run is, and keeps the codec of its latents.
-    ///
     /// - Throws: `LoopyError` `.mismatch` when a run that goes on had another model or schedule, or
     ///   saw other columns.
-    public func prepare(
-        _ settings: TrainingSettings, _ source: TrainingSource, resuming: Bool
-    ) throws {
-        if resuming, let obstacle = try obstacle(to: settings, source) {
-            throw LoopyError(
-                .mismatch,
-                "\(path): was trained with \(obstacle); go on with what it had, or begin a new run "
-                    + "(--renew sets this one aside)")
-        }
+    func requireNoObstacle(to settings: TrainingSettings, _ source: TrainingSource) throws {
+        guard let obstacle = try obstacle(to: settings, source) else { return }
+        throw LoopyError(
+            .mismatch,
+            "\(path): was trained with \(obstacle); go on with what it had, or begin a new run "
+                + "(--renew sets this one aside)")
+    }
+
+    /// Writes what the run is, and keeps the codec of its latents.
+    func prepare(_ settings: TrainingSettings, _ source: TrainingSource, resuming: Bool) throws {
         let isBegun = resuming && !steps().isEmpty
         let columns = source.columns(settings.model.stage)
         try write(

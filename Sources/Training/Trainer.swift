@@ -37,12 +37,13 @@ public final class Trainer {
     /// - Parameters:
     ///   - source: the shards.
     ///   - run: the directory for checkpoints; a new one, unless `resuming`.
-    /// - Throws: `LoopyError` for settings that cannot be used and shards that do not fit the model;
-    ///   what is wrong with weights and checkpoints.
+    /// - Throws: `LoopyError` for settings that cannot be used, shards that do not fit the model, and a
+    ///   run that had another model or saw other columns; what is wrong with weights and checkpoints.
     public init(
         _ settings: TrainingSettings, _ source: TrainingSource, _ run: RunDirectory, resuming: Bool
     ) throws {
         try settings.validate()
+        if resuming { try run.requireNoObstacle(to: settings, source) }
         self.settings = settings
         self.run = run
         device = try Device(settings.device)
@@ -51,6 +52,7 @@ public final class Trainer {
         let window = try source.anyWindow(settings)
         try Self.requireFit(window, settings)
         try Self.requireMemory(settings, window)
+        try run.prepare(settings, source, resuming: resuming)
 
         // The model, with its initial weights; a checkpoint replaces them.
         store = ParameterStore(drawing: try Generator(seed: UInt64(settings.seed), device: device))

@@ -18,14 +18,21 @@ extension Trainer {
             let averages = settings.emaDecay > 0 ? 4 * summary.parameters : 0
             return averages + (checkpointing ? estimate.recomputedTraining : estimate.training)
         }
-        let wanted = needed(batch: settings.batchSize, checkpointing: settings.gradientCheckpointing)
+        let wanted = needed(
+            batch: settings.batchSize, checkpointing: settings.gradientCheckpointing)
         guard wanted > available else { return }
         var remedies: [String] = []
-        if !settings.gradientCheckpointing, needed(batch: settings.batchSize, checkpointing: true) <= available {
+        if !settings.gradientCheckpointing,
+            needed(batch: settings.batchSize, checkpointing: true) <= available
+        {
             remedies.append("gradient_checkpointing: true")
         }
-        if settings.batchSize > 1, needed(batch: 1, checkpointing: settings.gradientCheckpointing) <= available {
-            remedies.append("batch_size: 1 with gradient_accumulation: \(settings.batchSize * settings.gradientAccumulation)")
+        if settings.batchSize > 1,
+            needed(batch: 1, checkpointing: settings.gradientCheckpointing) <= available
+        {
+            remedies.append(
+                "batch_size: 1 with gradient_accumulation: \(settings.batchSize * settings.gradientAccumulation)"
+            )
         }
         if remedies.isEmpty {
             let least = needed(batch: 1, checkpointing: true)

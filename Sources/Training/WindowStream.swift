@@ -153,7 +153,8 @@ public final class WindowStream {
             if frames < settings.frames {
                 counts.skipped += 1
             } else {
-                var drawing = SeededNumbers("clip", "\(settings.seed)", "\(position.epoch)", clip.key)
+                var drawing = SeededNumbers(
+                    "clip", "\(settings.seed)", "\(position.epoch)", clip.key)
                 let positions = (0..<settings.windowsPerClip).map { _ in
                     WindowPosition(
                         shard: index, key: clip.key,
@@ -205,16 +206,19 @@ public final class WindowStream {
         if state.shards != names || state.contents ?? contents != contents {
             let former = Set(zip(state.shards, state.contents ?? []).map { $0 + " " + $1 })
             let kept = zip(names, contents).filter { former.contains($0 + " " + $1) }.count
-            let instead = state.shards.count == names.count ? "" : " instead of \(state.shards.count)"
+            let instead =
+                state.shards.count == names.count ? "" : " instead of \(state.shards.count)"
             differences.append("\(names.count) shards\(instead), \(kept) of them as they were")
         }
         let numbers: [(String, KeyPath<WindowSettings, Int>)] = [
             ("data.shuffle", \.shuffle), ("data.windows_per_clip", \.windowsPerClip),
             ("frames", \.frames), ("motion frames", \.motionFrames), ("seed", \.seed),
         ]
-        for (name, number) in numbers where settings[keyPath: number] != state.settings[keyPath: number] {
+        for (name, number) in numbers
+        where settings[keyPath: number] != state.settings[keyPath: number] {
             differences.append(
-                "\(name) \(settings[keyPath: number]) instead of \(state.settings[keyPath: number])")
+                "\(name) \(settings[keyPath: number]) instead of \(state.settings[keyPath: number])"
+            )
         }
         return differences.isEmpty ? nil : differences.joined(separator: ", ")
     }

@@ -89,11 +89,12 @@ struct Train: ParsableCommand {
         let source = try TrainingSource(shards)
         let obstacle = resume ? try run.obstacle(to: settings, source) : nil
         if let obstacle, renew {
-            say("\(output): was trained with \(obstacle): kept as \(try run.setAside()), begun anew")
+            say(
+                "\(output): was trained with \(obstacle): kept as \(try run.setAside()), begun anew"
+            )
         } else if resume, obstacle == nil, let done = run.steps().last, done >= settings.steps {
             return say("\(output): \(done) steps are done, which is all that was asked for")
         }
-        try run.prepare(settings, source, resuming: resume)
         let trainer = try Trainer(settings, source, run, resuming: resume)
         if let data = trainer.dataChange {
             say(

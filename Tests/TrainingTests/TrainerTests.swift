@@ -79,7 +79,6 @@ struct TrainerTests {
     ) throws -> [Double] {
         let source = try TrainingSource(folder + "/shards")
         let run = RunDirectory(folder + "/" + name)
-        try run.prepare(settings, source, resuming: resuming)
         let trainer = try Trainer(settings, source, run, resuming: resuming)
         var losses: [Double] = []
         while !trainer.isFinished, losses.count < steps ?? .max {
@@ -266,7 +265,8 @@ struct TrainerTests {
             #expect(
                 try message { $0.model.speechLayers = 3 }.contains("speech features are [2, 6]"))
             #expect(try message { $0.frozen = [""] }.contains("leaves no weight"))
-            #expect(try message { $0.gradientAccumulation = 0 }.contains("train.gradient_accumulation"))
+            #expect(
+                try message { $0.gradientAccumulation = 0 }.contains("train.gradient_accumulation"))
             #expect(try message { $0.masks.audio = 2 }.contains("train.masks.audio"))
             let notFinite = try message {
                 $0.optimiser.learningRate = 1e30
