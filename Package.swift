@@ -98,14 +98,17 @@ let package = Package(
             ["Media", "Perception", "Speech", "Diffusion", "Torch", "Weights"] + dataset),
         module("Evaluation", ["Curation", "Media", "Perception", "Torch"] + dataset),
         module(
+            "Runs", ["Features", "LoopyModel", "Diffusion", "Torch", "Weights"] + dataset),
+        module(
             "Training",
             [
-                "Features", "LoopyModel", "Diffusion", "Speech", "Media", "Torch", "Weights",
+                "Runs", "Features", "LoopyModel", "Diffusion", "Speech", "Media", "Torch",
+                "Weights",
             ] + dataset),
         module(
             "Generation",
             [
-                "Training", "LoopyModel", "Diffusion", "Features", "Speech", "Curation", "Media",
+                "Runs", "LoopyModel", "Diffusion", "Features", "Speech", "Curation", "Media",
                 "Torch", "Weights",
             ] + dataset),
         module("Report", ["Media"] + dataset, resources: [.embedInCode("page.html")]),
@@ -120,8 +123,8 @@ let package = Package(
         executable("loopy-crop", ["Curation"]),
         executable("loopy-extract", ["Features"]),
         executable("loopy-pack", ["Features"]),
-        executable("loopy-train", ["Training", "LoopyModel", "Torch"]),
-        executable("loopy-generate", ["Generation", "Training", "LoopyModel", "Torch"]),
+        executable("loopy-train", ["Training", "Runs", "LoopyModel", "Torch"]),
+        executable("loopy-generate", ["Generation", "Runs", "LoopyModel", "Torch"]),
         executable("loopy-evaluate", ["Evaluation", "Torch"]),
 
         .executableTarget(
@@ -137,7 +140,10 @@ let package = Package(
         tests(
             "DiffusionTests", ["Diffusion", "Torch", "Weights"], exclude: ["Fixtures"]),
         tests(
-            "LoopyModelTests", ["LoopyModel", "Diffusion", "Torch", "Weights"],
+            "LoopyModelTests", ["LoopyModel", "Runs", "Diffusion", "Torch", "Weights"],
+            exclude: ["Fixtures"]),
+        tests(
+            "RunsTests", ["Runs", "LoopyModel", "Diffusion", "Torch", "Weights"],
             exclude: ["Fixtures"]),
         tests("MediaTests", ["Media"]),
         tests("DatasetTests", ["Media"]),
@@ -148,7 +154,7 @@ let package = Package(
         tests(
             "TrainingTests",
             [
-                "Training", "LoopyModel", "Diffusion", "Features", "Media", "Torch",
+                "Training", "Runs", "LoopyModel", "Diffusion", "Features", "Media", "Torch",
                 "Weights",
             ]),
         tests(

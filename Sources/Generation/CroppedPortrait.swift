@@ -7,16 +7,17 @@ import Torch
 
 /// A portrait as the model sees it: the face found, judged, and cropped as in curation.
 public struct CroppedPortrait {
-    /// SHA-256 of the file.
+    /// The SHA-256 digest of the file.
     public let digest: String
     public let crop: CropSquare
-    /// `[1, 3, side, side]`, -1 to 1.
+    /// The picture, `[1, 3, side, side]`, from -1 to 1.
     let tensor: Tensor
 
     /// - Parameters:
     ///   - path: any picture that FFmpeg reads, or a video, whose first picture counts.
-    ///   - clipSide: of the crop, from which it is brought to `side`: as in training.
-    /// - Throws: `LoopyError` when the picture is refused; `LoopyError` when it cannot be read.
+    ///   - clipSide: the side with which the crop is cut out, before it is brought to `side`, as in
+    ///     training.
+    /// - Throws: `LoopyError` `.unsuitable` when the picture is refused; what keeps it from being read.
     init(_ path: String, _ settings: GenerationSettings, clipSide: Int, side: Int) throws {
         let picture = try VideoReader.firstPicture(path: path)
         let portrait: Portrait

@@ -3,7 +3,7 @@ import Media
 import Storage
 import Torch
 
-/// A portrait and a recording to a talking video, clip by clip: memory does not grow with its length.
+/// Makes a talking video of a portrait and a recording, clip by clip: memory does not grow with its length.
 ///
 ///     OUT.partial.mp4           what there is so far; it can be played
 ///     OUT.partial.safetensors   what is needed to go on
@@ -16,15 +16,15 @@ public final class Generation {
     public let audio: SpokenAudio
     public let output: GenerationOutput
     public var frames: Int { audio.frames }
-    /// Frames that are done.
+    /// The number of frames that are done.
     public private(set) var framesDone: Int
-    /// Whether an earlier run finished the video.
+    /// Whether an earlier process finished the video.
     public let wasFinished: Bool
 
     private let model: PortraitModel
     private let settings: GenerationSettings
     private let record: GenerationRecord
-    /// Where an earlier run left the video.
+    /// Where an earlier process left the video.
     private let past: GenerationOutput.State?
     private let times: PartTimes
 
@@ -38,10 +38,8 @@ public final class Generation {
     ///   - image: any picture that FFmpeg reads, of one face.
     ///   - audio: anything with sound that FFmpeg reads.
     ///   - output: path of the MP4.
-    ///   - resuming: whether a video that was interrupted is gone on with, and one that is finished left
-    ///     as it is, where there is one.
-    /// - Throws: `LoopyError`, `LoopyError`, `LoopyError`: which file, what is wrong with it, and
-    ///   what to do.
+    ///   - resuming: whether to go on with an interrupted video, and to leave a finished one as it is.
+    /// - Throws: `LoopyError` that says which file, what is wrong with it, and what to do.
     public init(
         _ model: PortraitModel, _ settings: GenerationSettings, image: String, audio: String,
         output: String, resuming: Bool = false
@@ -62,20 +60,20 @@ public final class Generation {
         past = resuming ? try self.output.past(of: record) : nil
         times = PartTimes(past?.seconds ?? [:])
         wasFinished = resuming && past == nil ? try self.output.isFinished(record) : false
-        framesDone = wasFinished ? self.audio.frames : past?.place.frames ?? 0
+        framesDone = wasFinished ? self.audio.frames : past?.progress.frames ?? 0
     }
 
     private func begin() throws -> Making {
         if past == nil { output.forget() }
         let sampler = try VideoSampler(
             model, settings, reference: model.encode(portrait),
-            past: past.map { ($0.history, $0.place.pieces) })
+            past: past.map { ($0.history, $0.progress.pieces) })
         var encoding = settings.video
         encoding.size = model.side
         try OutputFile.makeFolder((output.video as NSString).deletingLastPathComponent)
         let video = try GrowingVideo(
             path: output.partialVideo, sound: audio.path, encoding: encoding, frames: frames,
-            goingOnAt: past?.place ?? .init())
+            goingOnAt: past?.progress ?? .init())
         return Making(sampler: sampler, video: video)
     }
 
@@ -83,7 +81,7 @@ public final class Generation {
     ///
     /// - Parameter onClip: called after each clip; false stops.
     /// - Returns: whether the video is finished.
-    /// - Throws: `LoopyError` and `LoopyError` when something cannot be written.
+    /// - Throws: `LoopyError` `.output` when something cannot be written.
     public func run(_ onClip: () throws -> Bool) throws -> Bool {
         struct Stopped: Error {}
         guard !wasFinished else { return true }
@@ -116,11 +114,11 @@ public final class Generation {
         let pictures = times.measure(.decoding) { model.decode(latents[0..<count]) }
         try times.measure(.encoding) {
             try making.video.append(pictures)
-            let place = making.video.place
+            let progress = making.video.place
             try output.keep(
-                .init(place: place, history: making.sampler.history, seconds: times.seconds),
+                .init(progress: progress, history: making.sampler.history, seconds: times.seconds),
                 of: record)
-            framesDone = place.frames
+            framesDone = progress.frames
         }
     }
 }

@@ -5,12 +5,12 @@ import Storage
 import Torch
 import Weights
 
-/// What made a video, and how long it took: `OUT.json`.
+/// What made a video, and how long it took: the document `OUT.json`.
 public struct GenerationRecord: Encodable {
     struct Portrait: Encodable {
         var path: String
         var sha256: String
-        /// In pixels of the upright picture.
+        /// The square that was cut out, in pixels of the upright picture.
         var crop: CropSquare
     }
 
@@ -20,22 +20,22 @@ public struct GenerationRecord: Encodable {
         var seconds: Double
     }
 
-    /// SHA-256 of the files of weights, by name.
+    /// The SHA-256 digests of the files of weights, by name.
     var weights: [String: String]
-    /// Steps that they were trained for.
+    /// The number of steps that the weights were trained for.
     var step: Int
     var portrait: Portrait
     var audio: Audio
     var frames: Int
-    /// Of the pictures, in pixels.
+    /// The side of the pictures, in pixels.
     var side: Int
     var settings: GenerationSettings
-    /// By part: known at the end.
+    /// The seconds that each part took, known at the end.
     var secondsPerFrame: [String: Double]?
-    /// Tells a later run whether it would make the same: known at the end.
+    /// What tells a later process whether it would make the same video, known at the end.
     var identity: String?
 
-    /// SHA-256 of what the video depends on.
+    /// Computes the SHA-256 digest of what the video depends on.
     fileprivate func digest() throws -> String {
         var facts = self
         facts.portrait.path = ""
@@ -51,10 +51,11 @@ public struct GenerationRecord: Encodable {
 
 /// The files of a generated video.
 public struct GenerationOutput: Sendable {
-    /// Of the finished video.
+    /// The path of the finished video.
     public let video: String
     public let partialVideo: String
     public let record: String
+    /// The path of what is needed to go on with the partial video.
     private let state: String
 
     init(_ path: String) {
@@ -65,25 +66,27 @@ public struct GenerationOutput: Sendable {
         record = stem + ".json"
     }
 
-    /// Where a video stands that is not finished.
+    /// Where an unfinished video stands.
     struct State {
-        var place: GrowingVideo.Place
-        /// Latents of the last frames.
+        var progress: GrowingVideo.Place
+        /// The latents of the last frames.
         var history: Tensor
-        /// By part.
+        /// The seconds that each part took.
         var seconds: [String: Double]
     }
 
     private struct Facts: Codable {
         var identity: String
-        var place: GrowingVideo.Place
+        var progress: GrowingVideo.Place
         var seconds: [String: Double]
     }
 
+    /// Writes where the video stands.
+    ///
     /// - Throws: `LoopyError` `.output`.
     func keep(_ state: State, of record: GenerationRecord) throws {
         let facts = Facts(
-            identity: try record.digest(), place: state.place, seconds: state.seconds)
+            identity: try record.digest(), progress: state.progress, seconds: state.seconds)
         let file = try OutputFile(self.state)
         try SafeTensors.write(
             tensors: [("history", state.history.to(.cpu))],
@@ -92,23 +95,26 @@ public struct GenerationOutput: Sendable {
         try file.commit()
     }
 
-    /// Where the video was left; nil where it was not begun.
+    /// Reads where an earlier process left the video; nil where it was not begun.
     ///
-    /// - Throws: `LoopyError` when it was begun with something else.
+    /// - Throws: `LoopyError` `.unsuitable` when it was begun with something else.
     func past(of record: GenerationRecord) throws -> State? {
         guard FileManager.default.fileExists(atPath: state) else { return nil }
         let file = try Checkpoint(state)
         guard let text = file.metadata["state"], let stored = file.tensor("history"),
             let facts = try? JSONDecoder().decode(Facts.self, from: Data(text.utf8))
-        else { throw LoopyError(.unsuitable, "\(state): cannot be understood; delete it to begin anew") }
+        else {
+            throw LoopyError(.unsuitable, "\(state): cannot be understood; delete it to begin anew")
+        }
         guard facts.identity == (try record.digest()) else {
-            throw LoopyError(.unsuitable, 
+            throw LoopyError(
+                .unsuitable,
                 "\(partialVideo): was begun with another portrait, recording, model or other settings; "
                     + "go on with those, or begin anew without --resume")
         }
         // Copied: the file will be replaced.
         return State(
-            place: facts.place, history: Tensor(stored).copy(), seconds: facts.seconds)
+            progress: facts.progress, history: Tensor(stored).copy(), seconds: facts.seconds)
     }
 
     /// Whether the finished video is there, made from the same.
@@ -132,8 +138,7 @@ public struct GenerationOutput: Sendable {
         forget()
     }
 
-    /// Removes what is there of a video that is not finished, its state first: without it, the rest is
-    /// of no use.
+    /// Removes what is there of an unfinished video, its state first, without which the rest is of no use.
     func forget() {
         for leftover in [state, partialVideo] {
             try? FileManager.default.removeItem(atPath: leftover)

@@ -8,47 +8,51 @@ import Media
 /// are the paper's.
 public struct GenerationSettings: Codable, Sendable {
     public var seed = 0
-    /// Of DDIM.
-    public var steps = 25
-    /// Which of the schedule's steps are taken: trailing where the schedule ends in pure noise, which it
-    /// would leave out otherwise, and leading elsewhere; unless it is said.
-    public var spacing = Spacing.automatic
+    /// The number of DDIM steps.
+    public var numInferenceSteps = 25
+    /// Which of the schedule's timesteps are taken.
+    public var timestepSpacing = TimestepSpacing.automatic
     /// DDIM's η: 0 draws no noise on the way.
     public var eta = 0.0
+    /// How strongly the conditions guide, and in which of the steps.
     public var guidance = Guidance()
     public var passes = Passes.automatic
-    /// Of matrix products and convolutions.
+    /// The precision of matrix products and convolutions.
     public var precision = MemoryEstimate.Precision.float32
-    /// "cpu", "cuda:0".
+    /// The device that generates: "cpu", "cuda:0".
     public var device = "cpu"
     /// What the portrait must be like.
     public var rules = Rules.portrait
-    /// How it is cropped.
+    /// How the portrait is cropped.
     public var clips = ClipSettings()
-    /// What the dataset does not say of the features that the model was trained on.
+    /// How speech is encoded, as far as the dataset that the model was trained on does not say it.
     public var speech = SpeechSettings()
+    /// How pictures are coded, as far as the dataset that the model was trained on does not say it.
     public var latents = LatentsSettings()
-    /// Of the video; its side is that of the pictures which the model makes.
+    /// How the video is encoded; its side is that of the pictures which the model makes.
     public var video = VideoEncoding()
 
-    public enum Spacing: String, Codable, Sendable {
-        case automatic, leading, trailing
+    public enum TimestepSpacing: String, Codable, Sendable {
+        /// Trailing where the schedule ends in pure noise, which leading leaves out, and leading
+        /// elsewhere.
+        case automatic
+        case leading, trailing
     }
 
-    /// How the passes of guidance run: the same video, up to rounding.
+    /// How the passes of guidance run; the video is the same up to rounding.
     public enum Passes: String, Codable, Sendable {
-        /// Together on an accelerator, apart on a processor.
+        /// The passes run together on an accelerator, and apart on a processor.
         case automatic
-        /// Those that see the reference as one batch: more memory.
+        /// Those that see the reference run as one batch, which takes more memory.
         case together
-        /// One after another.
+        /// The passes run one after another.
         case apart
     }
 
     public init() {}
 
-    func spacing(for schedule: NoiseSchedule) -> DDIM.TimestepSpacing {
-        switch spacing {
+    func timestepSpacing(for schedule: NoiseSchedule) -> DDIM.TimestepSpacing {
+        switch timestepSpacing {
         case .automatic: schedule.settings.rescaleBetasZeroSnr ? .trailing : .leading
         case .leading: .leading
         case .trailing: .trailing

@@ -1,4 +1,4 @@
-/// Where the time went, in seconds.
+/// The seconds that each part of generating took.
 final class PartTimes {
     enum Part: String, CaseIterable {
         case speech, reference, denoising, decoding, encoding
@@ -6,7 +6,7 @@ final class PartTimes {
 
     private(set) var seconds: [String: Double]
 
-    /// - Parameter seconds: of a video that is gone on with.
+    /// - Parameter seconds: what an earlier process spent on the video, by part.
     init(_ seconds: [String: Double] = [:]) { self.seconds = seconds }
 
     func measure<Result>(_ part: Part, _ body: () throws -> Result) rethrows -> Result {
@@ -16,6 +16,4 @@ final class PartTimes {
     }
 
     func add(_ part: Part, _ spent: Double) { seconds[part.rawValue, default: 0] += spent }
-
-    var total: Double { seconds.values.reduce(0, +) }
 }

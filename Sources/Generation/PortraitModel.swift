@@ -3,11 +3,12 @@ import Diffusion
 import Errors
 import Features
 import LoopyModel
+import Runs
 import Speech
 import Torch
-import Training
 
-/// A trained model with what codes its pictures and encodes its speech, as they were when it was trained.
+/// A trained model, with the codec of its pictures and the encoder of its speech as they were when it was
+/// trained.
 public struct PortraitModel {
     public let trained: TrainedModel
     let model: LoopyNet
@@ -15,13 +16,12 @@ public struct PortraitModel {
     let codec: any LatentCodec
     let speech: any SpeechEncoder
     let device: Device
-    /// Of the pictures, in pixels.
+    /// The side of the pictures, in pixels.
     let side: Int
-    /// The side that clips are cut out with, before they are brought to `side`.
+    /// The side with which clips are cut out, before they are brought to `side`.
     let clipSide: Int
 
-    /// - Throws: `LoopyError` and `LoopyError` for settings that do not fit the model; what is
-    ///   wrong with weights.
+    /// - Throws: `LoopyError` for settings that do not fit the model; what is wrong with weights.
     public init(_ trained: TrainedModel, _ settings: GenerationSettings) throws {
         let description = trained.description
         guard description.model.stage == .video else {
@@ -92,12 +92,12 @@ public struct PortraitModel {
                 + "generate.\(name).weights to those")
     }
 
-    /// Latents of a portrait: `[1, C, h, w]`.
+    /// Codes a portrait: `[1, C, h, w]`.
     func encode(_ portrait: CroppedPortrait) -> Tensor {
         withoutGradient { codec.encode(portrait.tensor.to(device)) }
     }
 
-    /// Pictures of latents `[F, C, h, w]`: 8-bit RGB, `[side, side, 3]` each.
+    /// Decodes latents `[F, C, h, w]` to pictures: 8-bit RGB, `[side, side, 3]` each.
     func decode(_ latents: Tensor) -> [[UInt8]] {
         (0..<latents.length(0)).map { frame in
             let picture = withoutGradient { codec.decode(latents[frame..<(frame + 1)]) }

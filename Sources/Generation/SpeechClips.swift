@@ -1,14 +1,14 @@
 import Speech
 import Torch
 
-/// Speech features cut into clips, as they come from the encoder: no more of them are in memory than the
+/// Cuts speech features into clips, as they come from the encoder: no more of them are in memory than the
 /// next clip needs.
 package struct SpeechClips {
-    /// F.
+    /// F: the number of frames of a clip.
     let frames: Int
-    /// Of the whole recording.
+    /// The number of frames of the whole recording.
     let total: Int
-    /// `[t, L, S]`, from frame `start` on.
+    /// The features from frame `start` on: `[t, L, S]`.
     private var features: Tensor?
     private var start = 0
     /// The first frame of the next clip.

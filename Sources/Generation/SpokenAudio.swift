@@ -8,22 +8,25 @@ import Storage
 /// The recording that a portrait speaks.
 public struct SpokenAudio {
     public let path: String
-    /// SHA-256 of the file.
+    /// The SHA-256 digest of the file.
     public let digest: String
-    /// Of 16 kHz.
+    /// The number of samples at 16 kHz.
     public let samples: Int
     let recording: Recording
-    /// Root mean square below which a recording counts as silent: -60 dB.
+    /// The root mean square below which a recording counts as silent: -60 dB.
     private static let audibleLevel = 0.001
 
     /// - Parameter path: any file with sound that FFmpeg reads.
-    /// - Throws: `LoopyError` when it cannot be read; `LoopyError` when nothing can be heard in it.
+    /// - Throws: `LoopyError` `.unsuitable` when nothing can be heard in it; what keeps it from being read.
     init(_ path: String) throws {
         let stream = try AudioStream(path: path)
-        guard stream.sampleCount > 0 else { throw LoopyError(.unsuitable, "\(path): holds no sound") }
+        guard stream.sampleCount > 0 else {
+            throw LoopyError(.unsuitable, "\(path): holds no sound")
+        }
         let level = (stream.variance + stream.mean * stream.mean).squareRoot()
         guard level >= Self.audibleLevel else {
-            throw LoopyError(.unsuitable, 
+            throw LoopyError(
+                .unsuitable,
                 String(
                     format: "%@: is silent (%.0f dB; from -60 dB on it counts as sound): there is "
                         + "nothing to say in it", path, 20 * log10(max(level, 1e-7))))
@@ -34,6 +37,6 @@ public struct SpokenAudio {
     }
 
     public var seconds: Double { Double(samples) / Double(Recording.sampleRate) }
-    /// Video frames that it lasts: the last one may be begun only.
+    /// The number of video frames that it lasts, the last of which may only be begun.
     public var frames: Int { Recording.frames(samples: samples) }
 }

@@ -1,20 +1,20 @@
 import Diffusion
 import LoopyModel
+import Runs
 import Torch
-import Training
 
-// Shapes: F frames of a clip, M motion frames, H frames before it, C channels and h w places of latents,
+// Shapes: F frames of a clip, M motion frames, H frames before it, C channels, height h and width w of latents,
 // L layers and S channels of speech features.
 
 /// Latents of a video, clip after clip: each sees the latents before it as its motion frames. The first
 /// has none, which is a state that training visits.
 ///
-/// What is drawn for a clip follows from the seed and its number: a video that is gone on with draws the
+/// What is drawn for a clip follows from the seed and its number: a video that goes on draws the
 /// same.
 struct VideoSampler {
-    /// Latents of the last frames, as many as the temporal segments reach back: `[H, C, h, w]`.
+    /// The latents of the last frames, as many as the temporal segments reach back: `[H, C, h, w]`.
     private(set) var history: Tensor
-    /// Clips so far.
+    /// The number of clips so far.
     private(set) var clips: Int
 
     private let portrait: PortraitModel
@@ -23,7 +23,7 @@ struct VideoSampler {
     /// `[1, C, h, w]`
     private let reference: Tensor
 
-    /// - Parameter past: where a video is gone on with.
+    /// - Parameter past: where an interrupted video stands.
     init(
         _ portrait: PortraitModel, _ settings: GenerationSettings, reference: Tensor,
         past: (history: Tensor, clips: Int)? = nil
@@ -32,8 +32,8 @@ struct VideoSampler {
         self.settings = settings
         self.reference = reference
         ddim = try DDIM(
-            portrait.schedule, numInferenceSteps: settings.steps,
-            timestepSpacing: settings.spacing(for: portrait.schedule), eta: settings.eta)
+            portrait.schedule, numInferenceSteps: settings.numInferenceSteps,
+            timestepSpacing: settings.timestepSpacing(for: portrait.schedule), eta: settings.eta)
         try settings.guidance.validate()
         history =
             past?.history.to(portrait.device)
@@ -41,9 +41,10 @@ struct VideoSampler {
         clips = past?.clips ?? 0
     }
 
-    /// The latents of the next clip: `[F, C, h, w]`.
+    /// Samples the latents of the next clip.
     ///
-    /// - Parameter speech: of the frames f - 2 to f + 2: `[F, 5, L, S]`.
+    /// - Parameter speech: the features of the frames f - 2 to f + 2: `[F, 5, L, S]`.
+    /// - Returns: `[F, C, h, w]`.
     mutating func next(speech: Tensor, _ times: PartTimes) throws -> Tensor {
         let configuration = portrait.model.configuration
         var words = SeededNumbers("clip", "\(settings.seed)", "\(clips)")

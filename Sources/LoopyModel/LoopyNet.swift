@@ -16,7 +16,7 @@ import Torch
 /// | 3.3 audio embedding and attention | `AudioEmbedding`, `DenoisingBlock` |
 /// | 3.3 audio-to-latents | `AudioToLatents` |
 /// | 3.4 masks and dropout | `ConditionMask` |
-/// | 3.4 two stages, initial weights | `LoopyConfiguration.Stage`, `Initialisation` |
+/// | 3.4 two stages, initial weights | `LoopyConfiguration.Stage`, `InitialWeights` |
 /// | 3.4 guidance | `Guidance` |
 public struct LoopyNet {
     public let configuration: LoopyConfiguration

@@ -1,46 +1,37 @@
 import Storage
 import Torch
 
-/// Numbers as a shard stores them: half the memory of the tensor that they become.
-struct StoredArray {
-    /// Of the type that they are stored in.
-    let values: Tensor
-
-    /// Elements that libtorch converts without sharing them out among threads: those of the reading
-    /// thread would take the training's processors, waiting for one another most of the time.
-    private static let pieceSize = 1 << 15
-
-    init(_ values: Tensor) { self.values = values }
-
-    /// Memory of its own, which `fill` is lent to write the values into.
+extension Tensor {
+    /// Allocates memory for elements as a shard stores them, and lends it to `fill` to write them into.
     init(
-        type: ElementType, shape: [Int], _ fill: (UnsafeMutableRawBufferPointer) throws -> Void
+        stored type: ElementType, shape: [Int],
+        _ fill: (UnsafeMutableRawBufferPointer) throws -> Void
     ) rethrows {
         let memory = Memory(count: shape.reduce(type.size, *))
         try fill(memory.bytes)
-        values = Tensor(
+        self.init(
             sharing: memory.bytes.baseAddress!,  // allocated
             shape: shape, type: type, owner: memory)
     }
 
-    /// Some rows, not copied.
-    subscript(rows: Range<Int>) -> StoredArray { StoredArray(values[rows]) }
-
-    /// float32.
-    func tensor() -> Tensor {
-        let tensor = Tensor.empty([values.count])
-        let stored = values.reshaped([values.count])
-        for start in stride(from: 0, to: values.count, by: Self.pieceSize) {
-            let piece = start..<min(values.count, start + Self.pieceSize)
-            tensor[piece] = stored[piece]
+    /// Converts stored elements to float32, without libtorch sharing the work out among threads: those of
+    /// the reading thread would take the training's processors, waiting for one another most of the time.
+    func floats() -> Tensor {
+        // As many as libtorch converts on one thread.
+        let pieceSize = 1 << 15
+        let floats = Tensor.empty([count])
+        let stored = reshaped([count])
+        for start in stride(from: 0, to: count, by: pieceSize) {
+            let piece = start..<min(count, start + pieceSize)
+            floats[piece] = stored[piece]
         }
-        return tensor.reshaped(values.shape)
+        return floats.reshaped(shape)
     }
 
-    /// Whether all values are numbers, neither infinite nor undefined: these have an exponent of ones.
-    var isFinite: Bool {
+    /// Whether no stored element is infinite or undefined: these have an exponent of ones.
+    var hasOnlyFiniteElements: Bool {
         func isFinite<Bits: FixedWidthInteger>(_ exponent: Bits) -> Bool {
-            values.withBytes { source in
+            withBytes { source in
                 // Counted in numbers of their own width, as many at once as a register holds.
                 var found: Bits = 0
                 for bits in source.bindMemory(to: Bits.self) {
@@ -49,7 +40,7 @@ struct StoredArray {
                 return found == 0
             }
         }
-        return values.type == .float16 ? isFinite(UInt16(0x7c00)) : isFinite(UInt32(0x7f80_0000))
+        return type == .float16 ? isFinite(UInt16(0x7c00)) : isFinite(UInt32(0x7f80_0000))
     }
 
     private final class Memory {
@@ -61,12 +52,12 @@ struct StoredArray {
     }
 }
 
-/// What is read of an array whose first axis is time: some of its rows.
+/// Some rows of an array whose first axis is time, in the type that the shard has.
 struct ClipRows {
     let type: ElementType
-    /// Lengths of the axes after the first.
+    /// The lengths of the axes after the first.
     let rowShape: [Int]
-    private var parts: [(rows: Range<Int>, values: StoredArray)] = []
+    private var parts: [(rows: Range<Int>, values: Tensor)] = []
 
     init(type: ElementType, rowShape: [Int]) {
         self.type = type
@@ -75,16 +66,16 @@ struct ClipRows {
 
     /// Reads the rows that are wanted, each once and in the order of time.
     mutating func load(
-        _ wanted: [Range<Int>], _ read: (Range<Int>) throws -> StoredArray
+        _ wanted: [Range<Int>], _ read: (Range<Int>) throws -> Tensor
     ) rethrows {
         for rows in Self.joined(wanted) { parts.append((rows, try read(rows))) }
     }
 
-    /// Not copied: windows of a clip that overlap have one memory.
+    /// Rows that were loaded, not copied: windows of a clip that overlap have one memory.
     ///
     /// - Precondition: they are among those that were loaded.
-    subscript(rows: Range<Int>) -> StoredArray {
-        guard !rows.isEmpty else { return StoredArray(.empty([0] + rowShape, type: type)) }
+    subscript(rows: Range<Int>) -> Tensor {
+        guard !rows.isEmpty else { return .empty([0] + rowShape, type: type) }
         guard
             let part = parts.first(where: {
                 $0.rows.lowerBound <= rows.lowerBound && rows.upperBound <= $0.rows.upperBound
@@ -94,7 +85,7 @@ struct ClipRows {
         return part.values[first..<(first + rows.count)]
     }
 
-    /// Ranges that overlap or touch become one.
+    /// Joins ranges that overlap or touch.
     static func joined(_ ranges: [Range<Int>]) -> [Range<Int>] {
         var joined: [Range<Int>] = []
         for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) where !range.isEmpty {
@@ -111,7 +102,7 @@ struct ClipRows {
 
 /// A .npy member of a clip, of which only what is needed is read.
 struct ClipArray {
-    /// Length of the first axis.
+    /// The length of the first axis.
     let count: Int
     var rows: ClipRows
     private let archive: TarReader
@@ -122,9 +113,9 @@ struct ClipArray {
     /// Reads the header.
     ///
     /// - Parameters:
-    ///   - name: of the member, after the clip's key.
-    ///   - shape: what it must be, with nil for any length.
-    /// - Throws: `LoopyError` and `LoopyError` that name shard, clip and member.
+    ///   - name: the member's name after the clip's key.
+    ///   - shape: the shape that it must have, with nil for any length.
+    /// - Throws: `LoopyError` that names shard, clip and member.
     init(_ shard: Shard, _ clip: ShardClip, _ name: String, shape: [Int?]) throws {
         guard let member = clip.members[name] else {
             let column = name.prefix { $0 != "." }
@@ -184,7 +175,7 @@ struct ClipArray {
         let (type, rowShape) = (rows.type, rows.rowShape)
         let size = rowShape.reduce(type.size, *)
         try rows.load(wanted) { range in
-            try StoredArray(type: type, shape: [range.count] + rowShape) { memory in
+            try Tensor(stored: type, shape: [range.count] + rowShape) { memory in
                 try archive.read(member.name, from: start + range.lowerBound * size, into: memory)
             }
         }

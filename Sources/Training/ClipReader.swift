@@ -4,12 +4,12 @@ import Media
 import Speech
 import Torch
 
-/// Latents of pictures, for shards that hold none.
+/// Makes latents of pictures, for shards that hold none.
 ///
 /// - Parameters:
-///   - path: of the file that the video is in.
-///   - bytes: where it is there.
-///   - frames: that are wanted, T of them.
+///   - path: the file that the video is in.
+///   - bytes: where in the file it is.
+///   - frames: the frames that are wanted, T of them.
 /// - Returns: `[T, C, h, w]`; fewer where the video ends earlier.
 public typealias FrameEncoder =
     @Sendable (_ path: String, _ bytes: Range<Int>, _ frames: Range<Int>) throws -> Tensor
@@ -18,11 +18,12 @@ public typealias FrameEncoder =
 final class ClipReader {
     private let settings: WindowSettings
     private let encoder: FrameEncoder?
-    /// Lengths of the axes after the first of the members read so far, by name: batches want them alike.
+    /// The lengths of the axes after the first of the members read so far, by name; batches need them
+    /// alike.
     private var rowShapes: [String: [Int]] = [:]
-    /// Sides of crops in pixels, by the shards' folder; nil where only videos know.
+    /// The sides of crops in pixels, by the shards' folder; nil where only videos know.
     private var sides: [String: Int?] = [:]
-    /// Frames of videos that had to be decoded to know, by shard and key.
+    /// The number of frames of videos that had to be decoded to know it, by shard and key.
     private var counted: [String: Int] = [:]
 
     init(_ settings: WindowSettings, _ encoder: FrameEncoder?) {
@@ -30,9 +31,9 @@ final class ClipReader {
         self.encoder = encoder
     }
 
-    /// Frames of a clip.
+    /// Counts the frames of a clip.
     ///
-    /// - Throws: `LoopyError` and `LoopyError` that name shard, clip and member.
+    /// - Throws: `LoopyError` that names shard, clip and member.
     func frames(_ shard: Shard, _ clip: ShardClip) throws -> Int {
         if clip.members["latents.npy"] != nil { return try latents(shard, clip).count }
         guard let video = clip.members["mp4"], encoder != nil else {
@@ -66,34 +67,34 @@ final class ClipReader {
     /// Reads windows of one clip.
     ///
     /// - Parameters:
-    ///   - count: frames of the clip.
-    ///   - places: of this clip; their windows end where the clip does or before.
-    /// - Throws: `LoopyError` and `LoopyError` that name shard, clip and member; `LoopyError` for
-    ///   videos.
+    ///   - count: the number of the clip's frames.
+    ///   - positions: windows of this clip, which end where the clip does or before.
+    /// - Throws: `LoopyError` that names shard, clip and member.
     func windows(
-        _ shard: Shard, _ clip: ShardClip, count: Int, _ places: [WindowPlace]
+        _ shard: Shard, _ clip: ShardClip, count: Int, _ positions: [WindowPosition]
     ) throws -> [StoredWindow] {
-        let spans = places.map { place in
-            max(0, place.start - settings.motionFrames)..<(place.start + settings.frames)
+        let spans = positions.map { position in
+            max(0, position.start - settings.motionFrames)..<(position.start + settings.frames)
         }
         let latents = try latents(
-            shard, clip, spans + places.map { $0.reference..<($0.reference + 1) })
+            shard, clip, spans + positions.map { $0.reference..<($0.reference + 1) })
         let conditions =
-            settings.needsConditions ? try conditions(shard, clip, count: count, places) : nil
-        return places.indices.map { index in
-            let place = places[index]
+            settings.needsConditions ? try conditions(shard, clip, count: count, positions) : nil
+        return positions.indices.map { index in
+            let position = positions[index]
             return StoredWindow(
-                place: place, shard: shard.path,
-                historyCount: place.start - spans[index].lowerBound,
+                position: position, shard: shard.path,
+                historyCount: position.start - spans[index].lowerBound,
                 latents: latents[spans[index]],
-                reference: latents[place.reference..<(place.reference + 1)],
+                reference: latents[position.reference..<(position.reference + 1)],
                 conditions: conditions?[index])
         }
     }
 
     // MARK: Members
 
-    /// Stored, or of the video's pictures: these in float16, as the column has them.
+    /// Reads latents from the shard, or makes them of the video's pictures, in float16 as the column has
+    /// them.
     private func latents(
         _ shard: Shard, _ clip: ShardClip, _ wanted: [Range<Int>]
     ) throws -> ClipRows {
@@ -119,13 +120,13 @@ final class ClipReader {
             let rowShape = Array(encoded.shape.dropFirst())
             try requireAlike(shard, clip, "latents", rowShape)
             rows = rows ?? ClipRows(type: .float16, rowShape: rowShape)
-            rows?.load([range]) { _ in StoredArray(encoded.to(.cpu).to(.float16)) }
+            rows?.load([range]) { _ in encoded.to(.cpu).to(.float16) }
         }
         return rows ?? ClipRows(type: .float16, rowShape: [])
     }
 
     private func conditions(
-        _ shard: Shard, _ clip: ShardClip, count: Int, _ places: [WindowPlace]
+        _ shard: Shard, _ clip: ShardClip, count: Int, _ positions: [WindowPosition]
     ) throws -> [StoredWindow.Conditions] {
         let frames = settings.frames, radius = SpeechWindows.radius
         var speech = try ClipArray(shard, clip, "speech.npy", shape: [nil, nil, nil])
@@ -139,18 +140,18 @@ final class ClipReader {
         try requireCount(shard, clip, "motion.npy", motion.count, windows)
         let side = try side(shard, clip)
 
-        let heard = places.map { place in
-            let first = max(0, place.start - radius)
-            return first..<min(speech.count, place.start + frames + radius)
+        let heard = positions.map { position in
+            let first = max(0, position.start - radius)
+            return first..<min(speech.count, position.start + frames + radius)
         }
         try speech.load(heard)
-        try keypoints.load(places.map { $0.start..<($0.start + frames) })
-        try motion.load(places.map { $0.start..<($0.start + 1) })
-        return zip(places, heard).map { place, heard in
+        try keypoints.load(positions.map { $0.start..<($0.start + frames) })
+        try motion.load(positions.map { $0.start..<($0.start + 1) })
+        return zip(positions, heard).map { position, heard in
             StoredWindow.Conditions(
-                speech: speech.rows[heard], speechStart: place.start - heard.lowerBound,
-                keypoints: keypoints.rows[place.start..<(place.start + frames)], side: side,
-                motion: motion.rows[place.start..<(place.start + 1)])
+                speech: speech.rows[heard], speechStart: position.start - heard.lowerBound,
+                keypoints: keypoints.rows[position.start..<(position.start + frames)], side: side,
+                motion: motion.rows[position.start..<(position.start + 1)])
         }
     }
 
@@ -176,7 +177,7 @@ final class ClipReader {
             clip, "\(name) are \(rowShape) a frame, and those of clips before it were \(former)")
     }
 
-    /// Of the crop on which the key points were measured, in pixels.
+    /// The side of the crop on which the key points were measured, in pixels.
     private func side(_ shard: Shard, _ clip: ShardClip) throws -> Double {
         let folder = (shard.path as NSString).deletingLastPathComponent
         if sides[folder] == nil {

@@ -2,77 +2,81 @@ import Errors
 import Speech
 import Torch
 
-// Shapes: F frames of a window, H frames before it, C channels and h w places of latents,
+// Shapes: F frames of a window, H frames before it, C channels, height h and width w of latents,
 // L layers and S channels of speech features.
 
 /// What one training sample sees of a clip.
 public struct ClipWindow {
     public var key: String
-    /// Path of the shard that holds the clip.
+    /// The path of the shard that holds the clip.
     public var shard: String
     /// The first frame, counted from the clip's beginning.
     public var start: Int
-    /// Clean: `[F, C, h, w]`.
+    /// The clean latents: `[F, C, h, w]`.
     public var latents: Tensor
-    /// Of the frames before, in the order of time: `[H, C, h, w]`, in the type that the shard has them
-    /// in, for few of them are looked at. H is less than wanted at the clip's beginning, and may be 0.
+    /// The latents of the frames before, in the order of time: `[H, C, h, w]`, in the type that the shard
+    /// has them in, for few of them are looked at. H is less than wanted at the clip's beginning, and may
+    /// be 0.
     public var history: Tensor
-    /// Of a random frame of the clip: `[C, h, w]`.
+    /// The latents of a random frame of the clip: `[C, h, w]`.
     public var reference: Tensor
-    /// Of the frames f - 2 to f + 2: `[F, 5, L, S]`. This and what follows is empty or 0 where no
-    /// conditions were wanted.
+    /// The speech features of the frames f - 2 to f + 2: `[F, 5, L, S]`. This and what follows is empty
+    /// or 0 where no conditions were wanted.
     public var speech: Tensor
-    /// Key points, in parts of the crop's side: `[F, 68, 2]`.
+    /// The key points, in parts of the crop's side: `[F, 68, 2]`.
     public var landmarks: Tensor
-    /// Variances over the window, in squares of the crop's side.
+    /// The variances over the window, in squares of the crop's side.
     public var headMotion: Float
     public var expression: Float
 }
 
 /// Which window it is: enough to read it again.
-struct WindowPlace: Codable, Sendable, Equatable {
-    /// Index of the shard, by name.
+struct WindowPosition: Codable, Sendable, Equatable {
+    /// The index of the shard in the order of names.
     var shard: Int
     var key: String
+    /// The window's first frame.
     var start: Int
-    /// The frame that is its reference.
+    /// The frame that is the window's reference.
     var reference: Int
 }
 
-/// A window as it waits to be handed out. Of a clip no more is kept than its windows see, once where they
-/// overlap.
+/// A window as it waits to be handed out, in the types that the shard has, which take half the memory. Of a
+/// clip no more is kept than its windows see, once where they overlap.
 struct StoredWindow {
-    let place: WindowPlace
+    let position: WindowPosition
     let shard: String
     /// H.
     let historyCount: Int
     /// `[H + F, C, h, w]`.
-    let latents: StoredArray
+    let latents: Tensor
     /// `[1, C, h, w]`.
-    let reference: StoredArray
+    let reference: Tensor
     let conditions: Conditions?
 
     struct Conditions {
         /// The frames from two before the window to two after it, as far as they are there: `[t, L, S]`.
-        let speech: StoredArray
-        /// Index of the window's first frame in `speech`.
+        let speech: Tensor
+        /// The index of the window's first frame in `speech`.
         let speechStart: Int
-        /// Pixels: `[F, 68, 3]`.
-        let keypoints: StoredArray
-        /// Pixels.
+        /// `[F, 68, 3]`, in pixels.
+        let keypoints: Tensor
+        /// The side of the crop, in pixels.
         let side: Double
         /// `[1, 2]`.
-        let motion: StoredArray
+        let motion: Tensor
     }
 
-    /// - Throws: `LoopyError` `.malformed` when a value is no number.
+    /// Makes the window that the model sees.
+    ///
+    /// - Throws: `LoopyError` `.malformed` when a value is no finite number.
     func window() throws(LoopyError) -> ClipWindow {
         try requireFinite("latents", latents)
-        let end = latents.values.length(0), frames = end - historyCount
+        let end = latents.length(0), frames = end - historyCount
         var window = ClipWindow(
-            key: place.key, shard: shard, start: place.start,
-            latents: latents[historyCount..<end].tensor(),
-            history: latents[0..<historyCount].values,
+            key: position.key, shard: shard, start: position.start,
+            latents: latents[historyCount..<end].floats(),
+            history: latents[0..<historyCount],
             reference: try checked("latents", reference)[0],
             speech: .zeros([frames, 2 * SpeechWindows.radius + 1, 0, 0]),
             landmarks: .zeros([frames, 0, 2]), headMotion: 0, expression: 0)
@@ -87,16 +91,16 @@ struct StoredWindow {
         return window
     }
 
-    private func checked(_ name: String, _ stored: StoredArray) throws(LoopyError) -> Tensor {
+    private func checked(_ name: String, _ stored: Tensor) throws(LoopyError) -> Tensor {
         try requireFinite(name, stored)
-        return stored.tensor()
+        return stored.floats()
     }
 
-    private func requireFinite(_ name: String, _ stored: StoredArray) throws(LoopyError) {
-        guard !stored.isFinite else { return }
+    private func requireFinite(_ name: String, _ stored: Tensor) throws(LoopyError) {
+        guard !stored.hasOnlyFiniteElements else { return }
         throw LoopyError(
             .malformed,
-            "\(shard), clip \(place.key): \(name) of the window at frame \(place.start) are not "
+            "\(shard), clip \(position.key): \(name) of the window at frame \(position.start) are not "
                 + "all finite numbers; extract them again")
     }
 }

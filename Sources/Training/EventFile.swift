@@ -84,8 +84,7 @@ public final class EventFile {
         fatalError("there is always another number")
     }
 
-    private static func failure(_ doing: String, _ path: String, _ error: any Error) -> LoopyError
-    {
+    private static func failure(_ doing: String, _ path: String, _ error: any Error) -> LoopyError {
         LoopyError(
             .output,
             "\(path): \(doing) failed (\(error.localizedDescription)): is there space, and "

@@ -6,35 +6,35 @@ import Storage
 final class Shard {
     let path: String
     let archive: TarReader
-    /// In the order of their first members.
+    /// The clips, in the order of their first members.
     let clips: [ShardClip]
-    private let places: [String: Int]
+    private let indices: [String: Int]
 
     /// - Throws: `LoopyError` when there is no such file, or it is no whole archive.
     init(_ path: String) throws {
         self.path = path
         archive = try TarReader(path)
         var clips: [ShardClip] = []
-        var places: [String: Int] = [:]
+        var indices: [String: Int] = [:]
         for member in archive.members {
             // As WebDataset has it, a key ends at the first dot of the file's name.
             let name = member.name[(member.name.lastIndex(of: "/") ?? member.name.startIndex)...]
             guard let dot = name.firstIndex(of: ".") else { continue }
             let key = String(member.name[..<dot])
-            if places[key] == nil {
-                places[key] = clips.count
+            if indices[key] == nil {
+                indices[key] = clips.count
                 clips.append(ShardClip(key: key))
             }
             let rest = String(name[name.index(after: dot)...])
-            clips[places[key]!].members[rest] = member  // set above
+            clips[indices[key]!].members[rest] = member  // set above
         }
         self.clips = clips
-        self.places = places
+        self.indices = indices
     }
 
-    func clip(_ key: String) -> ShardClip? { places[key].map { clips[$0] } }
+    func clip(_ key: String) -> ShardClip? { indices[key].map { clips[$0] } }
 
-    /// What is wrong with a clip, and where it is.
+    /// Makes an error that says what is wrong with a clip, and where it is.
     func error(_ clip: ShardClip, _ what: String) -> LoopyError {
         LoopyError(.malformed, "\(path), clip \(clip.key): \(what)")
     }
@@ -43,12 +43,12 @@ final class Shard {
 /// The members of a clip.
 struct ShardClip {
     let key: String
-    /// By what follows the key and a dot: "latents.npy", "mp4".
+    /// Members by what follows the key and a dot: "latents.npy", "mp4".
     var members: [String: TarReader.Member] = [:]
 }
 
 extension WindowStream {
-    /// The shards of a split in a folder, `<split>-*.tar`, in the order of their names.
+    /// Lists the shards of a split in a folder, `<split>-*.tar`, in the order of their names.
     ///
     /// - Throws: `LoopyError` `.malformed` when the folder has none.
     public static func shards(in folder: String, split: String) throws -> [String] {

@@ -1,38 +1,46 @@
 import Errors
 import Foundation
 import LoopyModel
+import Runs
 import Torch
 
-// What is refused before a run begins.
+// What the trainer refuses before a run begins.
 extension Trainer {
     /// - Throws: `LoopyError` `.memory` where the run cannot fit, with what would make it fit.
     static func requireMemory(_ settings: TrainingSettings, _ window: ClipWindow) throws {
         guard let available = availableMemory(settings) else { return }
         let summary = try ModelSummary(settings.model)
         let side = max(window.latents.length(2), window.latents.length(3))
-        func needed(batch: Int, recompute: Bool) -> Int {
+        func needed(batch: Int, checkpointing: Bool) -> Int {
             let estimate = MemoryEstimate(
                 settings.model, parameters: summary.parameters, batch: batch,
                 side: side, precision: settings.precision)
-            let averages = settings.averageDecay > 0 ? 4 * summary.parameters : 0
-            return averages + (recompute ? estimate.checkpointedTraining : estimate.training)
+            let averages = settings.emaDecay > 0 ? 4 * summary.parameters : 0
+            return averages + (checkpointing ? estimate.checkpointedTraining : estimate.training)
         }
-        let wanted = needed(batch: settings.batch, recompute: settings.recompute)
+        let wanted = needed(
+            batch: settings.batchSize, checkpointing: settings.gradientCheckpointing)
         guard wanted > available else { return }
         var remedies: [String] = []
-        if !settings.recompute, needed(batch: settings.batch, recompute: true) <= available {
-            remedies.append("recompute: true")
+        if !settings.gradientCheckpointing,
+            needed(batch: settings.batchSize, checkpointing: true) <= available
+        {
+            remedies.append("gradient_checkpointing: true")
         }
-        if settings.batch > 1, needed(batch: 1, recompute: settings.recompute) <= available {
-            remedies.append("batch: 1 with accumulate: \(settings.batch * settings.accumulate)")
+        if settings.batchSize > 1,
+            needed(batch: 1, checkpointing: settings.gradientCheckpointing) <= available
+        {
+            remedies.append(
+                "batch_size: 1 with gradient_accumulation: \(settings.batchSize * settings.gradientAccumulation)"
+            )
         }
         if remedies.isEmpty {
-            let least = needed(batch: 1, recompute: true)
+            let least = needed(batch: 1, checkpointing: true)
             remedies.append(
                 least <= available
-                    ? "batch: 1 with accumulate: \(settings.batch * settings.accumulate) and "
-                        + "recompute: true"
-                    : "a device with \(MemoryEstimate.text(least)) or more, average_decay: 0, or preset: tiny"
+                    ? "batch_size: 1 with gradient_accumulation: \(settings.batchSize * settings.gradientAccumulation) and "
+                        + "gradient_checkpointing: true"
+                    : "a device with \(MemoryEstimate.text(least)) or more, ema_decay: 0, or preset: tiny"
             )
         }
         throw LoopyError(
@@ -42,7 +50,7 @@ extension Trainer {
                 + remedies.joined(separator: ", or "))
     }
 
-    /// In bytes; nil where it is not known.
+    /// The device's free memory in bytes; nil where it is not known.
     private static func availableMemory(_ settings: TrainingSettings) -> Int? {
         if settings.memoryGib > 0 { return Int(settings.memoryGib * 1024 * 1024 * 1024) }
         guard settings.device == "cpu",

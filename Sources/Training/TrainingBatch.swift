@@ -1,20 +1,21 @@
 import LoopyModel
+import Runs
 import Torch
 
-// Shapes: B samples, F frames of a clip, C channels and h w places of latents.
+// Shapes: B samples, F frames of a clip, C channels, height h and width w of latents.
 
 /// What one forward pass sees: clips, their conditions, and what was drawn for them.
 ///
 /// Everything drawn for a sample follows from the seed and the sample's number, whatever batch it is in:
 /// a run that goes on, or that adds up smaller batches, draws the same.
 struct TrainingBatch {
-    /// Clean: `[B, F, C, h, w]`.
+    /// The clean latents: `[B, F, C, h, w]`.
     var latents: Tensor
-    /// Of the same shape.
+    /// `[B, F, C, h, w]`.
     var noise: Tensor
     var timesteps: [Int]
     var conditions: Conditions
-    /// Of the clips.
+    /// The keys of the clips.
     var keys: [String]
 
     /// - Parameters:
@@ -33,10 +34,10 @@ struct TrainingBatch {
         }
     }
 
-    /// For validation: nothing is masked, motion latents come from speech, and timesteps are spread
-    /// evenly.
+    /// A batch for validation: nothing is masked, motion latents come from speech, and timesteps are
+    /// spread evenly.
     ///
-    /// - Parameter count: of the windows in all.
+    /// - Parameter count: the number of windows in all.
     init(
         fixed window: ClipWindow, number: Int, of count: Int, settings: TrainingSettings,
         device: Device

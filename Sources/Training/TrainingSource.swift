@@ -3,16 +3,17 @@ import Errors
 import Features
 import Foundation
 import LoopyModel
-import Storage
+import Runs
+import Synchronization
 import Torch
 
 /// Where training data comes from: a folder of shards, with the dataset's catalogue beside it where there
 /// is one.
 public struct TrainingSource {
     private let shards: [String]
-    /// Of the validation split; none where there are none.
+    /// The shards of the validation split, if there are any.
     private let heldOutShards: [String]
-    /// Nil for shards of another producer.
+    /// The dataset's catalogue; nil for shards of another producer.
     private let catalogue: Catalogue?
     private let dataset: DatasetDirectory
 
@@ -29,7 +30,7 @@ public struct TrainingSource {
         catalogue = hasCatalogue ? try Catalogue.read(dataset) : nil
     }
 
-    /// What the model sees of the dataset.
+    /// The columns of the dataset that the model sees.
     func columns(_ stage: LoopyConfiguration.Stage) -> [String: Catalogue.Column] {
         let still = ["video", "latents"]
         let seen = stage == .image ? still : still + ["keypoints", "motion", "speech"]
@@ -44,22 +45,28 @@ public struct TrainingSource {
         return try column.settings(or: LatentsSettings()).codecFile(in: dataset)
     }
 
+    /// Opens the windows to train on.
+    ///
+    /// - Parameter state: where a run stood that goes on.
     func stream(
         _ settings: TrainingSettings, from state: WindowStream.State?
     ) throws -> sending WindowStream {
-        try WindowStream(
-            shards: shards, settings: settings.windows, encoder: encoder(settings),
+        let digests = (catalogue?.shards ?? []).map { ($0.name, $0.sha256) }
+        return try WindowStream(
+            shards: shards, settings: settings.windows,
+            digests: Dictionary(digests, uniquingKeysWith: { $1 }), encoder: encoder(settings),
             restoring: state)
     }
 
+    /// Reads the windows to validate on.
     func heldOut(_ settings: TrainingSettings) throws -> [ClipWindow] {
         guard settings.validation.windows > 0, !heldOutShards.isEmpty else { return [] }
-        return try WindowStream.fixedWindows(
+        return try WindowStream.heldOutWindows(
             shards: heldOutShards, settings: settings.windows, encoder: encoder(settings),
             limit: settings.validation.windows)
     }
 
-    /// A window, to see whether shards fit the model.
+    /// Reads one window, to see whether shards fit the model.
     func anyWindow(_ settings: TrainingSettings) throws -> ClipWindow {
         var few = settings.windows
         few.shuffle = 1
@@ -67,7 +74,7 @@ public struct TrainingSource {
         return try WindowStream(shards: shards, settings: few, encoder: encoder(settings)).next()
     }
 
-    /// For shards without latents.
+    /// Makes latents for shards that have none; nil where the column is there.
     private func encoder(_ settings: TrainingSettings) -> FrameEncoder? {
         guard catalogue?.columns["latents"] == nil else { return nil }
         let coder = SharedCoder(settings.data.latents)
@@ -76,25 +83,23 @@ public struct TrainingSource {
 }
 
 /// A codec that is loaded when it is first needed.
-private final class SharedCoder: @unchecked Sendable {
-    // Unchecked: guarded by the lock.
-    private let lock = NSLock()
+private final class SharedCoder: Sendable {
     private let settings: LatentsSettings
-    private var coder: FrameCoder?
+    private let coder = Mutex<FrameCoder?>(nil)
 
     init(_ settings: LatentsSettings) { self.settings = settings }
 
     func latents(_ path: String, _ bytes: Range<Int>, _ frames: Range<Int>) throws -> Tensor {
-        try lock.withLock {
-            let coder = try coder ?? FrameCoder(settings)
-            self.coder = coder
-            return try coder.latents(path: path, bytes: bytes, frames: frames)
+        try coder.withLock { coder in
+            if coder == nil { coder = try FrameCoder(settings) }
+            return try coder!.latents(path: path, bytes: bytes, frames: frames)  // loaded above
         }
     }
 }
 
 extension TrainingSettings {
-    /// Single frames in the first stage; clips and what is before them in the second.
+    /// Which windows are drawn: single frames in the first stage, clips and what is before them in the
+    /// second.
     var windows: WindowSettings {
         var windows = model.stage == .image ? WindowSettings.singleFrames : WindowSettings()
         if model.stage == .video {
@@ -105,60 +110,5 @@ extension TrainingSettings {
         windows.shuffle = data.shuffle
         windows.seed = seed
         return windows
-    }
-}
-
-extension RunDirectory {
-    /// What a run that goes on would be trained on otherwise than so far; nil where it may go on, and where
-    /// there is no checkpoint yet.
-    ///
-    /// - Throws: `LoopyError` when the run cannot be understood.
-    public func change(
-        from settings: TrainingSettings, _ source: TrainingSource
-    ) throws -> String? {
-        guard !steps().isEmpty else { return nil }
-        let former = try description()
-        guard former.settings.model == settings.model,
-            former.settings.schedule == settings.schedule, former.settings.seed == settings.seed
-        else { return "another model, noise schedule or seed" }
-        let columns = source.columns(settings.model.stage)
-        let changed = Set(former.columns.keys).union(columns.keys).filter {
-            former.columns[$0]?.fingerprint != columns[$0]?.fingerprint
-        }
-        return changed.isEmpty
-            ? nil : "shards with another \(changed.sorted().joined(separator: ", "))"
-    }
-
-    /// Gives the run another name, RUN.1 or the next that is free, so that a new one can begin.
-    ///
-    /// - Returns: the name.
-    /// - Throws: `LoopyError` `.output`.
-    public func setAside() throws -> String {
-        let names = (1...).lazy.map { "\(path).\($0)" }
-        let name = names.first { !FileManager.default.fileExists(atPath: $0) } ?? path
-        guard rename(path, name) == 0 else {
-            throw LoopyError(.output, "\(path): cannot be renamed (errno \(errno))")
-        }
-        return name
-    }
-
-    /// Writes what the run is, and keeps the codec of its latents.
-    ///
-    /// - Throws: `LoopyError` `.mismatch` when a run that goes on had another model or schedule, or
-    ///   saw other columns.
-    public func prepare(
-        _ settings: TrainingSettings, _ source: TrainingSource, resuming: Bool
-    ) throws {
-        if resuming, let change = try change(from: settings, source) {
-            throw LoopyError(
-                .mismatch,
-                "\(path): was trained with \(change); go on with what it had, or begin a new run "
-                    + "(--renew sets this one aside)")
-        }
-        let columns = source.columns(settings.model.stage)
-        try write(Description(settings: settings, columns: columns))
-        if let codec = try source.codec(settings).flatMap(FileManager.default.contents) {
-            try OutputFile.write([UInt8](codec), to: codecFile)
-        }
     }
 }

@@ -2,24 +2,24 @@ import Errors
 
 /// Which windows are drawn from shards.
 public struct WindowSettings: Codable, Sendable, Equatable {
-    /// F: frames of a window.
+    /// F: the number of frames of a window.
     public var frames = 12
-    /// Frames before the window that are wanted; there are fewer at the beginning of a clip.
+    /// The number of frames before the window that are wanted; a clip's beginning has fewer.
     public var motionFrames = 124
     /// Whether speech, key points and variances are wanted. Without them shards need not hold them.
     public var needsConditions = true
-    /// Windows drawn from each clip, an epoch.
+    /// The number of windows that are drawn from each clip in an epoch.
     public var windowsPerClip = 4
-    /// Windows among which the next is drawn.
+    /// The number of windows among which the next one is drawn.
     public var shuffle = 256
     public var seed = 0
 
-    /// The column `motion` holds variances over as many frames.
+    /// The number of frames over which the column `motion` holds variances.
     static let motionWindow = 12
 
     public init() {}
 
-    /// For the first stage of training: single frames, and nothing besides.
+    /// Single frames and nothing besides, for the first stage of training.
     public static var singleFrames: WindowSettings {
         var settings = WindowSettings()
         settings.frames = 1
@@ -28,7 +28,7 @@ public struct WindowSettings: Codable, Sendable, Equatable {
         return settings
     }
 
-    /// - Throws: `LoopyError` `.configuration` that names what cannot be.
+    /// - Throws: `LoopyError` `.configuration` that names the setting.
     public func validate() throws(LoopyError) {
         let counts = [
             ("frames", frames), ("windows_per_clip", windowsPerClip), ("shuffle", shuffle),

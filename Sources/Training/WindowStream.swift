@@ -1,5 +1,6 @@
 import Errors
 import Foundation
+import Runs
 import Torch
 
 /// Windows drawn from shards, without end: epoch follows epoch, and each draws the order of the shards
@@ -11,17 +12,22 @@ import Torch
 /// for all of it, and is empty at the epoch's end.
 public final class WindowStream {
     public let settings: WindowSettings
-    /// Paths of the shards, in the order of their names.
+    /// The paths of the shards, in the order of their names.
     public let shards: [String]
-    /// Of the epoch being read, so far.
+    /// What was read of the epoch so far.
     public private(set) var counts = Counts()
-    /// Of the shards' files.
+    /// How the data differ from those of the state that was to be restored, in words; nil where they are
+    /// the same.
+    public private(set) var change: String?
+    /// The names of the shards' files.
     private let names: [String]
+    /// What tells each shard from another one of its name: its digest, or its size.
+    private let contents: [String]
     private let reader: ClipReader
-    private var place = Place()
-    /// Indices of the shards in the epoch's order.
+    private var position = Position()
+    /// The indices of the shards in the epoch's order.
     private var order: [Int] = []
-    /// What is drawn from the buffer.
+    /// The numbers by which windows are drawn from the buffer.
     private var numbers = SeededNumbers()
     private var buffer: [StoredWindow] = []
     private var openShard: (index: Int, shard: Shard)?
@@ -29,51 +35,53 @@ public final class WindowStream {
     public struct Counts: Codable, Sendable, Equatable {
         /// Clips of which windows were drawn.
         public var clips = 0
-        /// Clips passed over because they are shorter than a window.
-        public var passedOver = 0
+        /// Clips that were skipped because they are shorter than a window.
+        public var skipped = 0
     }
 
     /// What is read and handed out next.
-    fileprivate struct Place: Codable, Equatable {
+    fileprivate struct Position: Codable, Equatable {
         var epoch = 0
-        /// In the epoch's order.
+        /// The shard's index in the epoch's order.
         var shard = 0
-        /// In the shard.
+        /// The clip's index in the shard.
         var clip = 0
-        /// Windows of the epoch so far.
+        /// The number of windows of the epoch so far.
         var handedOut = 0
     }
 
     /// - Parameters:
     ///   - shards: paths of archives with names of their own.
+    ///   - digests: digests of shards, by name; shards that have none are told apart by their size.
     ///   - encoder: makes latents for clips that have none in the shards.
-    ///   - state: of a stream of the same shards and settings; this one goes on from there, and yields
-    ///     bit for bit what that one would have.
-    /// - Throws: `LoopyError` `.configuration` for settings that cannot be used, `.shards`,
-    ///   `.checkpoint` for the state of other shards or settings; what reading clips throws.
+    ///   - state: of a stream that ended. Over the same shards and with the same settings this one goes on
+    ///     from there, and yields bit for bit what that one would have. Otherwise it begins the epoch
+    ///     after that one's, and `change` says why.
+    /// - Throws: `LoopyError` `.configuration` for settings that cannot be used, `.malformed` for shards
+    ///   that cannot, `.mismatch` for a shard that does not hold what the state says; what reading clips
+    ///   throws.
     public init(
-        shards: [String], settings: WindowSettings, encoder: FrameEncoder? = nil,
-        restoring state: State? = nil
+        shards: [String], settings: WindowSettings, digests: [String: String] = [:],
+        encoder: FrameEncoder? = nil, restoring state: State? = nil
     ) throws {
         try settings.validate()
         self.settings = settings
         self.shards = try Self.ordered(shards)
         names = self.shards.map(Self.name)
+        contents = zip(names, self.shards).map { digests[$0] ?? Self.size($1) }
         reader = ClipReader(settings, encoder)
-        begin(epoch: state?.place.epoch ?? 0)
+        begin(epoch: state?.epoch ?? 0)
         guard let state else { return }
-        guard state.settings == settings, state.shards == names else {
-            throw LoopyError(
-                .mismatch,
-                "the state of the data belongs to "
-                    + (state.settings == settings ? "other shards" : "other settings of the data")
-                    + "; go on with the same ones, or begin a new run")
+        change = difference(from: state)
+        guard change == nil else {
+            begin(epoch: state.epoch + 1)
+            return
         }
-        (place, numbers, counts) = (state.place, state.numbers, state.counts)
+        (position, numbers, counts) = (state.position, state.numbers, state.counts)
         buffer = try windows(state.buffer)
     }
 
-    /// In the order of their names, whatever order they were listed in.
+    /// Sorts shards by their names, whatever order they were listed in.
     static func ordered(_ shards: [String]) throws(LoopyError) -> [String] {
         guard !shards.isEmpty else { throw LoopyError(.malformed, "no shards were given") }
         let paths = shards.map { URL(fileURLWithPath: $0).standardizedFileURL.path }
@@ -86,18 +94,22 @@ public final class WindowStream {
 
     private static func name(_ path: String) -> String { (path as NSString).lastPathComponent }
 
+    private static func size(_ path: String) -> String {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        return "\(attributes?[.size] as? Int ?? 0) bytes"
+    }
+
     private func begin(epoch: Int) {
-        place = Place(epoch: epoch)
+        position = Position(epoch: epoch)
         counts = Counts()
         numbers = SeededNumbers("buffer", "\(settings.seed)", "\(epoch)")
         var drawing = SeededNumbers("shards", "\(settings.seed)", "\(epoch)")
         order = drawing.permutation(shards.count)
     }
 
-    /// The next window.
+    /// Draws the next window.
     ///
-    /// - Throws: `LoopyError` and `LoopyError` that name shard, clip and member; `LoopyError` for
-    ///   videos.
+    /// - Throws: `LoopyError` that names shard, clip and member.
     public func next() throws -> ClipWindow {
         try fill()
         var drawing = numbers
@@ -107,51 +119,52 @@ public final class WindowStream {
         numbers = drawing
         buffer.swapAt(index, buffer.count - 1)
         buffer.removeLast()
-        place.handedOut += 1
+        position.handedOut += 1
         return window
     }
 
     private func fill() throws {
         let least = max(1, settings.shuffle / 8)
-        while buffer.count < min(settings.shuffle, least + place.handedOut) {
+        while buffer.count < min(settings.shuffle, least + position.handedOut) {
             if try readClip() { continue }
             guard buffer.isEmpty else { return }
             guard counts.clips > 0 else {
                 let folders = Set(shards.map { ($0 as NSString).deletingLastPathComponent })
                 throw LoopyError(
                     .malformed,
-                    "\(folders.sorted().joined(separator: ", ")): none of \(counts.passedOver) clips "
+                    "\(folders.sorted().joined(separator: ", ")): none of \(counts.skipped) clips "
                         + "has \(settings.frames) frames")
             }
-            begin(epoch: place.epoch + 1)
+            begin(epoch: position.epoch + 1)
         }
     }
 
     /// Reads windows of the next clip into the buffer; false at the epoch's end.
     private func readClip() throws -> Bool {
-        while place.shard < order.count {
-            let index = order[place.shard]
+        while position.shard < order.count {
+            let index = order[position.shard]
             let shard = try shard(index)
-            guard place.clip < shard.clips.count else {
-                (place.shard, place.clip) = (place.shard + 1, 0)
+            guard position.clip < shard.clips.count else {
+                (position.shard, position.clip) = (position.shard + 1, 0)
                 continue
             }
-            let clip = shard.clips[place.clip]
+            let clip = shard.clips[position.clip]
             let frames = try reader.frames(shard, clip)
             if frames < settings.frames {
-                counts.passedOver += 1
+                counts.skipped += 1
             } else {
-                var drawing = SeededNumbers("clip", "\(settings.seed)", "\(place.epoch)", clip.key)
-                let places = (0..<settings.windowsPerClip).map { _ in
-                    WindowPlace(
+                var drawing = SeededNumbers(
+                    "clip", "\(settings.seed)", "\(position.epoch)", clip.key)
+                let positions = (0..<settings.windowsPerClip).map { _ in
+                    WindowPosition(
                         shard: index, key: clip.key,
                         start: drawing.below(frames - settings.frames + 1),
                         reference: drawing.below(frames))
                 }
-                buffer += try reader.windows(shard, clip, count: frames, places)
+                buffer += try reader.windows(shard, clip, count: frames, positions)
                 counts.clips += 1
             }
-            place.clip += 1
+            position.clip += 1
             return true
         }
         return false
@@ -169,28 +182,53 @@ public final class WindowStream {
     /// Where a stream stands, the windows in its buffer included.
     public struct State: Codable, Sendable, Equatable {
         fileprivate var shards: [String]
+        /// Nil in checkpoints of earlier versions, which knew shards by their names alone.
+        fileprivate var contents: [String]?
         fileprivate var settings: WindowSettings
-        fileprivate var place: Place
+        fileprivate var position: Position
         fileprivate var numbers: SeededNumbers
         fileprivate var counts: Counts
-        fileprivate var buffer: [WindowPlace]
+        fileprivate var buffer: [WindowPosition]
 
-        /// Epochs that are over.
-        public var epoch: Int { place.epoch }
+        /// The number of the epoch, which is the number of those that are over.
+        public var epoch: Int { position.epoch }
     }
 
     public var state: State {
         State(
-            shards: names, settings: settings, place: place, numbers: numbers,
-            counts: counts, buffer: buffer.map(\.place))
+            shards: names, contents: contents, settings: settings, position: position,
+            numbers: numbers, counts: counts, buffer: buffer.map(\.position))
+    }
+
+    /// What is not as it was when a state was taken, in words; nil where nothing has changed.
+    private func difference(from state: State) -> String? {
+        var differences: [String] = []
+        if state.shards != names || state.contents ?? contents != contents {
+            let former = Set(zip(state.shards, state.contents ?? []).map { $0 + " " + $1 })
+            let kept = zip(names, contents).filter { former.contains($0 + " " + $1) }.count
+            let instead =
+                state.shards.count == names.count ? "" : " instead of \(state.shards.count)"
+            differences.append("\(names.count) shards\(instead), \(kept) of them as they were")
+        }
+        let numbers: [(String, KeyPath<WindowSettings, Int>)] = [
+            ("data.shuffle", \.shuffle), ("data.windows_per_clip", \.windowsPerClip),
+            ("frames", \.frames), ("motion frames", \.motionFrames), ("seed", \.seed),
+        ]
+        for (name, number) in numbers
+        where settings[keyPath: number] != state.settings[keyPath: number] {
+            differences.append(
+                "\(name) \(settings[keyPath: number]) instead of \(state.settings[keyPath: number])"
+            )
+        }
+        return differences.isEmpty ? nil : differences.joined(separator: ", ")
     }
 
     /// Reads windows again, each clip once.
-    private func windows(_ places: [WindowPlace]) throws -> [StoredWindow] {
+    private func windows(_ positions: [WindowPosition]) throws -> [StoredWindow] {
         var windows: [Int: StoredWindow] = [:]
-        let clips = Dictionary(grouping: places.indices) { ClipName(places[$0]) }
+        let clips = Dictionary(grouping: positions.indices) { ClipName(positions[$0]) }
         for (name, indices) in clips.sorted(by: { $0.key < $1.key }) {
-            let wanted = indices.map { places[$0] }
+            let wanted = indices.map { positions[$0] }
             let shard = try shard(name.shard)
             guard let clip = shard.clip(name.key) else {
                 throw LoopyError(
@@ -206,14 +244,16 @@ public final class WindowStream {
             let read = try reader.windows(shard, clip, count: frames, wanted)
             for (index, window) in zip(indices, read) { windows[index] = window }
         }
-        return places.indices.compactMap { windows[$0] }
+        return positions.indices.compactMap { windows[$0] }
     }
 
     private struct ClipName: Hashable, Comparable {
         var shard: Int
         var key: String
 
-        init(_ place: WindowPlace) { (shard, key) = (place.shard, place.key) }
+        init(_ position: WindowPosition) {
+            (shard, key) = (position.shard, position.key)
+        }
 
         static func < (a: ClipName, b: ClipName) -> Bool { (a.shard, a.key) < (b.shard, b.key) }
     }

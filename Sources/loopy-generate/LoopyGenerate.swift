@@ -2,8 +2,8 @@ import ArgumentParser
 import Foundation
 import Generation
 import LoopyModel
+import Runs
 import StageCommand
-import Training
 
 @main
 struct LoopyGenerate: ParsableCommand {
@@ -30,7 +30,7 @@ struct LoopyGenerate: ParsableCommand {
     @Option(help: ArgumentHelp("A folder that loopy-train export wrote.", valueName: "dir"))
     var weights: String?
 
-    @Option(help: "With --run: the checkpoint's step.")
+    @Option(help: "With --run: the checkpoint's step. Default: the last one's.")
     var step: Int?
 
     @Option(help: ArgumentHelp("A picture of one face.", valueName: "file"))
@@ -43,37 +43,39 @@ struct LoopyGenerate: ParsableCommand {
     var output: String
 
     @Flag(
-        help:
-            "Go on with a video that was interrupted, leave a finished one, begin where there is none."
-    )
+        help: """
+            Go on with a video that was interrupted, leave a finished one as it is, and begin where \
+            there is none.
+            """)
     var resume = false
 
-    @Option(help: "Another seed gives another video.")
+    @Option(help: "Another seed gives another video. Default: 0.")
     var seed: Int?
 
-    @Option(help: "Sampling steps (25).")
+    @Option(help: "The number of sampling steps: generate.num_inference_steps. Default: 25.")
     var steps: Int?
 
-    @Option(help: "How strongly the audio guides (5).")
+    @Option(help: "How strongly the audio guides: generate.guidance.audio_ratio. Default: 5.")
     var audioRatio: Double?
 
-    @Option(help: "How strongly the portrait guides (3).")
+    @Option(
+        help: "How strongly the portrait guides: generate.guidance.reference_ratio. Default: 3.")
     var referenceRatio: Double?
 
-    @Option(help: "cpu, or cuda:N.")
+    @Option(help: "cpu, or cuda:N. Default: cpu.")
     var device: String?
 
-    @Option(help: "float32, or bfloat16.")
+    @Option(help: "float32, or bfloat16. Default: float32.")
     var precision: MemoryEstimate.Precision?
 
     @OptionGroup var settings: SettingsOptions
 
     func validate() throws {
         guard (trained == nil) != (weights == nil) else {
-            throw ValidationError("name the model by --run or by --weights")
+            throw ValidationError("name the model by either --run or --weights")
         }
         guard step == nil || trained != nil else {
-            throw ValidationError("--step is of a run's checkpoint: name it by --run")
+            throw ValidationError("--step names a checkpoint of a run: name the run by --run")
         }
     }
 
@@ -99,7 +101,7 @@ struct LoopyGenerate: ParsableCommand {
         if generation.audio.seconds < 1 {
             say(
                 String(
-                    format: "%@: lasts %.2f s: that makes %d frames", audio,
+                    format: "%@: lasts %.2f s, which makes %d frames", audio,
                     generation.audio.seconds, generation.frames))
         }
         let stop = StopSignals()
@@ -122,7 +124,7 @@ struct LoopyGenerate: ParsableCommand {
     private func readSettings() throws -> GenerationSettings {
         var read = try settings.read(GenerationSettings(), section: ["generate"])
         if let seed { read.seed = seed }
-        if let steps { read.steps = steps }
+        if let steps { read.numInferenceSteps = steps }
         if let audioRatio { read.guidance.audioRatio = audioRatio }
         if let referenceRatio { read.guidance.referenceRatio = referenceRatio }
         if let device { read.device = device }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Errors
 import Foundation
 import LoopyModel
+import Runs
 import Settings
 import StageCommand
 import Training
@@ -21,45 +22,51 @@ struct Train: ParsableCommand {
         discussion: """
             The paper's two stages are Pipelines/train-stage1.yaml and train-stage2.yaml; those for two \
             CPU cores begin with train-tiny. Ctrl-C and SIGTERM save a checkpoint and end the run; \
-            --resume goes on from the last one, to the same numbers as if nothing had happened.
+            --resume goes on from the last one, to the same numbers as if nothing had happened. Where \
+            the shards, data.shuffle or data.windows_per_clip have changed meanwhile, it goes on with \
+            the weights and the steps that it has, and begins a new epoch of the new data.
             """)
 
-    @Argument(help: ArgumentHelp("Settings: a `train` section, or that section alone."))
+    @Argument(help: ArgumentHelp("A file with a `train` section, or that section alone."))
     var config: String
 
-    @Option(help: ArgumentHelp("The dataset's shards.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp("The dataset's shards: DATASET/shards, or DATASET.", valueName: "dir"))
     var shards: String
 
     @Option(help: ArgumentHelp("The run: checkpoints and metrics.", valueName: "dir"))
     var output: String
 
-    @Flag(help: "Go on from the run's last checkpoint; begin, where there is none.")
+    @Flag(help: "Go on from the run's last checkpoint; begin a run where there is none.")
     var resume = false
 
     @Flag(
         help: """
-            With --resume: a run that was trained with another model, or on shards with other features, is \
-            set aside as RUN.1, and begun anew.
+            With --resume: set a run that was trained with another model, or on shards with other \
+            features, aside as RUN.1, and begin anew.
             """)
     var renew = false
 
-    @Option(help: "Optimiser steps in all, over the file's.")
+    @Option(help: "The number of optimiser steps in all; instead of the file's.")
     var steps: Int?
 
     @Option(
         help: ArgumentHelp(
-            "Begin with a run of the first stage, over the file's.", valueName: "run"))
+            "A run of the first stage, or a file of weights, to begin the second stage with; instead of "
+                + "the file's.", valueName: "run"))
     var firstStage: String?
 
-    @Option(help: "cpu, or cuda:N; over the file's.")
+    @Option(help: "cpu, or cuda:N; instead of the file's.")
     var device: String?
 
     @Option(
         name: .customLong("set"), parsing: .singleValue,
-        help: ArgumentHelp("One setting, over the file's: train.key=value. May be repeated."))
+        help: ArgumentHelp(
+            "One setting, over the file's: train.key=value. May be repeated.",
+            valueName: "setting"))
     var settings: [String] = []
 
-    @Option(help: "Threads; 0 for one a processor.")
+    @Option(help: "The number of threads; 0 for one a processor.")
     var threads = 0
 
     func run() throws {
@@ -72,22 +79,31 @@ struct Train: ParsableCommand {
         useThreads(threads)
         let settings = try readSettings()
         let run = RunDirectory(output)
-        if !resume, !run.steps().isEmpty {
+        if !resume, let done = run.steps().last {
             throw LoopyError(
                 .configuration,
-                "\(output): holds a run with \(run.steps().last ?? 0) steps; --resume goes on with it, "
-                    + "another --output begins anew")
+                "\(output): holds a run with \(done) steps; --resume goes on with it, another --output "
+                    + "begins anew")
         }
         let source = try TrainingSource(shards)
-        let change = resume ? try run.change(from: settings, source) : nil
-        if let change, renew {
-            say("\(output): was trained with \(change): kept as \(try run.setAside()), begun anew")
-        } else if resume, change == nil, let done = run.steps().last, done >= settings.steps {
-            say("\(output): \(done) steps, as many as wanted")
-            return
+        let obstacle = resume ? try run.obstacle(to: settings, source) : nil
+        if let obstacle, renew {
+            say(
+                "\(output): was trained with \(obstacle): kept as \(try run.setAside()), begun anew"
+            )
+        } else if resume, obstacle == nil, let done = run.steps().last, done >= settings.steps {
+            return say("\(output): \(done) steps are done, which is all that was asked for")
         }
-        try run.prepare(settings, source, resuming: resume)
         let trainer = try Trainer(settings, source, run, resuming: resume)
+        if let data = trainer.dataChange {
+            say(
+                "\(output): the data have changed (\(data.change)): goes on with the weights of step "
+                    + "\(data.step) and begins epoch \(data.epoch) with the new data")
+        }
+        try train(trainer)
+    }
+
+    private func train(_ trainer: Trainer) throws {
         let stop = StopSignals()
         let progress = TrainingProgress(trainer)
         while !trainer.isFinished {
@@ -104,7 +120,7 @@ struct Train: ParsableCommand {
         say("\(output): \(trainer.stepsDone) steps")
     }
 
-    /// Presets first: the file's `preset` says what its `model` starts from.
+    /// Reads the file twice, for its `preset` says what its `model` starts from.
     private func readSettings() throws -> TrainingSettings {
         func read(_ defaults: TrainingSettings) throws -> TrainingSettings {
             try Configuration.read(
@@ -121,7 +137,7 @@ struct Train: ParsableCommand {
         defaults.model = preset
         var settings = try read(defaults)
         if let steps { settings.steps = steps }
-        if let firstStage { settings.begin.firstStage = firstStage }
+        if let firstStage { settings.initialWeights.firstStage = firstStage }
         if let device { settings.device = device }
         return settings
     }
@@ -129,7 +145,12 @@ struct Train: ParsableCommand {
 
 struct ExportWeights: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "export", abstract: "Write a checkpoint's weights for use elsewhere.")
+        commandName: "export", abstract: "Write a checkpoint's weights for use elsewhere.",
+        discussion: """
+            The folder holds config.json, model.safetensors and, where latents are principal components, \
+            codec.safetensors: what loopy-generate --weights takes. unet/ holds the denoising net's \
+            weights under diffusers' names, without the layers that Loopy adds.
+            """)
 
     @Option(name: .customLong("run"), help: ArgumentHelp("The run.", valueName: "dir"))
     var trained: String
@@ -137,23 +158,23 @@ struct ExportWeights: ParsableCommand {
     @Option(help: ArgumentHelp("The folder to write.", valueName: "dir"))
     var output: String
 
-    @Option(help: "Of the checkpoint. Default: the last.")
+    @Option(help: "The checkpoint's step. Default: the last one's.")
     var step: Int?
 
-    @Flag(help: "Take the weights as they are, not their moving averages.")
+    @Flag(help: "Take the weights themselves, not their moving averages.")
     var latest = false
 
     func run() throws {
         try reporting {
             let model = try TrainedModel(RunDirectory(trained), step: step, averaged: !latest)
             try Export.write(model, to: output)
-            say("\(output): step \(model.description.step)")
+            say("\(output): the weights of \(trained) after step \(model.description.step)")
         }
     }
 }
 
-/// Loss, steps a second and time left, on standard error: in place on a terminal, a line now and then
-/// elsewhere.
+/// Shows loss, steps a second and the time left on standard error: in place on a terminal, as a line now
+/// and then elsewhere.
 private final class TrainingProgress {
     private let trainer: Trainer
     private let started = ContinuousClock.now

@@ -1,5 +1,6 @@
 import Dataset
 import Foundation
+import Storage
 import Testing
 
 /// What is done again when something changes, and what is not.
@@ -90,5 +91,56 @@ struct ChangeTests {
         #expect(after.count > before.count)
         let kept = before.filter { after[$0.key] == $0.value }
         #expect(kept.count >= before.count - 3, "at most the last, half-filled unit is done again")
+    }
+
+    /// With the weights and steps that it has, over the new shards.
+    @Test func anUnfinishedTrainingGoesOnWhenTheDatasetGrows() throws {
+        let bench = try Workbench()
+        defer { bench.remove() }
+        try bench.addSample("single_face.mp4")
+        try bench.write(
+            """
+            preset: tiny
+            model:
+              { stage: image, latent_channels: 12, channels: [8, 16], attention: [true, true], norm_groups: 4 }
+            precision: float32
+            data: { shuffle: 4 }
+            """, to: "small.yaml")
+        let pipeline = try bench.pipeline {
+            $0.replacingOccurrences(
+                of: "speech: }", with: "speech: , latents: { side: 64, channels: 12 } }"
+            ).replacingOccurrences(of: "threads: 1 }", with: "threads: 1, train: [small.yaml] }")
+        }
+        let dataset = bench.dataset("d")
+        func run(_ settings: String...) throws -> String {
+            let settings = (["select.split.val=0"] + settings).flatMap { ["--set", $0] }
+            let result = try Workbench.run(
+                Workbench.executables + "/loopy",
+                ["run", pipeline, "--input", bench.videos, "--dataset", dataset] + settings)
+            #expect(result.status == 0, "\(result.errors)")
+            return result.errors
+        }
+        #expect(try !run("train.steps=2").contains("have changed"))
+
+        try bench.addSample("obama_speech.mp4")
+        let grown = try run("train.steps=4")
+        #expect(grown.contains("the data have changed ("), "\(grown)")
+        #expect(grown.contains("goes on with the weights of step 2"), "\(grown)")
+
+        let other = ["train.steps=6", "train.data.shuffle=2"]
+        #expect(try run(other[0], other[1]).contains("data.shuffle 2 instead of 4"))
+        #expect(try !run(other[0], other[1]).contains("have changed"))
+        let folder = dataset + "/runs/small"
+        let checkpoints = try FileManager.default.contentsOfDirectory(
+            atPath: folder + "/checkpoints")
+        #expect(Set(checkpoints) == ["step-00000002", "step-00000004", "step-00000006"])
+        struct Description: Decodable {
+            struct Change: Decodable { var step: Int }
+            var data_changes: [Change]
+        }
+        let description = try JSONLines.readDocument(
+            Description.self, from: folder + "/run.json")
+        #expect(description.data_changes.map(\.step) == [2, 4])
+        #expect(!FileManager.default.fileExists(atPath: folder + ".1"))
     }
 }

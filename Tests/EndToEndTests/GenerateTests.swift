@@ -38,8 +38,8 @@ struct GenerateEndToEndTests {
                   { latent_channels: 12, channels: [8, 16], attention: [true, true], norm_groups: 4, \(model) }
                 steps: 2
                 precision: float32
-                recompute: false
-                optimiser: { learning_rate: 0.001, warm_up: 1 }
+                gradient_checkpointing: false
+                optimiser: { learning_rate: 0.001, warmup_steps: 1 }
                 data: { shuffle: 4 }
                 """, to: name)
         }
@@ -197,6 +197,24 @@ struct GenerateEndToEndTests {
             bench.folder + "/no.mp4")
         #expect(first.status == 65)
         #expect(first.errors.contains("first stage"))
+
+        let input = [
+            "--image", portraits + "/single_face.jpg", "--audio", portraits + "/speech.wav",
+        ]
+        let device = try Workbench.run(
+            Workbench.executables + "/loopy",
+            trained.generateArguments("no.mp4", input + ["--device", "cuda:9"]))
+        #expect(device.status == 64)
+        #expect(device.errors.contains("there is no device 'cuda:9' here"))
+
+        // A full disk, at the video and at what is needed to go on with it.
+        guard Workbench.mayMountDisks else { return }
+        for kilobytes in [16, 60, 400] {
+            let full = try bench.loopy(
+                onDiskOf: kilobytes, trained.generateArguments("disk/no.mp4", input))
+            #expect(full.status == 74, "\(full.errors)")
+            #expect(full.errors.contains(bench.disk + "/no.partial."), "\(full.errors)")
+        }
     }
 
     @Test func anotherSpeechEncoderMovesWhatDependsOnItAndTheTrainerTakesTheNewShards() throws {

@@ -26,8 +26,8 @@ struct TrainEndToEndTests {
             model: { latent_channels: 12, channels: [8, 16], attention: [true, true], norm_groups: 4 }
             steps: 3
             precision: float32
-            recompute: false
-            optimiser: { learning_rate: 0.001, warm_up: 1 }
+            gradient_checkpointing: false
+            optimiser: { learning_rate: 0.001, warmup_steps: 1 }
             data: { shuffle: 4 }
             log_every: 1
             checkpoints: { every: 1 }
@@ -90,6 +90,23 @@ struct TrainEndToEndTests {
         let other = try train("/sixth", "--set", "train.model.latent_channels=4")
         #expect(other.status == 65)
         #expect(other.errors.contains("latents have 12 channels"))
+        let device = try train("/seventh", "--device", "cuda:9")
+        #expect(device.status == 64)
+        #expect(device.errors.contains("there is no device 'cuda:9' here"))
+        #expect(!FileManager.default.fileExists(atPath: bench.folder + "/seventh"))
+
+        // A full disk, at the run's description and at its checkpoint.
+        guard Workbench.mayMountDisks else { return }
+        for kilobytes in [8, 512] {
+            let full = try bench.loopy(
+                onDiskOf: kilobytes,
+                [
+                    "train", config, "--shards", dataset + "/shards", "--output",
+                    bench.disk + "/run", "--set", "train.model.stage=image",
+                ])
+            #expect(full.status == 74, "\(full.errors)")
+            #expect(full.errors.contains(bench.disk + "/run/"), "\(full.errors)")
+        }
     }
 
     /// Steps of a run's checkpoints, rising.

@@ -1,4 +1,5 @@
 import LoopyModel
+import Runs
 import Testing
 import Torch
 import Weights
@@ -78,7 +79,8 @@ import Weights
     @Test func animateDiffsMotionModulesBeginTheIntraClipLayers() throws {
         let reference = try Reference()
         let (model, store) = try reference.model()
-        try store.beginWithAnimateDiff(fixture("animatediff.ckpt"), reference.configuration)
+        try store.loadAnimateDiff(
+            from: fixture("animatediff.ckpt"), for: reference.configuration)
         let prediction = try withoutGradient {
             model(
                 try reference.latents, try reference.timesteps, try reference.conditions("all"))

@@ -95,45 +95,91 @@ import Training
                 let other = try WindowStream(
                     shards: shards, settings: settings, restoring: state)
                 #expect(other.state == states[taken])
-                for place in taken..<min(100, taken + 25) {
-                    #expect(Contents(try other.next()) == windows[place])
-                    #expect(other.state == states[place + 1])
+                for index in taken..<min(100, taken + 25) {
+                    #expect(Contents(try other.next()) == windows[index])
+                    #expect(other.state == states[index + 1])
                 }
             }
         }
     }
 
-    @Test func aStateOfOtherDataIsRefused() throws {
+    /// Over other shards or with other settings the epoch after the state's begins, as it would have there.
+    @Test func aStateOfOtherDataBeginsANewEpoch() throws {
         try withFolder { folder in
             let shards = try makeManyShards(folder)
             let stream = try WindowStream(shards: shards, settings: settings())
+            for _ in 0..<50 { _ = try stream.next() }
+            #expect(stream.state.epoch == 1)
+            func check(_ shards: [String], _ settings: WindowSettings, _ change: String) throws {
+                let other = try WindowStream(
+                    shards: shards, settings: settings, restoring: stream.state)
+                #expect(other.change == change)
+                #expect(other.state.epoch == 2)
+                let fresh = try WindowStream(shards: shards, settings: settings)
+                while fresh.state.epoch < 2 { _ = try fresh.next() }
+                // That one has handed out the first window of the epoch already.
+                _ = try other.next()
+                #expect(other.state == fresh.state)
+                #expect(try contents(other, 20) == contents(fresh, 20))
+            }
+            let (fewer, others) = (Array(shards.dropLast()), settings(8, windowsPerClip: 2))
+            try check(fewer, settings(), "2 shards instead of 3, 2 of them as they were")
+            try check(
+                shards, others,
+                "data.shuffle 8 instead of 256, data.windows_per_clip 2 instead of 4")
+            let shorter = try makeShards(
+                folder + "/shorter",
+                [0..<4, 4..<5, 5..<10].map { $0.map { TestClip("clip\($0)", frames: 12) } })
+            try check(shorter, settings(), "3 shards, 0 of them as they were")
+
+            // A shard of the same size is another one where digests say so.
+            func digests(_ last: String) -> [String: String] {
+                ["train-00000.tar": "a", "train-00001.tar": "b", "train-00002.tar": last]
+            }
+            let known = try WindowStream(
+                shards: shards, settings: settings(), digests: digests("c"))
+            _ = try known.next()
+            func change(_ last: String) throws -> String? {
+                try WindowStream(
+                    shards: shards, settings: settings(), digests: digests(last),
+                    restoring: known.state
+                ).change
+            }
+            #expect(try change("c") == nil)
+            #expect(try change("d") == "3 shards, 2 of them as they were")
+        }
+    }
+
+    /// Shards that are not what they are said to be.
+    @Test func aStateOfClipsThatAreGoneIsRefused() throws {
+        try withFolder { folder in
+            let shards = try makeManyShards(folder)
+            let digests = ["train-00000.tar": "a", "train-00001.tar": "b", "train-00002.tar": "c"]
+            let stream = try WindowStream(shards: shards, settings: settings(), digests: digests)
             _ = try stream.next()
-            func message(_ shards: [String], _ settings: WindowSettings) -> String? {
+            func message(_ folder: String, _ key: String, frames: Int) throws -> String? {
+                let clips = [0..<4, 4..<5, 5..<10].map {
+                    $0.map { TestClip("\(key)\($0)", frames: frames) }
+                }
+                let others = try makeShards(folder, clips)
                 let error = #expect(throws: LoopyError.self) {
                     _ = try WindowStream(
-                        shards: shards, settings: settings, restoring: stream.state)
+                        shards: others, settings: settings(), digests: digests,
+                        restoring: stream.state)
                 }
                 #expect(error?.category == .mismatch)
                 return error?.message
             }
-            #expect(message(Array(shards.dropLast()), settings())?.contains("shards") == true)
-            #expect(message(shards, settings(seed: 2))?.contains("settings") == true)
-            // The same names, but the clips are gone.
-            let other = try makeShards(
-                folder + "/other",
-                (0..<3).map { [TestClip("other\($0)", frames: 30)] })
-            #expect(message(other, settings())?.contains("holds no clip clip") == true)
-            // Or shorter.
-            let shorter = try makeShards(
-                folder + "/shorter",
-                [0..<4, 4..<5, 5..<10].map { $0.map { TestClip("clip\($0)", frames: 12) } })
-            #expect(message(shorter, settings())?.contains("shorter than it was") == true)
+            let gone = try message(folder + "/other", "other", frames: 30)
+            #expect(gone?.contains("holds no clip clip") == true)
+            let shorter = try message(folder + "/shorter", "clip", frames: 12)
+            #expect(shorter?.contains("shorter than it was") == true)
         }
     }
 
     // MARK: Short clips
 
-    @Test func clipsShorterThanAWindowArePassedOver() throws {
+    @Test func clipsShorterThanAWindowAreSkipped() throws {
         try withFolder { folder in
             var short = TestClip("short", frames: 11)
             short.names = ["latents.npy"]
@@ -141,7 +187,7 @@ import Training
                 folder, [[short, TestClip("a", frames: 12)], [TestClip("none", frames: 0)]])
             let stream = try WindowStream(shards: shards, settings: settings())
             for _ in 0..<12 { #expect(try stream.next().key == "a") }
-            #expect(stream.counts.passedOver == 2)
+            #expect(stream.counts.skipped == 2)
             #expect(stream.counts.clips == 1)
         }
     }

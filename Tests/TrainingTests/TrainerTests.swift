@@ -1,6 +1,7 @@
 import Errors
 import Foundation
 import LoopyModel
+import Runs
 import Storage
 import Testing
 import Torch
@@ -10,40 +11,39 @@ import Weights
 /// Runs of a very small model on shards of numbers.
 @Suite(.serialized)
 struct TrainerTests {
-    /// Shards of one split that a small model can be trained on: `[T, 4, 8, 8]` latents.
+    /// Writes shards of a split that a small model can be trained on: `[T, 4, 8, 8]` latents.
     private func makeShards(_ folder: String) throws {
         for (split, clips) in [("train", 3), ("val", 1)] {
-            let file = try OutputFile(folder + "/shards/\(split)-00000.tar")
-            let writer = TarWriter(file)
-            for clip in 0..<clips {
-                let frames = 20 + 15 * clip
-                func array(_ shape: [Int], _ rows: Int, _ scale: Float) -> [UInt8] {
-                    let size = shape.reduce(rows, *)
-                    let values = (0..<size).map { place in
-                        scale * sin(Float(place % 911) * 0.37 + Float(clip) + Float(place / 1024))
-                    }
-                    return NumPyArray(shape: [rows] + shape, values: values).encoded()
-                }
-                let members = [
-                    ("latents.npy", array([4, 8, 8], frames, 1)),
-                    ("speech.npy", array([2, 6], frames, 2)),
-                    ("keypoints.npy", array([68, 3], frames, 100)),
-                    (
-                        "motion.npy",
-                        NumPyArray(
-                            shape: [frames - 11, 2],
-                            values: (0..<(2 * (frames - 11))).map { Float($0) * 1e-6 }
-                        ).encoded()
-                    ),
-                ]
-                for (name, bytes) in members {
-                    try writer.add("\(split)\(clip).\(name)", bytes)
-                }
-            }
-            try writer.finish()
-            try file.commit()
+            try writeShard(folder + "/shards/\(split)-00000.tar", (0..<clips).map { (split, $0) })
         }
         try writeCatalogue(folder, side: 200)
+    }
+
+    private func writeShard(_ path: String, _ clips: [(split: String, number: Int)]) throws {
+        let file = try OutputFile(path)
+        let writer = TarWriter(file)
+        for (split, clip) in clips {
+            let frames = 20 + 15 * clip
+            func array(_ shape: [Int], _ rows: Int, _ scale: Float) -> [UInt8] {
+                let size = shape.reduce(rows, *)
+                let values = (0..<size).map { index in
+                    scale * sin(Float(index % 911) * 0.37 + Float(clip) + Float(index / 1024))
+                }
+                return NumPyArray(shape: [rows] + shape, values: values).encoded()
+            }
+            let variances = NumPyArray(
+                shape: [frames - 11, 2],
+                values: (0..<(2 * (frames - 11))).map { Float($0) * 1e-6 })
+            let members = [
+                ("latents.npy", array([4, 8, 8], frames, 1)),
+                ("speech.npy", array([2, 6], frames, 2)),
+                ("keypoints.npy", array([68, 3], frames, 100)),
+                ("motion.npy", variances.encoded()),
+            ]
+            for (name, bytes) in members { try writer.add("\(split)\(clip).\(name)", bytes) }
+        }
+        try writer.finish()
+        try file.commit()
     }
 
     private func settings(_ stage: LoopyConfiguration.Stage = .video) -> TrainingSettings {
@@ -62,9 +62,9 @@ struct TrainerTests {
         settings.model.motionLatents.heads = 2
         settings.steps = 6
         settings.precision = .float32
-        settings.recompute = false
+        settings.gradientCheckpointing = false
         settings.optimiser.learningRate = 1e-3
-        settings.optimiser.warmUp = 2
+        settings.optimiser.warmupSteps = 2
         settings.data.shuffle = 8
         settings.logEvery = 1
         settings.checkpoints.every = 100
@@ -79,7 +79,6 @@ struct TrainerTests {
     ) throws -> [Double] {
         let source = try TrainingSource(folder + "/shards")
         let run = RunDirectory(folder + "/" + name)
-        try run.prepare(settings, source, resuming: resuming)
         let trainer = try Trainer(settings, source, run, resuming: resuming)
         var losses: [Double] = []
         while !trainer.isFinished, losses.count < steps ?? .max {
@@ -114,14 +113,51 @@ struct TrainerTests {
         }
     }
 
+    @Test func aRunGoesOnWhenTheDataChange() throws {
+        try withFolder { folder in
+            try makeShards(folder)
+            var settings = settings()
+            let description = { try RunDirectory(folder + "/run").description() }
+            let weights = { (step: Int) in
+                try Digest.ofFile(
+                    folder + "/run/checkpoints/step-0000000\(step)/model.safetensors")
+            }
+            _ = try train(settings, folder, "run", steps: 2)
+            #expect(try description().dataChanges == [])
+
+            // A shard more: the second is a clip longer than the first's.
+            try writeShard(folder + "/shards/train-00001.tar", [("train", 3), ("train", 4)])
+            #expect(try train(settings, folder, "run", steps: 2, resuming: true).count == 2)
+            let grown = RunDescription.DataChange(
+                step: 2, epoch: 1, change: "2 shards instead of 1, 1 of them as they were")
+            #expect(try description().dataChanges == [grown])
+            let after = try weights(4)
+
+            // The same from the same checkpoint, and bit for bit from the next one.
+            try FileManager.default.removeItem(atPath: folder + "/run/checkpoints/step-00000004")
+            _ = try train(settings, folder, "run", steps: 2, resuming: true)
+            #expect(try description().dataChanges == [grown])
+            #expect(try weights(4) == after)
+
+            // Windows are drawn otherwise.
+            settings.data.shuffle = 3
+            _ = try train(settings, folder, "run", resuming: true)
+            let changes = try description().dataChanges
+            #expect(changes.map(\.step) == [2, 4])
+            #expect(changes.last?.change == "data.shuffle 3 instead of 8")
+            #expect(try description().settings.data.shuffle == 3)
+            #expect(try metrics(folder, "run").map(\.step) == Array(1...6))
+        }
+    }
+
     @Test func accumulatedBatchesAreOneBatch() throws {
         try withFolder { folder in
             try makeShards(folder)
             for stage in LoopyConfiguration.Stage.allCases {
                 var settings = settings(stage)
-                settings.batch = 4
+                settings.batchSize = 4
                 let batches = try train(settings, folder, "batch-\(stage)")
-                (settings.batch, settings.accumulate) = (1, 4)
+                (settings.batchSize, settings.gradientAccumulation) = (1, 4)
                 let parts = try train(settings, folder, "parts-\(stage)")
                 for (a, b) in zip(batches, parts) {
                     #expect(abs(a - b) < 1e-5 * a, "\(batches) \(parts)")
@@ -155,7 +191,7 @@ struct TrainerTests {
             try makeShards(folder)
             _ = try train(settings(.image), folder, "first")
             var second = settings()
-            second.begin.firstStage = folder + "/first"
+            second.initialWeights.firstStage = folder + "/first"
             second.frozen = ["reference_net."]
             _ = try train(second, folder, "second")
             let first = try Checkpoint(
@@ -205,7 +241,7 @@ struct TrainerTests {
             settings.checkpoints.every = 1
             settings.checkpoints.keep = 2
             _ = try train(settings, folder, "run")
-            // What a run that was killed left half-written is passed over.
+            // What a run that was killed left half-written is skipped.
             try OutputFile.write([1], to: folder + "/run/checkpoints/partial-7/model.safetensors")
             #expect(RunDirectory(folder + "/run").steps() == [5, 6])
             settings.steps = 7
@@ -229,11 +265,12 @@ struct TrainerTests {
             #expect(
                 try message { $0.model.speechLayers = 3 }.contains("speech features are [2, 6]"))
             #expect(try message { $0.frozen = [""] }.contains("leaves no weight"))
-            #expect(try message { $0.accumulate = 0 }.contains("train.accumulate"))
+            #expect(
+                try message { $0.gradientAccumulation = 0 }.contains("train.gradient_accumulation"))
             #expect(try message { $0.masks.audio = 2 }.contains("train.masks.audio"))
             let notFinite = try message {
                 $0.optimiser.learningRate = 1e30
-                $0.optimiser.warmUp = 0
+                $0.optimiser.warmupSteps = 0
             }
             #expect(notFinite.contains("step ") && notFinite.contains("clips train"))
             #expect(throws: LoopyError.self) { try TrainingSource(folder + "/nothing") }

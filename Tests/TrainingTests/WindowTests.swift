@@ -161,18 +161,18 @@ import Training
 
     // MARK: Held out
 
-    @Test func fixedWindowsFollowFromKeysAlone() throws {
+    @Test func heldOutWindowsFollowFromKeysAlone() throws {
         try withFolder { folder in
             let shards = try makeManyShards(folder + "/one")
             var settings = WindowSettings()
             func names(_ windows: [ClipWindow]) -> [String] {
                 windows.map { "\($0.key) \($0.start) \($0.reference[0, 0, 0].scalar)" }
             }
-            let all = try WindowStream.fixedWindows(shards: shards, settings: settings, limit: 99)
+            let all = try WindowStream.heldOutWindows(shards: shards, settings: settings, limit: 99)
             #expect(Set(all.map(\.key)).count == 10)
             #expect(all.map(\.key) != all.map(\.key).sorted())
             settings.seed = 7
-            let some = try WindowStream.fixedWindows(
+            let some = try WindowStream.heldOutWindows(
                 shards: shards.reversed(), settings: settings, limit: 4)
             #expect(names(some) == Array(names(all)[..<4]))
             #expect(some.map(Contents.init) == Array(all[..<4].map(Contents.init)))
@@ -182,7 +182,7 @@ import Training
                 TestClip("clip\($0)", frames: 12 + 17 * $0, offset: $0 % 2 == 0 ? 0 : 1000)
             }
             let other = try makeShards(folder + "/two", [clips + [TestClip("short", frames: 11)]])
-            let same = try WindowStream.fixedWindows(shards: other, settings: settings, limit: 99)
+            let same = try WindowStream.heldOutWindows(shards: other, settings: settings, limit: 99)
             #expect(names(same) == names(all))
         }
     }

@@ -13,27 +13,27 @@ public struct TrainedModel: Sendable {
     public struct Description: Codable, Sendable {
         public var model: LoopyConfiguration
         public var schedule: NoiseSchedule.Settings
-        /// The dataset's columns that the model was trained on: how speech is encoded and pictures are
-        /// coded. None of shards whose producer does not say.
+        /// The dataset's columns that the model was trained on, which say how speech is encoded and
+        /// pictures are coded; none where the shards' producer does not say.
         public var columns: [String: Catalogue.Column]
-        /// Steps that it was trained for.
+        /// The number of steps that it was trained for.
         public var step: Int
     }
 
     public let description: Description
     /// The run or the folder, for messages.
     public let path: String
-    /// Of principal components, where latents are coded with them.
+    /// The file of the principal components, where latents are coded with them.
     public let codecFile: String?
-    /// Files of weights; a later one's stand for an earlier one's of the same name.
+    /// The files of weights; a later one's replace an earlier one's of the same name.
     private let files: [String]
 
-    /// A checkpoint of a run.
+    /// Finds a checkpoint of a run.
     ///
     /// - Parameters:
-    ///   - step: of the checkpoint; the last when left out.
+    ///   - step: the checkpoint's step; the last one's when left out.
     ///   - averaged: whether averaged weights are taken where there are some.
-    /// - Throws: `LoopyError` when the run has no such checkpoint.
+    /// - Throws: `LoopyError` `.missing` when the run has no such checkpoint.
     public init(_ run: RunDirectory, step: Int? = nil, averaged: Bool = true) throws {
         let known = run.steps()
         let description = try run.description()
@@ -49,14 +49,14 @@ public struct TrainedModel: Sendable {
             columns: description.columns, step: step)
         let weights = run.checkpoint(step) + "/model.safetensors"
         files =
-            averaged && run.bestWeights(step) != weights
-            ? [weights, run.bestWeights(step)] : [weights]
+            averaged && run.averagedWeights(step) != weights
+            ? [weights, run.averagedWeights(step)] : [weights]
         codecFile = Self.existing(run.codecFile)
     }
 
-    /// What `loopy-train export` wrote.
+    /// Finds what `loopy-train export` wrote.
     ///
-    /// - Throws: `LoopyError` when the folder holds something else.
+    /// - Throws: `LoopyError` `.missing` when the folder holds something else.
     public init(folder: String) throws {
         let file = folder + "/config.json"
         guard FileManager.default.fileExists(atPath: file) else {
@@ -66,7 +66,7 @@ public struct TrainedModel: Sendable {
             )
         }
         path = folder
-        description = try JSONLines.readDocument(Description.self, from: file)
+        description = try RunDocument.read(Description.self, from: file)
         files = [folder + "/model.safetensors"]
         codecFile = Self.existing(folder + "/codec.safetensors")
     }
@@ -75,7 +75,7 @@ public struct TrainedModel: Sendable {
         FileManager.default.fileExists(atPath: path) ? path : nil
     }
 
-    /// All weights, by name.
+    /// Reads all weights, in the order of their names.
     public func weights() throws -> [(name: String, tensor: Tensor)] {
         let checkpoints = try files.map { try Checkpoint($0) }
         guard let all = checkpoints.first else { return [] }
@@ -85,7 +85,7 @@ public struct TrainedModel: Sendable {
         }
     }
 
-    /// The model, with its weights.
+    /// Makes the model, with its weights.
     ///
     /// - Throws: `LoopyError` `.mismatch` when a weight is missing; what is wrong with the files.
     public func load(on device: Device) throws -> LoopyNet {
@@ -97,11 +97,10 @@ public struct TrainedModel: Sendable {
             return model
         }
         throw LoopyError(
-            .mismatch, "\(files[0]): lacks the weight '\(missing)' of the model that it describes"
-        )
+            .mismatch, "\(files[0]): lacks the weight '\(missing)' of the model that it describes")
     }
 
-    /// SHA-256 of the files of weights, by name.
+    /// The SHA-256 digests of the files of weights, by name.
     public func digests() throws -> [String: String] {
         var digests: [String: String] = [:]
         for file in files {

@@ -1,6 +1,8 @@
 import Diffusion
 import Errors
 import Foundation
+import LoopyModel
+import Settings
 import Torch
 import Weights
 
@@ -8,14 +10,40 @@ import Weights
 // 3.4, "Multistage Training"). The store holds the model's weights as they were drawn; these overwrite
 // what they have.
 extension ParameterStore {
-    /// Begins both nets with Stable Diffusion's U-Net. Its text attention is left out, and in the
-    /// reference net its last convolution.
+    /// Loads every checkpoint that the settings name, one over the other.
+    ///
+    /// - Throws: `LoopyError` `.configuration` for a name that nothing can be found under; what is wrong
+    ///   with the files.
+    public func load(
+        _ weights: TrainingSettings.InitialWeights, for configuration: LoopyConfiguration
+    ) throws {
+        if !weights.stableDiffusion.isEmpty {
+            try loadStableDiffusion(
+                from: Self.path(weights.stableDiffusion, "stable_diffusion"), for: configuration)
+        }
+        if !weights.firstStage.isEmpty { try loadFirstStage(from: weights.firstStage) }
+        if !weights.animateDiff.isEmpty, configuration.stage == .video {
+            try loadAnimateDiff(
+                from: Self.path(weights.animateDiff, "animate_diff"), for: configuration)
+        }
+    }
+
+    private static func path(_ name: String, _ setting: String) throws -> String {
+        if let path = try ModelManifest.resolve(name) { return path }
+        throw LoopyError(
+            .configuration,
+            "train.initial_weights.\(setting): '\(name)' is not here; `loopy models` says where it is "
+                + "published and where to put it")
+    }
+
+    /// Loads Stable Diffusion's U-Net into both nets, without its text attention, and in the reference
+    /// net without its last convolution.
     ///
     /// - Parameter folder: a published `unet` folder, or that of a whole Stable Diffusion.
-    /// - Throws: `LoopyError` when it is of another shape than the model; `LoopyError` and
-    ///   `LoopyError` for files that cannot be used.
-    public func beginWithStableDiffusion(
-        _ folder: String, _ configuration: LoopyConfiguration
+    /// - Throws: `LoopyError` `.configuration` when the U-Net has another shape than the model; what is
+    ///   wrong with the files.
+    public func loadStableDiffusion(
+        from folder: String, for configuration: LoopyConfiguration
     ) throws {
         let inner = folder + "/unet"
         let folder = FileManager.default.fileExists(atPath: inner) ? inner : folder
@@ -39,20 +67,25 @@ extension ParameterStore {
         }
     }
 
-    /// Begins the second stage of training with the nets of the first.
+    /// Loads the nets of the first stage of training into a model of the second.
     ///
-    /// - Parameter path: a model of the first stage.
-    /// - Throws: `LoopyError` and `LoopyError` for files that cannot be used.
-    public func beginWithFirstStage(_ path: String) throws { try assign(Checkpoint(path)) }
+    /// - Parameter path: a run of the first stage, whose averaged weights are taken, or a file of weights.
+    /// - Throws: what is wrong with the file.
+    public func loadFirstStage(from path: String) throws {
+        let run = RunDirectory(path)
+        try assign(Checkpoint(run.steps().last.map(run.averagedWeights) ?? path))
+    }
 
-    /// Begins the intra-clip layers with AnimateDiff's motion modules, as they were published for Stable
+    /// Loads AnimateDiff's motion modules into the intra-clip layers, as they were published for Stable
     /// Diffusion 1.5 (`mm_sd_v15_v2.ckpt`; those of other versions have none in the middle). Of their
     /// positions the first F are taken.
     ///
     /// The layers are then no longer the identity: they move pictures as AnimateDiff does.
     ///
-    /// - Throws: `LoopyError` and `LoopyError` for files that cannot be used.
-    public func beginWithAnimateDiff(_ path: String, _ configuration: LoopyConfiguration) throws {
+    /// - Throws: `LoopyError` `.malformed` for positions of another shape; what is wrong with the file.
+    public func loadAnimateDiff(
+        from path: String, for configuration: LoopyConfiguration
+    ) throws {
         let checkpoint = try Checkpoint(path)
         var positions: [(stored: String, name: String)] = []
         try assign(checkpoint) { stored in

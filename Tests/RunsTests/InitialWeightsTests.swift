@@ -2,19 +2,43 @@ import Diffusion
 import Errors
 import Foundation
 import LoopyModel
+import Runs
 import Testing
 import Torch
 import Weights
 
 /// Where a new model's weights come from.
-@Suite struct InitialisationTests {
+@Suite struct InitialWeightsTests {
     /// A small U-Net in Stable Diffusion's published layout.
     private let published = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().appendingPathComponent("DiffusionTests/Fixtures/unet").path
 
-    /// Of its shape.
+    private static let animateDiff = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent()
+        .appendingPathComponent("LoopyModelTests/Fixtures/animatediff.ckpt").path
+
+    private static var small: LoopyConfiguration {
+        var small = LoopyConfiguration.tiny
+        small.latentChannels = 4
+        small.channels = [8, 12]
+        small.attention = [true, false]
+        small.heads = 2
+        small.normGroups = 4
+        small.frames = 3
+        small.segments.stride = 2
+        small.segments.motionFrames = 6
+        small.speechLayers = 2
+        small.speechChannels = 6
+        small.audioWidth = 12
+        small.motionLatents.embeddings = 5
+        small.motionLatents.width = 16
+        small.motionLatents.heads = 2
+        return small
+    }
+
+    /// A configuration of the published U-Net's shape.
     private var configuration: LoopyConfiguration {
-        var configuration = Reference.small
+        var configuration = Self.small
         configuration.channels = [4, 8, 12, 12]
         configuration.attention = [true, true, true, false]
         configuration.layersPerBlock = 2
@@ -34,7 +58,7 @@ import Weights
         let (model, store) = try model(configuration)
         let before = Dictionary(
             uniqueKeysWithValues: store.parameters.map { ($0.name, $0.tensor.copy()) })
-        try store.beginWithStableDiffusion(published, configuration)
+        try store.loadStableDiffusion(from: published, for: configuration)
 
         let generator = try Generator(seed: 6)
         let latents = Tensor.normal([1, 3, 4, 16, 24], generator: generator)
@@ -64,21 +88,21 @@ import Weights
         configuration.channels = [4, 8, 12, 16]
         let (_, store) = try model(configuration)
         let error = #expect(throws: LoopyError.self) {
-            try store.beginWithStableDiffusion(published, configuration)
+            try store.loadStableDiffusion(from: published, for: configuration)
         }
         #expect(error?.message.contains("[4, 8, 12, 16]") == true)
         let other = #expect(throws: LoopyError.self) {
-            try store.beginWithAnimateDiff(fixture("animatediff.ckpt"), configuration)
+            try store.loadAnimateDiff(from: Self.animateDiff, for: configuration)
         }
         #expect(other?.message.contains("animatediff.ckpt") == true)
         let noFolder = #expect(throws: LoopyError.self) {
-            try store.beginWithStableDiffusion("/nowhere", configuration)
+            try store.loadStableDiffusion(from: "/nowhere", for: configuration)
         }
         #expect(noFolder?.message.contains("/nowhere/config.json: is missing") == true)
     }
 
     @Test func theSecondStageTakesAllOfTheFirst() throws {
-        var first = Reference.small
+        var first = Self.small
         first.stage = .image
         let (_, firstStore) = try model(first)
         let path = NSTemporaryDirectory() + "/stage-" + UUID().uuidString + ".safetensors"
@@ -90,44 +114,11 @@ import Weights
         try bytes.write(to: URL(fileURLWithPath: path))
 
         let store = ParameterStore(drawing: try Generator(seed: 9))
-        _ = try LoopyNet(store.root, Reference.small)
-        try store.beginWithFirstStage(path)
+        _ = try LoopyNet(store.root, Self.small)
+        try store.loadFirstStage(from: path)
         for (name, weight) in firstStore.parameters {
             #expect(weight.isEqual(to: try #require(store[name])), "\(name)")
         }
         #expect(store.names.count > firstStore.names.count)
-    }
-
-    @Test func configurationsThatMakeNoModelAreSaid() {
-        let changes: [(String, (inout LoopyConfiguration) -> Void)] = [
-            ("channels", { $0.channels = [8, 13] }), ("attention", { $0.attention = [true] }),
-            ("frames", { $0.frames = 0 }), ("segments", { $0.segments.stride = 0 }),
-            ("motion_latents", { $0.motionLatents.heads = 3 }),
-            ("speech_layers", { $0.speechLayers = -1 }),
-        ]
-        for (name, change) in changes {
-            var configuration = Reference.small
-            change(&configuration)
-            let error = #expect(throws: LoopyError.self) {
-                _ = try LoopyNet(ParameterStore.describing().root, configuration)
-            }
-            #expect(error?.message.contains("model." + name) == true)
-        }
-    }
-
-    @Test func thePapersModelHasItsParts() throws {
-        let summary = try ModelSummary(.sd15)
-        let parts = Dictionary(uniqueKeysWithValues: summary.parts)
-        // Stable Diffusion's U-Net without text, and in the reference net without its output.
-        #expect(parts["denoising net, as Stable Diffusion's"] == 815_533_444)
-        #expect(parts["reference net"] == 815_521_280)
-        #expect(summary.parts.reduce(0) { $0 + $1.parameters } == summary.parameters)
-        #expect(summary.lines(depth: 1).count == 5)
-        let memory = MemoryEstimate(
-            .sd15, parameters: summary.parameters, batch: 1, side: 64, precision: .bfloat16)
-        #expect(memory.checkpointedActivations < memory.activations / 4)
-        let double = MemoryEstimate(
-            .sd15, parameters: summary.parameters, batch: 2, side: 64, precision: .float32)
-        #expect(double.activations == 4 * memory.activations)
     }
 }

@@ -22,16 +22,16 @@ public struct SeededNumbers: Codable, Sendable, Equatable {
         return value ^ (value >> 31)
     }
 
-    /// One of `0 ..< count`.
-    mutating func below(_ count: Int) -> Int {
+    /// Draws one of `0 ..< count`.
+    public mutating func below(_ count: Int) -> Int {
         Int(next().multipliedFullWidth(by: UInt64(count)).high)
     }
 
-    /// `0 ..< count` in a random order.
-    mutating func permutation(_ count: Int) -> [Int] {
+    /// Draws an order of `0 ..< count`.
+    public mutating func permutation(_ count: Int) -> [Int] {
         var order = Array(0..<count)
-        for place in stride(from: count - 1, to: 0, by: -1) {
-            order.swapAt(place, below(place + 1))
+        for index in stride(from: count - 1, to: 0, by: -1) {
+            order.swapAt(index, below(index + 1))
         }
         return order
     }

@@ -13,26 +13,18 @@ public enum Export {
     /// - Throws: `LoopyError` when the folder cannot be written; what is wrong with the weights.
     public static func write(_ model: TrainedModel, to folder: String) throws {
         let weights = try model.weights()
-        try write(weights, to: folder + "/model.safetensors")
+        try SafeTensors.write(tensors: weights, toFile: folder + "/model.safetensors")
         let prefix = "denoising_net."
         let added = ["inter_clip.", "intra_clip.", "audio_"]
         let plain = weights.filter { name, _ in
             name.hasPrefix(prefix) && !added.contains { name.contains("." + $0) }
         }
-        try write(
-            plain.map { (String($0.name.dropFirst(prefix.count)), $0.tensor) },
-            to: folder + "/unet/diffusion_pytorch_model.safetensors")
+        try SafeTensors.write(
+            tensors: plain.map { (String($0.name.dropFirst(prefix.count)), $0.tensor) },
+            toFile: folder + "/unet/diffusion_pytorch_model.safetensors")
         if let codec = model.codecFile.flatMap(FileManager.default.contents) {
             try OutputFile.write([UInt8](codec), to: folder + "/codec.safetensors")
         }
         try JSONLines.writeDocument(model.description, to: folder + "/config.json")
-    }
-
-    private static func write(
-        _ tensors: [(name: String, tensor: Tensor)], to path: String
-    ) throws {
-        let file = try OutputFile(path)
-        try SafeTensors.write(tensors: tensors, metadata: ["format": "pt"]) { try file.write($0) }
-        try file.commit()
     }
 }

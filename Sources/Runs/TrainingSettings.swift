@@ -9,59 +9,62 @@ public struct TrainingSettings: Codable, Sendable {
     public var preset = "sd15"
     public var model = LoopyConfiguration.sd15
     public var schedule = NoiseSchedule.Settings()
-    public var begin = Beginning()
+    public var initialWeights = InitialWeights()
     public var data = Data()
     public var optimiser = Optimiser()
+    /// How often each condition is left out.
     public var masks = ConditionMask.Probabilities()
     public var checkpoints = Checkpoints()
     public var validation = Validation()
 
-    /// Optimiser steps, in all.
+    /// The number of optimiser steps in all.
     public var steps = 30_000
-    /// Clips in a batch, and batches whose gradients are added up for a step.
-    public var batch = 1
-    public var accumulate = 1
-    /// Of matrix products and convolutions: weights, and what adds up, stay float32.
+    /// The number of clips in a batch.
+    public var batchSize = 1
+    /// The number of batches whose gradients are added up for a step.
+    public var gradientAccumulation = 1
+    /// The precision of matrix products and convolutions; weights, and what adds up, stay float32.
     public var precision = MemoryEstimate.Precision.bfloat16
     /// Whether layers are computed again for the backward pass: a third more time, a fraction of the
     /// memory.
-    public var recompute = true
-    /// Of the averaged weights, a step; 0 for none.
-    public var averageDecay = 0.9999
-    /// Weighs timesteps by min-SNR with this γ; 0 for equal weights.
-    public var minimumSnrGamma = 0.0
-    /// Part of the noise that all places of a channel share.
+    public var gradientCheckpointing = true
+    /// The decay of the weights' exponential moving average, a step; 0 for no average.
+    public var emaDecay = 0.9999
+    /// The γ of min-SNR, which weighs timesteps; 0 for equal weights.
+    public var snrGamma = 0.0
+    /// The part of the noise that all pixels of a latent channel share.
     public var noiseOffset = 0.0
-    /// Names of weights that stay as they are begin so: "reference_net.", "denoising_net.conv_in".
+    /// The names of weights that are not trained, or their beginnings: "reference_net.",
+    /// "denoising_net.conv_in".
     public var frozen: [String] = []
     public var seed = 0
-    /// "cpu", "cuda:0".
+    /// The device that trains: "cpu", "cuda:0".
     public var device = "cpu"
-    /// Memory of the device in GiB; 0 asks the machine, which knows only its own.
+    /// The device's memory in GiB; 0 asks the machine, which knows only its own.
     public var memoryGib = 0.0
-    /// Steps from one line of metrics to the next.
+    /// The number of steps from one line of metrics to the next.
     public var logEvery = 10
 
     public init() {}
 
-    /// Where weights come from: names of Manifests/models.yaml or paths; empty for none of it.
-    public struct Beginning: Codable, Sendable {
-        /// For both nets: a U-Net folder.
+    /// Where weights come from: names of Manifests/models.yaml, or paths; what is empty is not loaded.
+    public struct InitialWeights: Codable, Sendable {
+        /// A U-Net folder, for both nets.
         public var stableDiffusion = ""
-        /// For the second stage: a run of the first, or a file of weights.
+        /// A run of the first stage, or a file of weights, for the second stage.
         public var firstStage = ""
-        /// For the intra-clip layers.
+        /// AnimateDiff's motion modules, for the intra-clip layers.
         public var animateDiff = ""
 
         public init() {}
     }
 
     public struct Data: Codable, Sendable {
-        /// Windows drawn from each clip, an epoch.
+        /// The number of windows that are drawn from each clip in an epoch.
         public var windowsPerClip = 4
-        /// Windows among which the next is drawn.
+        /// The number of windows among which the next one is drawn.
         public var shuffle = 256
-        /// Windows read ahead.
+        /// The number of windows that are read ahead.
         public var prefetch = 4
         /// How frames are coded where shards hold no latents.
         public var latents = LatentsSettings()
@@ -69,39 +72,43 @@ public struct TrainingSettings: Codable, Sendable {
         public init() {}
     }
 
+    /// AdamW, with a learning rate that grows linearly at first and is constant then.
     public struct Optimiser: Codable, Sendable {
         public var learningRate = 1e-5
-        /// Steps over which it grows from nothing.
-        public var warmUp = 500
+        /// The number of steps over which the learning rate grows from nothing.
+        public var warmupSteps = 500
         public var weightDecay = 1e-2
         public var beta1 = 0.9
         public var beta2 = 0.999
-        /// Gradients are shortened to this norm; 0 leaves them.
-        public var maximumNorm = 1.0
+        /// The norm to which longer gradients are shortened; 0 leaves them as they are.
+        public var maxGradNorm = 1.0
 
         public init() {}
     }
 
     public struct Checkpoints: Codable, Sendable {
+        /// The number of steps from one checkpoint to the next.
         public var every = 1000
-        /// How many are kept, the newest.
+        /// The number of checkpoints that are kept, the newest.
         public var keep = 3
 
         public init() {}
     }
 
     public struct Validation: Codable, Sendable {
+        /// The number of steps from one validation to the next.
         public var every = 1000
-        /// Windows of the held-out shards; 0 for none.
+        /// The number of windows of the held-out shards; 0 for no validation.
         public var windows = 16
 
         public init() {}
     }
 
     /// - Throws: `LoopyError` `.configuration` that names the setting.
-    func validate() throws {
+    package func validate() throws {
         let counts = [
-            ("steps", steps), ("batch", batch), ("accumulate", accumulate),
+            ("steps", steps), ("batch_size", batchSize),
+            ("gradient_accumulation", gradientAccumulation),
             ("log_every", logEvery), ("data.windows_per_clip", data.windowsPerClip),
             ("data.shuffle", data.shuffle), ("data.prefetch", data.prefetch),
             ("checkpoints.every", checkpoints.every), ("checkpoints.keep", checkpoints.keep),
@@ -111,7 +118,7 @@ public struct TrainingSettings: Codable, Sendable {
             throw LoopyError(.configuration, "train.\(name): must be 1 or more, not \(value)")
         }
         let shares = [
-            ("average_decay", averageDecay), ("masks.audio", masks.audio),
+            ("ema_decay", emaDecay), ("masks.audio", masks.audio),
             ("masks.motion_latents", masks.motionLatents), ("masks.reference", masks.reference),
             ("masks.motion_frames", masks.motionFrames),
         ]
@@ -119,13 +126,13 @@ public struct TrainingSettings: Codable, Sendable {
             throw LoopyError(
                 .configuration, "train.\(name): must lie between 0 and 1, not \(value)")
         }
-        guard optimiser.learningRate > 0, optimiser.warmUp >= 0, optimiser.weightDecay >= 0,
-            optimiser.maximumNorm >= 0, minimumSnrGamma >= 0, noiseOffset >= 0
+        guard optimiser.learningRate > 0, optimiser.warmupSteps >= 0, optimiser.weightDecay >= 0,
+            optimiser.maxGradNorm >= 0, snrGamma >= 0, noiseOffset >= 0
         else {
             throw LoopyError(
                 .configuration,
-                "train: learning_rate must be more than 0; warm_up, weight_decay, maximum_norm, "
-                    + "minimum_snr_gamma and noise_offset no less")
+                "train: learning_rate must be more than 0; warmup_steps, weight_decay, max_grad_norm, "
+                    + "snr_gamma and noise_offset no less")
         }
     }
 }

@@ -1,13 +1,14 @@
+import Runs
 
 extension WindowStream {
-    /// Windows to validate on: of each clip one, the same in every run. Which clips, where the window
-    /// begins and which frame is its reference follow from the clips' keys alone.
+    /// Chooses windows to validate on, one of each clip, the same in every run. Which clips, where the
+    /// window begins and which frame is its reference follow from the clips' keys alone.
     ///
     /// - Parameters:
     ///   - shards: paths of the held-out archives.
-    ///   - limit: how many are wanted; fewer where there are fewer clips that are long enough.
+    ///   - limit: how many are wanted; there are fewer where few clips are long enough.
     /// - Throws: as a stream does.
-    public static func fixedWindows(
+    public static func heldOutWindows(
         shards: [String], settings: WindowSettings, encoder: FrameEncoder? = nil, limit: Int
     ) throws -> [ClipWindow] {
         try settings.validate()
@@ -28,10 +29,10 @@ extension WindowStream {
             let frames = try reader.frames(shards[index], clip)
             guard frames >= settings.frames else { continue }
             var drawing = SeededNumbers("window", clip.key)
-            let place = WindowPlace(
+            let position = WindowPosition(
                 shard: index, key: clip.key, start: drawing.below(frames - settings.frames + 1),
                 reference: drawing.below(frames))
-            let stored = try reader.windows(shards[index], clip, count: frames, [place])
+            let stored = try reader.windows(shards[index], clip, count: frames, [position])
             windows += try stored.map { try $0.window() }
         }
         return windows
