@@ -96,7 +96,7 @@ public final class MetricsRun {
 
     private func measure(_ video: inout Video, as role: Role) throws {
         do {
-            video.digest = try Digest.ofFile(video.path)
+            video.digest = try Self.digest(of: video.path)
             let name = try partName(
                 video, role.rawValue, inputs: [role.rawValue: video.digest],
                 files: measurer.digests(role))
@@ -113,6 +113,26 @@ public final class MetricsRun {
                 Failure(
                     stage: "evaluate", path: video.path, reason: error.category.rawValue,
                     error: error.message))
+        }
+    }
+
+    /// SHA-256 of a video's bytes.
+    ///
+    /// - Throws: `LoopyError` `.unreadable` for a dangling link, a file that may not be read, and what
+    ///   is no file: the fault is this video's alone.
+    private static func digest(of path: String) throws -> String {
+        var information = stat()
+        guard stat(path, &information) == 0 else {
+            throw LoopyError.system(.unreadable, "opening it", path)
+        }
+        // A pipe would be waited for without end.
+        guard information.st_mode & S_IFMT == S_IFREG else {
+            throw LoopyError(.unreadable, "is a folder or a device, and no video file")
+        }
+        do {
+            return try Digest.ofFile(path)
+        } catch let error as LoopyError {
+            throw LoopyError(.unreadable, error.message)
         }
     }
 
