@@ -1,19 +1,17 @@
 import Errors
 import Foundation
 import Perception
-import Storage
 import Torch
 
-/// A network that turns pictures into features or scores: TorchScript (`.pt`) or `.onnx`. Belongs to
-/// one thread at a time.
+/// A network that turns pictures into features or scores: TorchScript (`.pt`) or `.onnx`. It belongs
+/// to one thread at a time.
 final class MetricNetwork {
-    let file: String
-    let digest: String
-    /// Whether it is called as the published Inception and I3D are, with `return_features=True`.
+    private let file: String
+    /// Whether the network is called as the published Inception and I3D are, with `return_features=True`.
     let returnsFeatures: Bool
     private let form: Form
     private let threads: Int
-    /// For the shape of the last input: a video's pictures have one.
+    /// The network for the shape of the last input: a video's pictures have one.
     private var compiled: (shape: [Int], network: Network)?
 
     private enum Form {
@@ -21,11 +19,11 @@ final class MetricNetwork {
         case script(ScriptModule)
     }
 
-    /// - Throws: for a file of another kind, one that cannot be read, and a device that is not here.
+    /// - Throws: `LoopyError` for a file of another kind, one that cannot be read, and a device that
+    ///   is not here.
     init(_ file: String, device: String, threads: Int) throws {
         self.file = file
         self.threads = threads
-        digest = try Digest.ofFile(file)
         switch (file as NSString).pathExtension.lowercased() {
         case "onnx":
             form = .onnx
@@ -44,7 +42,7 @@ final class MetricNetwork {
     ///
     /// - Parameters:
     ///   - input: `[1, …]`; uint8 only for TorchScript.
-    ///   - flags: arguments by name, of TorchScript alone.
+    ///   - flags: arguments by name, which TorchScript alone takes.
     func callAsFunction(_ input: Tensor, flags: [String: Bool] = [:]) throws -> [Float] {
         switch form {
         case .script(let module):
@@ -67,5 +65,19 @@ final class MetricNetwork {
             try network.run()
             return try network.withOutput(0) { Array($0) }
         }
+    }
+
+    /// Runs a network that gives one number.
+    ///
+    /// - Throws: `LoopyError` `.configuration` where it gives more.
+    func score(_ input: Tensor) throws -> [Float] {
+        let values = try self(input)
+        guard values.count == 1 else {
+            throw LoopyError(
+                .configuration,
+                "\(file): gives \(values.count) numbers for \(input.shape), and a score is one; is "
+                    + "it the network it should be?")
+        }
+        return values
     }
 }

@@ -1,78 +1,128 @@
 import Errors
 import Settings
 
-/// Settings of `loopy-evaluate`. A network is a file (`.onnx`, `.pt` for TorchScript), the name of one in
-/// Manifests/models.yaml, or "none". What a network that is not here would measure is said to be absent.
+/// The settings of `loopy-evaluate`, the section `evaluate`: those that metrics share, the network of
+/// each metric under the metric's name, and the settings of single metrics.
+///
+/// A network is a file (`.onnx`, `.pt` for TorchScript, `.model` for SyncNet), the name of one in
+/// Manifests/models.yaml, or "none". What a network that is not here would measure is reported absent.
 public struct MetricsSettings: Codable, Sendable {
-    /// Inception: pictures to features.
-    public var fid = Self.published["fid"] ?? ""
-    /// I3D: clips of 16 frames to features.
-    public var fvd = Self.published["fvd"] ?? ""
-    /// Coefficients of a face's expression.
-    public var efid = "none"
-    /// SyncNet's weights.
-    public var sync = Self.published["sync"] ?? ""
-    /// Quality: one number a picture.
-    public var iqa = "none"
-    /// Smoothness: one number a clip of 16 frames.
-    public var smoothness = "none"
-    /// Sides to which pictures are brought for the networks that do not say it, in pixels; 0 leaves
-    /// pictures as they are.
-    public var efidSide = 224
-    public var iqaSide = 0
-    public var smoothnessSide = 224
-    /// Every so many-th picture is looked at by FID, E-FID and IQA.
-    public var pictureStep = 1
-    /// Where TorchScript networks run: "cpu", "cuda:0".
-    public var device = "cpu"
+    var shared = SharedMetricSettings()
+    /// The networks' settings, by metric.
+    private var networks: [String: String] = [:]
+    /// The settings of single metrics, by metric.
+    private var own: [String: any MetricSettings] = [:]
 
-    public init() {}
-
-    /// What the settings name where nothing is said.
-    private static let published = ["fid": "fid-inception", "fvd": "fvd-i3d", "sync": "syncnet"]
-
-    /// Settings of networks, by role.
-    private var named: [String: String] {
-        [
-            "fid": fid, "fvd": fvd, "efid": efid, "sync": sync, "iqa": iqa,
-            "smoothness": smoothness,
-        ]
+    public init() {
+        for type in EvaluationMetrics.all {
+            networks[type.name] = type.network.setting
+            own[type.name] = type.defaultSettings
+        }
     }
 
-    /// Files of the networks that are here, and why the others are not, by role.
+    public init(from decoder: any Decoder) throws {
+        shared = try SharedMetricSettings(from: decoder)
+        let container = try decoder.container(keyedBy: NetworkKey.self)
+        for type in EvaluationMetrics.all {
+            if type.network != .builtIn {
+                networks[type.name] = try container.decode(
+                    String.self, forKey: NetworkKey(stringValue: type.name))
+            }
+            own[type.name] = try type.settings(from: decoder)
+        }
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        try shared.encode(to: encoder)
+        for settings in own.values { try settings.encode(to: encoder) }
+        var container = encoder.container(keyedBy: NetworkKey.self)
+        for (name, setting) in networks {
+            try container.encode(setting, forKey: NetworkKey(stringValue: name))
+        }
+    }
+
+    /// - Throws: `LoopyError` `.configuration` for numbers out of range.
+    func validate() throws {
+        try shared.validate()
+        for settings in own.values { try settings.validate() }
+    }
+
+    /// The settings of one metric.
+    func own<Metric: EvaluationMetric>(_ type: Metric.Type) -> Metric.Settings {
+        own[type.name] as? Metric.Settings ?? Metric.Settings()
+    }
+
+    /// The file of a metric's network, or why there is none; neither for a metric that needs none.
     ///
-    /// - Throws: `LoopyError` for a setting that is neither a file nor a known name, and for numbers
-    ///   that make no sense.
-    func networks() throws -> (files: [String: String], absent: [String: String]) {
-        guard pictureStep > 0, efidSide > 0, iqaSide >= 0, smoothnessSide > 0 else {
-            throw LoopyError(
-                .configuration,
-                "evaluate: picture_step, efid_side and smoothness_side are 1 or more, iqa_side 0 or "
-                    + "more")
-        }
-        var files: [String: String] = [:], absent: [String: String] = [:]
-        for (role, setting) in named {
-            if setting == "none" {
-                absent[role] = "no network: set evaluate.\(role)"
-                continue
-            }
-            // Without a manifest there is nothing under the usual name, and nothing is wrong.
-            let isUsual = setting == Self.published[role] && (try? ModelManifest.locate()) == nil
-            if let file = isUsual ? nil : try ModelManifest.resolve(setting) {
-                files[role] = file
-            } else {
-                absent[role] = "no network: '\(setting)' is not here; see `loopy models`"
-            }
-        }
-        return (files, absent)
+    /// - Throws: `LoopyError` for a setting that is neither a file nor a known name.
+    func network(
+        of type: any EvaluationMetric.Type
+    ) throws -> (file: String?, absence: String?) {
+        guard let setting = networks[type.name] else { return (nil, nil) }
+        if setting == "none" { return (nil, "no network: set evaluate.\(type.name)") }
+        // Without a manifest there is nothing under the usual name, and nothing is wrong.
+        let isUsual = setting == type.network.setting && (try? ModelManifest.locate()) == nil
+        if let file = isUsual ? nil : try ModelManifest.resolve(setting) { return (file, nil) }
+        return (nil, "no network: '\(setting)' is not here; see `loopy models`")
     }
 
-    /// What of the settings changes the numbers, beside the networks.
-    var numbers: [String: String] {
-        [
-            "efid_side": "\(efidSide)", "iqa_side": "\(iqaSide)",
-            "smoothness_side": "\(smoothnessSide)", "picture_step": "\(pictureStep)",
-            "device": device,
-        ]
+    /// A metric's name as a key of the section.
+    private struct NetworkKey: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+}
+
+/// The settings that several metrics share.
+struct SharedMetricSettings: MetricSettings {
+    /// FID, E-FID and IQA look at every so many-th picture.
+    var pictureStep = 1
+    /// The device of TorchScript networks: "cpu", "cuda:0".
+    var device = "cpu"
+
+    func validate() throws { try Self.check("picture_step", pictureStep, isAtLeast: 1) }
+}
+
+/// The settings of one metric beside its network.
+protocol MetricSettings: Codable, Sendable {
+    init()
+
+    /// - Throws: `LoopyError` `.configuration` for a value out of range.
+    func validate() throws
+}
+
+extension MetricSettings {
+    static func check(_ name: String, _ value: Int, isAtLeast least: Int) throws {
+        guard value >= least else {
+            throw LoopyError(
+                .configuration, "evaluate.\(name): \(value) is too small; give \(least) or more")
+        }
+    }
+}
+
+/// No settings: those of a metric that has none.
+struct NoSettings: MetricSettings {
+    func validate() {}
+}
+
+extension NetworkNeed {
+    /// The setting where nothing else is said; nil where there is no such setting.
+    fileprivate var setting: String? {
+        switch self {
+        case .builtIn: nil
+        case .published(let name): name
+        case .chosen: "none"
+        }
+    }
+}
+
+extension EvaluationMetric {
+    fileprivate static var defaultSettings: any MetricSettings { Settings() }
+
+    fileprivate static func settings(from decoder: any Decoder) throws -> any MetricSettings {
+        try Settings(from: decoder)
     }
 }

@@ -11,7 +11,7 @@ final class Pictures {
         prefetcher = FramePrefetcher(try VideoReader(path: path, clock: clock, threads: threads))
     }
 
-    /// Uint8 `[3, H, W]`; nil at the end.
+    /// The next picture, uint8 `[3, H, W]`; nil at the end.
     func next() throws -> Tensor? {
         guard let frame = try prefetcher.next()?.frame else { return nil }
         let rows = Tensor.empty([frame.height, frame.width, 3], type: .uint8)
@@ -24,14 +24,14 @@ final class Pictures {
 
 /// What networks want of a picture, uint8 `[3, H, W]`.
 enum PicturePreparation {
-    /// Float32 `[1, 3, side, side]` in 0...1, bilinear without antialiasing as torch's `interpolate`; at
+    /// Returns float32 `[1, 3, side, side]` in 0...1, bilinear without antialiasing as torch's `interpolate`; at
     /// its own size where `side` is 0.
     static func unit(_ picture: Tensor, side: Int) -> Tensor {
         let values = picture.to(.float32).unsqueezed(0) / 255.0
         return side == 0 ? values : interpolate(values, size: [side, side], .linear)
     }
 
-    /// Float32 `[3, 224, 224]` in -1...1 as StyleGAN-V's FVD prepares frames: the shorter side to 224,
+    /// Returns float32 `[3, 224, 224]` in -1...1 as StyleGAN-V's FVD prepares frames: the shorter side to 224,
     /// bilinear, and the middle of the longer.
     static func forI3D(_ picture: Tensor) -> Tensor {
         let side = 224

@@ -6,30 +6,18 @@ import Torch
 struct VideoPart: Codable {
     struct Value: Codable {
         var value: Double
-        /// Frames that it was measured on.
+        /// The frames that it was measured on.
         var frames: Int
     }
 
-    /// Length on the 25 fps grid.
+    /// The length on the 25 fps grid.
     var frames = 0
-    /// One number a video, by metric.
+    /// One number a video, by figure.
     var values: [String: Value] = [:]
-    /// Frames behind the features, by metric; the features are in a file of their own.
+    /// The frames behind the features, by metric; the features are in a file of their own.
     var features: [String: Int] = [:]
-    /// Why the video has none, by metric.
+    /// Why the video has none, by figure or metric.
     var absent: [String: String] = [:]
-}
-
-extension VideoPart {
-    /// The mean of values, one a frame or clip, or why there is none.
-    mutating func set(_ metric: String, mean values: [Double], frames: Int) {
-        let mean = values.reduce(0, +) / Double(values.count)
-        if mean.isFinite {
-            self.values[metric] = Value(value: mean, frames: frames)
-        } else {
-            absent[metric] = "its network gives no number for it"
-        }
-    }
 }
 
 /// The folder of parts beside a run's output.
@@ -45,7 +33,7 @@ struct PartStore {
         folder + "/" + name + suffix
     }
 
-    /// Nil where there is none, or one that cannot be read: it is made again.
+    /// Returns nil where there is none, or one that cannot be read: it is made again.
     func part(_ name: String) -> VideoPart? {
         guard let part = try? JSONLines.readDocument(VideoPart.self, from: path(name, ".json")),
             part.features.keys.allSatisfy({
@@ -55,7 +43,7 @@ struct PartStore {
         return part
     }
 
-    /// The part's own file last: where it is, all of it is.
+    /// Writes the part's own file last: where it is, all of it is.
     ///
     /// - Parameter features: `[N, C]`, by metric.
     func write(_ part: VideoPart, features: [String: NumPyArray], as name: String) throws {
@@ -65,7 +53,7 @@ struct PartStore {
         try JSONLines.writeDocument(part, to: path(name, ".json"))
     }
 
-    /// `[N, C]`
+    /// Features of one video, `[N, C]`.
     func features(_ name: String, _ metric: String) throws -> Tensor {
         let file = path(name, ".\(metric).npy")
         let data = try Data(contentsOf: URL(fileURLWithPath: file))

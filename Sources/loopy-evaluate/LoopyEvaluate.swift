@@ -22,9 +22,13 @@ struct Metrics: ParsableCommand {
             "loopy-evaluate --generated DIR [--reference DIR] --output metrics.json [--config FILE]",
         discussion: """
             Prints a table, and writes every figure with its protocol, its network's digest and every \
-            video's own values as JSON. What has no network is said to be absent; which networks there \
-            are stands in the section `evaluate` of a file, or in --set evaluate.fid=FILE. What was \
-            measured is kept in OUTPUT.parts: a run that was stopped goes on.
+            video's own values as JSON. What has no network is reported absent; the section `evaluate` \
+            of a file names the networks, or --set evaluate.fid=FILE does. What was measured is kept in \
+            OUTPUT.parts: a run that was stopped goes on.
+
+            The figures, and the settings that name their networks:
+
+            \(EvaluationMetrics.help)
             """)
 
     @Option(help: ArgumentHelp("The videos to measure.", valueName: "dir"))
@@ -103,7 +107,7 @@ struct Motion: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Head-motion and expression variance, a line of JSON a video.",
         discussion: """
-            Glo is the variance of the nose tip's place, Exp that of the upper face's key points relative to \
+            Glo is the variance of the nose tip's position, Exp that of the upper face's key points relative to \
             it, over windows of 12 frames, as in the column `motion`; here the means over all windows. The \
             face is the one that fills most of the video. Coordinates are divided by the side of a square \
             video, of any other by that of the crop that would be cut out of it; `protocol` says which.
@@ -121,6 +125,11 @@ struct Motion: ParsableCommand {
             try report(videos) { try evaluation.report($0) }
         }
     }
+}
+
+/// Sets libtorch's threads; 0 for one a processor.
+private func setTorchThreads(_ threads: Int) {
+    Torch.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
 }
 
 /// Prints a line of JSON for each video; one that fails is named, and the others go on.

@@ -270,4 +270,49 @@ struct MetricsEndToEndTests {
         #expect(typo.errors.contains("fid"))
         #expect(!FileManager.default.fileExists(atPath: bench.folder + "/x.json"))
     }
+
+    /// A dangling link, a file that nobody may read, and things that are no files at all.
+    @Test func whatCannotBeReadIsAFailureAndTheOthersAreMeasured() throws {
+        let bench = try Workbench()
+        defer { bench.remove() }
+        let generated = bench.folder + "/generated", reference = bench.folder + "/reference"
+        for folder in [generated, reference, generated + "/folder.mp4"] {
+            try FileManager.default.createDirectory(
+                atPath: folder, withIntermediateDirectories: true)
+        }
+        for file in [generated + "/good.mp4", reference + "/good.mp4"] {
+            try Workbench.ffmpeg(
+                "-f", "lavfi", "-i", "testsrc=s=64x64:r=25:d=0.4", "-pix_fmt", "yuv420p", file)
+        }
+        try FileManager.default.copyItem(
+            atPath: generated + "/good.mp4", toPath: generated + "/forbidden.mp4")
+        chmod(generated + "/forbidden.mp4", 0)
+        symlink("/nowhere", generated + "/dangling.mp4")
+        symlink("/nowhere", reference + "/dangling.mp4")
+        mkfifo(generated + "/pipe.mp4", 0o600)
+
+        // Root may read everything, unless that is taken from it.
+        let capabilities = "-dac_override,-dac_read_search"
+        let run = try Workbench.run(
+            "/usr/bin/env",
+            (getuid() == 0
+                ? ["setpriv", "--bounding-set", capabilities, "--inh-caps", capabilities] : [])
+                + [
+                    Workbench.executables + "/loopy-evaluate", "--generated", generated,
+                    "--reference", reference, "--output", bench.folder + "/metrics.json",
+                    "--threads", "1", "--set", "evaluate.fid=none", "--set", "evaluate.fvd=none",
+                    "--set", "evaluate.sync=none",
+                ])
+        #expect(run.status == 1, "\(run.errors)")
+        let found = try report(bench)
+        #expect(found.generated.map(\.video) == ["good.mp4"])
+        #expect(found.metrics["psnr"]?.clips == 1)
+        let failed = [
+            generated + "/dangling.mp4", generated + "/folder.mp4", generated + "/forbidden.mp4",
+            generated + "/pipe.mp4", reference + "/dangling.mp4",
+        ]
+        #expect(found.failures.map(\.path) == failed)
+        #expect(Set(found.failures.map(\.reason)) == ["unreadable"])
+        for path in failed { #expect(run.errors.contains("failed: " + path + ": ")) }
+    }
 }

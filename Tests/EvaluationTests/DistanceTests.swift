@@ -1,8 +1,9 @@
-import Evaluation
 import Foundation
 import Testing
 import Torch
 import Weights
+
+@testable import Evaluation
 
 /// Against scipy, pytorch-fid and the FVD of StyleGAN-V, fed the same features
 /// (`Fixtures/make_fixtures.py`).
@@ -92,9 +93,9 @@ import Weights
         let file = try Checkpoint(Folder.fixtures + "/pictures.safetensors")
         let a = Tensor(try #require(file.tensor("a"))), b = Tensor(try #require(file.tensor("b")))
         let expected = try self.expected().pictures
-        #expect(abs(PictureComparison.psnr(a, b) - (try #require(expected["psnr"]))) < 1e-9)
-        #expect(abs(PictureComparison.ssim(a, b) - (try #require(expected["ssim"]))) < 1e-12)
-        #expect(PictureComparison.psnr(a, a) == 100)
-        #expect(abs(PictureComparison.ssim(a, a) - 1) < 1e-12)
+        #expect(abs(PeakSignalToNoise.ratio(a, b) - (try #require(expected["psnr"]))) < 1e-9)
+        #expect(abs(StructuralSimilarity.similarity(a, b) - (try #require(expected["ssim"]))) < 1e-12)
+        #expect(PeakSignalToNoise.ratio(a, a) == 100)
+        #expect(abs(StructuralSimilarity.similarity(a, a) - 1) < 1e-12)
     }
 }
