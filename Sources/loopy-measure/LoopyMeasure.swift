@@ -1,6 +1,8 @@
 import ArgumentParser
 import Curation
+import Foundation
 import StageCommand
+import Torch
 
 @main
 struct LoopyMeasure: ParsableCommand {
@@ -13,10 +15,12 @@ struct LoopyMeasure: ParsableCommand {
 
     func run() throws {
         try reporting {
+            let threads = options.threads
+            Torch.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
             let settings = try options.read(MeasureSettings(), section: "measure")
             let stage = try MeasureStage(
-                options.directory, settings: settings, threads: options.threads)
-            try drive("measure", stage, units)
+                options.directory, settings: settings, threads: threads)
+            try drive("measure", stage, units) { stage.summary }
         }
     }
 }

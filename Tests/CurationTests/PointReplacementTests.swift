@@ -3,6 +3,7 @@ import Dataset
 import Media
 import Perception
 import Testing
+import TestSupport
 
 @Suite struct PointReplacementTests {
     private func points(_ x: Double, _ y: Double, lips: Double = 0) -> [Point] {

@@ -7,7 +7,9 @@ import Testing
 struct Workbench {
     static let package = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
-    static let executables = package + "/.build/release"
+    /// The folder of the test bundle, where the build lays the executables too.
+    static let executables = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        .deletingLastPathComponent().path
     static let samples = package + "/.deps/samples"
 
     let folder: String
