@@ -118,7 +118,7 @@ let package = Package(
         executable(
             "loopy", ["Work", "Report", "Curation", "Features", "LoopyModel", "Weights"]),
         executable("loopy-ingest", ["Curation"]),
-        executable("loopy-measure", ["Curation"]),
+        executable("loopy-measure", ["Curation", "Torch"]),
         executable("loopy-select", ["Curation"]),
         executable("loopy-crop", ["Curation"]),
         executable("loopy-extract", ["Features"]),

@@ -20,7 +20,7 @@ public struct ContactSheet {
         let source: Source
     }
 
-    /// - Returns: the files written.
+    /// - Returns: the paths of the files written.
     /// - Throws: when the dataset has no selection, or a page cannot be written.
     public func draw(to output: String, perPage: Int, pages: Int) throws -> [String] {
         let sources = Dictionary(
@@ -96,8 +96,9 @@ public struct ContactSheet {
 
     private func picture(of source: Source, at frame: Int) throws -> VideoFrame? {
         guard let clock = source.probe?.video.clock else { return nil }
+        let file = try RecordedFile(source.path)
         return try VideoReader(
-            path: source.path, clock: clock, range: frame..<(frame + 1)
+            path: file.path, clock: clock, range: frame..<(frame + 1)
         ).next()?.frame
     }
 

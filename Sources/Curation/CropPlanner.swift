@@ -5,51 +5,82 @@ import Perception
 /// Chooses the one square that a clip is cut out with.
 package struct CropPlanner {
     let settings: ClipSettings
-    let width: Int
-    let height: Int
+    let leastHeadShare: Double
+    let picture: Box
 
-    /// - Parameter width: of the upright picture, as `height`.
-    package init(settings: ClipSettings, width: Int, height: Int) {
+    /// - Parameters:
+    ///   - leastHeadShare: the share of the head that every picture of the clip must show, of what the
+    ///     source shows; the rule `completeness` says how much of a head is enough.
+    ///   - width: of the upright picture, as `height`.
+    package init(
+        settings: ClipSettings, leastHeadShare: Double = 1, width: Int, height: Int
+    ) {
         self.settings = settings
-        self.width = width
-        self.height = height
+        self.leastHeadShare = leastHeadShare
+        picture = Box(left: 0, top: 0, right: Double(width), bottom: Double(height))
     }
 
-    /// What the planner decided: a crop, or how much too large the head's way is.
+    /// What the planner decided.
     package enum Plan: Equatable {
-        case crop(CropSquare)
-        /// The square that the head needs, over the picture's shorter side.
+        /// The square, and the room that it leaves around the head on each side, over the head's size;
+        /// below 0 where it cuts off that much.
+        case crop(CropSquare, margin: Double)
+        /// No square inside the picture shows enough of the head: the least share that the best one
+        /// shows.
         case doesNotFit(Double)
     }
 
+    /// Plans the square. Where the picture leaves little room, the margin gives way first; then hair does,
+    /// as far as `leastHeadShare` allows: many public datasets hold portraits cut to the head.
+    ///
     /// - Parameters:
-    ///   - head: around the head in all frames of the clip.
-    ///   - faceHeight: mean height of the face, in pixels.
-    package func plan(head: Box, faceHeight: Double) -> Plan {
-        let picture = Box(left: 0, top: 0, right: Double(width), bottom: Double(height))
-        let shorter = Double(min(width, height))
-        // What of the head is outside the picture is the `completeness` rule's to judge.
-        let visible = head.intersection(picture)
-        let needed = max(visible.width, visible.height)
+    ///   - heads: the head in each frame of the clip.
+    ///   - faceHeight: the mean height of the face, in pixels.
+    package func plan(heads: [Box], faceHeight: Double) -> Plan {
+        // The `completeness` rule judges what of the head is outside the picture.
+        let visible = heads.map { $0.intersection(picture) }
+        let way = visible.dropFirst().reduce(visible[0]) { $0.union($1) }
+        let needed = max(way.width, way.height)
         let wanted = max(needed * (1 + 2 * settings.margin), faceHeight / settings.faceShare)
 
-        // Even numbers: chroma has half the resolution.
-        var side = min(CropPlanner.even(wanted), Int(shorter) / 2 * 2)
-        if needed > shorter {
-            guard settings.outside == .pad else { return .doesNotFit(needed / shorter) }
-            side = CropPlanner.even(wanted)
+        let shorter = min(picture.width, picture.height)
+        let fits = needed <= shorter
+        let mayReachOutside = !fits && settings.outside == .pad
+        let side = max(
+            2, mayReachOutside ? Self.even(wanted) : min(Self.even(wanted), Int(shorter) / 2 * 2))
+        let crop = CropSquare(
+            x: Self.origin(way.centre.x, side, in: picture.width),
+            y: mayReachOutside || way.height <= shorter
+                ? Self.origin(way.centre.y, side, in: picture.height)
+                // What does not fit is cut off above: hair, not the chin.
+                : Self.origin(way.bottom - Double(side) / 2, side, in: picture.height),
+            side: side)
+        if !fits, !mayReachOutside {
+            let square = crop.box
+            let share = visible.map { $0.area > 0 ? $0.share(inside: square) : 1 }.min() ?? 1
+            guard share >= leastHeadShare else { return .doesNotFit(share) }
         }
-        side = max(2, side)
-        func origin(_ centre: Double, _ length: Int) -> Int {
-            let start = Int(((centre - Double(side) / 2) / 2).rounded()) * 2
-            return side <= length ? min(max(start, 0), (length - side) / 2 * 2) : start
-        }
-        return .crop(
-            CropSquare(
-                x: origin(visible.centre.x, width), y: origin(visible.centre.y, height),
-                side: side))
+        return .crop(crop, margin: (Double(side) / max(needed, 1) - 1) / 2)
     }
 
-    /// The next even number; less than a thousandth of a pixel is rounding.
+    /// Where a square begins whose centre is wanted there: inside the picture where it is small enough.
+    private static func origin(_ centre: Double, _ side: Int, in length: Double) -> Int {
+        let start = Int(((centre - Double(side) / 2) / 2).rounded()) * 2
+        return Double(side) <= length ? min(max(start, 0), (Int(length) - side) / 2 * 2) : start
+    }
+
+    /// The next even number, because chroma has half the resolution; less than a thousandth of a pixel is
+    /// rounding.
     private static func even(_ length: Double) -> Int { Int((length / 2 - 5e-4).rounded(.up)) * 2 }
+}
+
+extension Rules {
+    /// The share of a head that a crop must hold: what is enough in the source is enough in the crop.
+    var leastHeadShare: Double { self[.completeness].minimum ?? 1 }
+}
+
+extension CropSquare {
+    var box: Box {
+        Box(left: Double(x), top: Double(y), right: Double(x + side), bottom: Double(y + side))
+    }
 }

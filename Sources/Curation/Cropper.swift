@@ -3,7 +3,7 @@ import Errors
 import Foundation
 import Media
 
-/// Settings of `loopy-crop`.
+/// The settings of `loopy-crop`.
 public struct CropSettings: Codable, Sendable {
     public var video = VideoEncoding()
     public var limits = MediaLimits()
@@ -78,6 +78,13 @@ public final class CropStage: UnitStage {
         }
     }
 
+    /// What is cut, when every unit is finished.
+    public var summary: String {
+        let frames = units.compactMap { video.record($0)?.frames }.joined()
+        let minutes = Double(frames.reduce(0, +)) / Double(Grid.framesPerSecond) / 60
+        return counted(frames.count, "clip") + String(format: " cut, %.1f minutes", minutes)
+    }
+
     public func finish() throws -> [Failure] {
         try video.finish()
         try audio.finish()
@@ -86,7 +93,7 @@ public final class CropStage: UnitStage {
 
     private struct Clip {
         let source: Source
-        let probe: MediaProbe
+        let media: SourceMedia
         let frames: Range<Int>
         let crop: CropSquare
         let audioDelay: Int
@@ -100,15 +107,14 @@ public final class CropStage: UnitStage {
                 .missing, "clip \(key): its source is not in sources.jsonl; run loopy-ingest again")
         }
         return Clip(
-            source: source, probe: probe, frames: decision.frames, crop: crop,
-            audioDelay: decision.audioDelay ?? 0)
+            source: source,
+            media: try SourceMedia(
+                source, probe: probe, limits: settings.limits, threads: threads),
+            frames: decision.frames, crop: crop, audioDelay: decision.audioDelay ?? 0)
     }
 
     private func cutVideo(_ clip: Clip) throws -> ColumnMember {
-        let reader = try VideoReader(
-            path: clip.source.path, clock: clip.probe.video.clock, range: clip.frames,
-            threads: threads, limits: settings.limits)
-        let pictures = FramePrefetcher(reader)
+        let pictures = FramePrefetcher(try clip.media.pictures(clip.frames))
         defer { pictures.cancel() }
         let encoder = ClipEncoder(crop: clip.crop, encoding: settings.video)
         while let picture = try pictures.next() { try encoder.add(picture.frame) }
@@ -122,18 +128,12 @@ public final class CropStage: UnitStage {
     }
 
     private func cutAudio(_ clip: Clip) throws -> ColumnMember {
-        guard clip.probe.audio != nil else {
+        guard clip.media.probe.audio != nil else {
             // Rules that let a silent film pass get silence.
             let silence = [Float](repeating: 0, count: clip.frames.count * Grid.samplesPerFrame)
             return ColumnMember(bytes: try FLAC.encode(silence), frames: clip.frames.count)
         }
-        // Sound that leads is delayed: what belongs to frame n is taken from before it.
-        let first = clip.frames.lowerBound - clip.audioDelay
-        let start =
-            clip.probe.video.clock.startSeconds + Double(first) / Double(Grid.framesPerSecond)
-        let samples = try AudioReader.read(
-            path: clip.source.path, start: start,
-            count: clip.frames.count * Grid.samplesPerFrame, limits: settings.limits)
+        let samples = try clip.media.samples(clip.frames, delay: clip.audioDelay)
         return ColumnMember(bytes: try FLAC.encode(samples), frames: clip.frames.count)
     }
 }

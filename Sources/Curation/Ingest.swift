@@ -7,24 +7,17 @@ import Storage
 /// Lists raw videos in `sources.jsonl`: digest, size, what the container says, and what a public
 /// dataset's annotations do.
 ///
-/// Sources that are already listed keep their place, so that the work units of former runs stand;
+/// Sources that are already listed keep their position, so that the work units of former runs stand;
 /// files unchanged since then are not read again. What cannot be used is listed with the reason.
 public struct Ingest {
     public struct Report: Sendable {
         public var sources: [Source] = []
-        /// Copies of a listed source: path, and path of the source.
+        /// The copies of listed sources: the path of each, and the path of its source.
         public var duplicates: [(path: String, original: String)] = []
-        /// Files in the folders that are not videos by their names.
+        /// The number of files in the folders that are not videos by their names.
         public var ignored = 0
-        /// Where annotations were read.
+        /// What was imported, where annotations were read.
         public var imported: ImportReport?
-    }
-
-    /// What lies below the inputs.
-    private struct Found {
-        var videos: [String] = []
-        var others: [String] = []
-        var unreadable: [Source] = []
     }
 
     private let dataset: DatasetDirectory
@@ -43,12 +36,12 @@ public struct Ingest {
         _ inputs: [String], onSource: (Source, Int, Int) -> Void = { _, _, _ in }
     ) throws -> Report {
         var report = Report()
-        var found = Found()
-        for input in inputs { try find(input, &found) }
-        var paths = Set(found.videos).sorted()
+        var found = SourceSearch(extensions: settings.extensions)
+        for input in inputs { try found.add(input) }
+        var paths = found.videos.sorted()
         report.ignored = found.others.count
         let annotations = try settings.readAnnotations(
-            videos: paths, others: Set(found.others).sorted())
+            videos: paths, others: found.others.sorted())
         let match = annotations.map { AnnotationMatch($0.videos, files: paths) }
         if let annotations, let match {
             report.imported = ImportReport(settings.format, annotations, match)
@@ -64,22 +57,22 @@ public struct Ingest {
         for (number, path) in paths.enumerated() {
             let source = source(at: path, known: known[path])
             onSource(source, number + 1, paths.count)
-            guard let annotations, let place = match?.videos[path] else {
+            guard let annotations, let video = match?.videos[path] else {
                 read.append(source.withoutAnnotations)
                 continue
             }
             var problems: [AnnotationProblem] = []
-            if let source = source.annotated(as: annotations.videos[place], problems: &problems) {
+            if let source = source.annotated(as: annotations.videos[video], problems: &problems) {
                 read.append(source)
             }
             report.imported?.problems += problems
         }
 
         // Former sources first and in their order, then the new ones.
-        let places = Dictionary(
+        let order = Dictionary(
             listed.enumerated().map { ($1.path, $0) }, uniquingKeysWith: { first, _ in first })
         read.sort {
-            (places[$0.path] ?? .max, $0.path) < (places[$1.path] ?? .max, $1.path)
+            (order[$0.path] ?? .max, $0.path) < (order[$1.path] ?? .max, $1.path)
         }
         var originals: [String: String] = [:]
         for source in read {
@@ -102,54 +95,23 @@ public struct Ingest {
         return report
     }
 
-    private func find(_ input: String, _ found: inout Found) throws {
-        let path = URL(fileURLWithPath: input).standardizedFileURL.path
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw LoopyError(.missing, "\(path): there is no such file or folder")
-        }
-        if !isFolder.boolValue {
-            found.videos.append(path)
-            return
-        }
-        guard let names = try? FileManager.default.contentsOfDirectory(atPath: path) else {
-            var source = Source(digest: Digest.of(path), path: path, bytes: 0, modified: 0)
-            source.reason = LoopyError.Category.unreadable.rawValue
-            source.error = "the folder cannot be listed; its permissions forbid it"
-            found.unreadable.append(source)
-            return
-        }
-        for name in names where !name.hasPrefix(".") {
-            let child = path + "/" + name
-            if FileManager.default.fileExists(atPath: child, isDirectory: &isFolder),
-                isFolder.boolValue
-            {
-                // A link to a folder may lead in a circle.
-                if (try? FileManager.default.destinationOfSymbolicLink(atPath: child)) == nil {
-                    try find(child, &found)
-                }
-            } else if settings.extensions.contains((name as NSString).pathExtension.lowercased()) {
-                found.videos.append(child)
-            } else {
-                found.others.append(child)
-            }
-        }
-    }
-
     private func source(at path: String, known: Source?) -> Source {
         var information = stat()
-        let exists = stat(path, &information) == 0
+        let exists = RecordedPath(path).withCString { stat($0, &information) } == 0
         let bytes = exists ? Int(information.st_size) : 0
         let modified =
             information.st_mtim.tv_sec * 1_000_000_000 + Int(information.st_mtim.tv_nsec)
-        if let known, known.bytes == bytes, known.modified == modified, known.probe != nil {
+        if let known, known.bytes == bytes, known.modified == modified, let probe = known.probe,
+            probe.audio == nil || probe.audio?.end != nil
+        {
             return known
         }
         var source = Source(
             digest: Digest.of(path), path: path, bytes: bytes, modified: modified)
         do {
-            let probe = try MediaProbe(path: path, limits: settings.limits)
-            source.digest = try Digest.ofFile(path)
+            let file = try RecordedFile(path)
+            let probe = try MediaProbe(path: file.path, limits: settings.limits)
+            source.digest = try Digest.ofFile(file.path)
             source.probe = probe
             if probe.duration - probe.lastPacketEnd > max(1, 0.02 * probe.duration) {
                 source.reason = "truncated"

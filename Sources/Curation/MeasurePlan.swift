@@ -4,15 +4,17 @@ import Media
 /// A stretch of one source, measured on its own.
 public struct Stretch: Sendable, Equatable {
     public let source: Source
-    /// On the 25 fps grid. The last stretch of a source has no end of its own.
+    /// The frames on the 25 fps grid. The last stretch of a source goes on to wherever its pictures end.
     public let frames: Range<Int>
     /// Whether the source, or an annotated part of it, begins here: there must be a picture.
     let isFirst: Bool
 
-    /// The stretch's name in its unit's record. Where nothing is annotated the starts tell the ends.
+    /// The stretch's name in its unit's record. Where the whole source is measured the starts tell the
+    /// ends.
     public var name: String {
         let name = "\(source.digest.prefix(16))-\(frames.lowerBound)"
-        return source.spans == nil ? name : name + "-\(frames.upperBound)"
+        let isWhole = source.spans == nil && source.probe?.framesWithSound == nil
+        return isWhole ? name : name + "-\(frames.upperBound)"
     }
 }
 
@@ -38,7 +40,8 @@ public struct MeasurePlan: Sendable {
             length = 0
         }
         for source in sources {
-            guard let frames = source.probe?.video.gridFrames else { continue }
+            guard let probe = source.probe else { continue }
+            let frames = probe.framesWithSound ?? probe.video.gridFrames
             for part in Self.parts(of: source, frames: frames) {
                 // Pieces of equal length: no short one at the end.
                 let pieces = max(1, Int((Double(part.count) / Double(unitFrames)).rounded()))
@@ -82,6 +85,7 @@ public struct MeasurePlan: Sendable {
 
     /// Frames to look for beyond a source's stated end.
     private static func open(_ source: Source, frames: Int) -> Int {
+        if source.probe?.framesWithSound != nil { return 0 }
         guard let spans = source.spans else { return slack }
         let furthest = spans.map(\.frames.upperBound).max() ?? frames
         return min(slack, max(0, furthest - frames))
@@ -89,5 +93,23 @@ public struct MeasurePlan: Sendable {
 
     public func stretches(of unit: WorkUnit) -> [Stretch] {
         unit.items.compactMap { stretches[$0] }
+    }
+}
+
+extension MediaProbe {
+    /// Sound that ends less than this before the pictures is filled up with silence: muxers end tracks
+    /// some packets apart, and half a second is shorter than a pause between two sentences.
+    private static let longestSilence = 0.5
+
+    /// The frames that have sound, where it ends long before the pictures do; nil where it does not, or
+    /// where no whole frame has any (what is wrong is then the sound itself, and the rules say so).
+    ///
+    /// Candidates end with them: a mouth that speaks in silence is worse than a shorter clip.
+    var framesWithSound: Int? {
+        guard let end = audio?.end else { return nil }
+        let rate = Double(Grid.framesPerSecond)
+        let frames = Int(max(0, min(end * rate + 1e-6, 1e12)))
+        let missing = Double(video.gridFrames) / rate - end
+        return missing >= Self.longestSilence && frames > 0 ? frames : nil
     }
 }

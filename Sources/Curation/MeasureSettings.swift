@@ -79,27 +79,3 @@ extension MeasureSettings: Codable {
         try values.encode(limits, forKey: .limits)
     }
 }
-
-extension MeasureSettings {
-    /// The settings that change what is measured, beside the networks' files.
-    var configuration: some Encodable {
-        get throws {
-            Fingerprinted(limits: limits, keypoints: try keypointNetworks().configuration)
-        }
-    }
-
-    /// The limits as they are; where the key-point network needs saying more, under a key of its own.
-    private struct Fingerprinted: Encodable {
-        let limits: MediaLimits
-        let keypoints: [String: String]
-
-        private enum CodingKeys: CodingKey { case keypoints }
-
-        func encode(to encoder: any Encoder) throws {
-            try limits.encode(to: encoder)
-            guard !keypoints.isEmpty else { return }
-            var values = encoder.container(keyedBy: CodingKeys.self)
-            try values.encode(keypoints, forKey: .keypoints)
-        }
-    }
-}

@@ -6,8 +6,9 @@ import Storage
 
 /// `loopy-measure`: sources to `measurements-…/NNNNN-….jsonl` and the tracks beside them.
 public final class MeasureStage: UnitStage {
-    /// Raised whenever the same settings measure something else.
-    private static let version = 2
+    /// A number that is raised whenever other candidates are found, or other tracks are written; each
+    /// metric has a version of its own.
+    private static let version = 3
 
     private let dataset: DatasetDirectory
     private let settings: MeasureSettings
@@ -29,9 +30,21 @@ public final class MeasureStage: UnitStage {
         networks = try settings.networks()
         networkDigests = try networks.mapValues(Digest.ofFile)
         fingerprint = try Fingerprint(
-            name: "measure", version: Self.version, configuration: try settings.configuration,
+            name: "measure", version: Self.version,
+            configuration: Identity(
+                limits: settings.limits,
+                keypoints: try settings.keypointNetworks().configuration,
+                metrics: Metric.versions),
             files: networkDigests)
         store = UnitStore(dataset.measurementsFolder(fingerprint))
+    }
+
+    /// What decides, beside the networks, what is measured.
+    private struct Identity: Encodable {
+        let limits: MediaLimits
+        let keypoints: [String: String]
+        /// The version of every metric.
+        let metrics: [String: Int]
     }
 
     public func pending() -> [WorkUnit] { store.pending(units) }
@@ -58,6 +71,7 @@ public final class MeasureStage: UnitStage {
                 var line = Candidate(
                     outcome: .undecodable, source: stretch.source.digest,
                     start: stretch.frames.lowerBound, end: stretch.frames.upperBound)
+                line.metrics = .unmeasured
                 line.error = error
                 try lines.write(JSONLines.line(line))
                 frames.append(0)
@@ -95,11 +109,11 @@ public final class MeasureStage: UnitStage {
     ) throws {
         if result.candidates.isEmpty, result.frames > 0 {
             let start = stretch.frames.lowerBound
-            try lines.write(
-                JSONLines.line(
-                    Candidate(
-                        outcome: .noFace, source: stretch.source.digest, start: start,
-                        end: start + result.frames)))
+            var line = Candidate(
+                outcome: .noFace, source: stretch.source.digest, start: start,
+                end: start + result.frames)
+            line.metrics = .unmeasured
+            try lines.write(JSONLines.line(line))
         }
         for measured in result.candidates {
             try lines.write(JSONLines.line(measured.candidate))
@@ -112,6 +126,12 @@ public final class MeasureStage: UnitStage {
                 name + ".keypoints.npy",
                 NumPyArray(shape: [track.count, 68, 3], values: track.points).encoded())
         }
+    }
+
+    /// What is measured, when every unit is finished.
+    public var summary: String {
+        let sources = Set(units.flatMap { plan.stretches(of: $0) }.map(\.source.digest)).count
+        return "\(counted(sources, "source")) measured, in \(counted(units.count, "unit"))"
     }
 
     /// When every unit is finished: units of former sources go, and the catalogue names these.

@@ -9,7 +9,7 @@ import Storage
 final class Measurements {
     private let units: [WorkUnit]
     private let store: UnitStore
-    /// Units that hold stretches of a source.
+    /// Indices of the units that hold stretches of a source.
     private var unitsOfSource: [Substring: [Int]] = [:]
     private var loaded: (unit: Int, lines: [Candidate])?
     private var archive: (unit: Int, reader: TarReader)?
@@ -102,25 +102,23 @@ extension [StitchedCandidate.Part] {
     }
 }
 
-/// `[T, TrackColumn.count]` of a whole candidate.
+/// The track of a whole candidate.
 struct JoinedTrack {
+    /// `[T, TrackColumn.count]`
     let values: [Float]
 
-    /// Around the head in some frames, and the face's mean height there.
-    func extent(_ frames: Range<Int>) -> (head: Box, faceHeight: Double) {
-        var head = Box(left: .infinity, top: .infinity, right: -.infinity, bottom: -.infinity)
-        var height = 0.0
+    /// The head in some frames, and the face's mean height there.
+    func heads(_ frames: Range<Int>) -> (heads: [Box], faceHeight: Double) {
         let columns = TrackColumn.allCases.count
-        for frame in frames {
-            func value(_ column: TrackColumn) -> Double {
-                Double(values[frame * columns + column.rawValue])
-            }
-            head = head.union(
-                Box(
-                    left: value(.headLeft), top: value(.headTop), right: value(.headRight),
-                    bottom: value(.headBottom)))
-            height += value(.faceBottom) - value(.faceTop)
+        func value(_ column: TrackColumn, _ frame: Int) -> Double {
+            Double(values[frame * columns + column.rawValue])
         }
-        return (head, height / Double(max(1, frames.count)))
+        let heads = frames.map { frame in
+            Box(
+                left: value(.headLeft, frame), top: value(.headTop, frame),
+                right: value(.headRight, frame), bottom: value(.headBottom, frame))
+        }
+        let height = frames.reduce(0) { $0 + value(.faceBottom, $1) - value(.faceTop, $1) }
+        return (heads, height / Double(max(1, frames.count)))
     }
 }

@@ -1,5 +1,4 @@
 import Dataset
-import Errors
 import Foundation
 import Media
 import Perception
@@ -15,18 +14,18 @@ struct StretchMeasurement {
     var frames = 0
 }
 
-/// Measures everything about the candidates of a stretch, in one decoding pass.
+/// Follows the faces of a stretch in one decoding pass, and lets the measurers measure each.
 final class Measurer {
     private let settings: MeasureSettings
     private let threads: Int
     private let tracker: FaceTracker
     private let voiceActivity: VoiceActivity
-    private let lipSync: LipSync?
+    private let measurers: MetricMeasurers
     /// The network whose points replace those of FaceMesh, if any.
     private let keypointNetwork: (any WholePictureNetwork)?
     /// Pictures that a source may show one picture for: longer, and it is a hole, not a slow source.
     private static let longestRepeat = 25
-    /// RMS of a frame's samples that counts as sound: -60 dB.
+    /// The RMS of a frame's samples that counts as sound: -60 dB.
     private static let audibleLevel: Float = 0.001
 
     /// - Parameter files: of the networks, by role.
@@ -40,27 +39,27 @@ final class Measurer {
             network: keypoints.following)
         keypointNetwork = keypoints.replacing
         voiceActivity = try VoiceActivity(path: files["voice_activity"])
-        lipSync = try files["lip_sync"].map(LipSync.init)
+        measurers = try MetricMeasurers(networks: files)
     }
 
     func measure(_ stretch: Stretch) throws -> StretchMeasurement {
         guard let probe = stretch.source.probe else { return StretchMeasurement() }
+        let media = try SourceMedia(
+            stretch.source, probe: probe, limits: settings.limits, threads: threads)
         // Sound and pictures have nothing to do with each other until both are there.
-        let listening = Background { try self.listen(stretch, probe: probe) }
+        let listening = Background { try self.listen(stretch.frames, media) }
         let tracks = Result {
-            var tracks = try followFaces(stretch, probe: probe)
-            try replacePoints(of: &tracks.closed, stretch, probe: probe)
+            var tracks = try followFaces(stretch, media)
+            try replacePoints(of: &tracks.closed, media)
             return tracks
         }
         let heard = listening.result()
-        var result = try measurement(of: stretch, tracks.get(), heard.get())
-        try measureLipSync(&result, of: stretch, probe: probe)
-        return result
+        return try measurement(of: stretch, tracks.get(), heard.get(), media)
     }
 
     private func measurement(
-        of stretch: Stretch, _ tracks: FollowedFaces, _ sound: StretchSound?
-    ) -> StretchMeasurement {
+        of stretch: Stretch, _ tracks: FollowedFaces, _ sound: StretchSound?, _ media: SourceMedia
+    ) throws -> StretchMeasurement {
         var result = StretchMeasurement(frames: tracks.frames)
         for track in tracks.closed where track.count > 0 {
             var candidate = Candidate(
@@ -74,9 +73,10 @@ final class Measurer {
                 track.end == stretchEnd && stretchEnd == stretch.frames.upperBound
             candidate.firstBox = track.box(at: 0)
             candidate.lastBox = track.box(at: track.count - 1)
-            candidate.metrics = TrackMetrics(
-                track: track, stretchStart: stretch.frames.lowerBound, sound: sound
-            ).metrics(framesPerSecond: stretch.source.probe?.video.framesPerSecond)
+            candidate.metrics = try measurers.metrics(
+                of: TrackedFace(
+                    track: track, sound: sound,
+                    framesPerSecond: media.probe.video.framesPerSecond, media: media))
             result.candidates.append(.init(candidate: candidate, track: track))
         }
         let compared = comparedFaces(
@@ -90,38 +90,6 @@ final class Measurer {
         return result
     }
 
-    /// Lip-sync of every candidate, in a second pass over its pictures: what SyncNet sees of a picture
-    /// depends on where the face is in the six that follow. Embedding takes far longer than decoding.
-    private func measureLipSync(
-        _ measurement: inout StretchMeasurement, of stretch: Stretch, probe: MediaProbe
-    ) throws {
-        guard let lipSync, probe.audio != nil else { return }
-        for index in measurement.candidates.indices {
-            let track = measurement.candidates[index].track
-            let crops = LipSync.faceCrops(track.boxes)
-            let samples: [Float]
-            do {
-                samples = try AudioReader.read(
-                    path: stretch.source.path,
-                    start: probe.video.clock.startSeconds
-                        + Double(track.start) / Double(Grid.framesPerSecond),
-                    count: track.count * Grid.samplesPerFrame, limits: settings.limits)
-            } catch let error as LoopyError where error.category.concernsInput {
-                return  // no sound that can be decoded: nothing to compare the lips with
-            }
-            let reader = try VideoReader(
-                path: stretch.source.path, clock: probe.video.clock,
-                range: track.start..<track.end, threads: threads, limits: settings.limits)
-            let score = try lipSync.score(reader, samples: samples) { picture, _, _ in
-                crops[min(picture, crops.count - 1)]
-            }
-            guard let all = score?.all else { continue }
-            measurement.candidates[index].candidate.metrics[.syncConfidence] = all.confidence
-            measurement.candidates[index].candidate.metrics[.syncOffset] = Double(all.offset)
-            measurement.candidates[index].candidate.metrics[.syncDistance] = all.distance
-        }
-    }
-
     // MARK: Picture
 
     private struct FollowedFaces {
@@ -130,13 +98,10 @@ final class Measurer {
         var opensWithCut = false
     }
 
-    private func followFaces(_ stretch: Stretch, probe: MediaProbe) throws -> FollowedFaces {
+    private func followFaces(_ stretch: Stretch, _ media: SourceMedia) throws -> FollowedFaces {
         // One picture earlier than the stretch tells whether a shot begins with it.
         let first = max(0, stretch.frames.lowerBound - 1)
-        let reader = try VideoReader(
-            path: stretch.source.path, clock: probe.video.clock,
-            range: first..<stretch.frames.upperBound, threads: threads, limits: settings.limits)
-        let prefetcher = FramePrefetcher(reader)
+        let prefetcher = FramePrefetcher(try media.pictures(first..<stretch.frames.upperBound))
         defer { prefetcher.cancel() }
 
         var result = FollowedFaces()
@@ -183,16 +148,11 @@ final class Measurer {
     /// Replaces FaceMesh's points by those of a network that looks at whole pictures, where one is
     /// chosen. This is a second pass: the network looks at several pictures at once, and takes far
     /// longer than decoding.
-    private func replacePoints(
-        of tracks: inout [TrackRecorder], _ stretch: Stretch, probe: MediaProbe
-    ) throws {
+    private func replacePoints(of tracks: inout [TrackRecorder], _ media: SourceMedia) throws {
         guard let keypointNetwork, let first = tracks.map(\.start).min(),
             let last = tracks.map(\.end).max()
         else { return }
-        let reader = try VideoReader(
-            path: stretch.source.path, clock: probe.video.clock, range: first..<last,
-            threads: threads, limits: settings.limits)
-        let pictures = FramePrefetcher(reader)
+        let pictures = FramePrefetcher(try media.pictures(first..<last))
         defer { pictures.cancel() }
         try PointReplacement.replace(in: &tracks, pictures, by: keypointNetwork)
     }
@@ -225,30 +185,19 @@ final class Measurer {
 
     // MARK: Sound
 
+    /// - Parameter frames: to the stretch's nominal end: the pictures may end sooner.
     /// - Returns: nil where there is no sound track, or none that can be decoded: the pictures are
     ///   worth measuring all the same, and the rules see that there is no sound.
-    private func listen(_ stretch: Stretch, probe: MediaProbe) throws -> StretchSound? {
-        guard probe.audio != nil else { return nil }
-        let start =
-            probe.video.clock.startSeconds
-            + Double(stretch.frames.lowerBound) / Double(Grid.framesPerSecond)
-        // To the stretch's nominal end: the pictures may end sooner.
-        let frames = stretch.frames.count
-        let count = frames * Grid.samplesPerFrame
-        let samples: [Float]
-        do {
-            samples = try AudioReader.read(
-                path: stretch.source.path, start: start, count: count, limits: settings.limits)
-        } catch let error as LoopyError where error.category.concernsInput {
-            return nil
-        }
-        let audible = (0..<frames).map { frame -> Bool in
+    private func listen(_ frames: Range<Int>, _ media: SourceMedia) throws -> StretchSound? {
+        guard let samples = try media.sound(frames) else { return nil }
+        let audible = (0..<frames.count).map { frame -> Bool in
             let range = frame * Grid.samplesPerFrame..<(frame + 1) * Grid.samplesPerFrame
             let energy = samples[range].reduce(Float(0)) { $0 + $1 * $1 }
             return (energy / Float(Grid.samplesPerFrame)).squareRoot() > Self.audibleLevel
         }
         return StretchSound(
-            isSpeech: try voiceActivity.isSpeech(samples), isAudible: audible)
+            start: frames.lowerBound, isSpeech: try voiceActivity.isSpeech(samples),
+            isAudible: audible)
     }
 }
 

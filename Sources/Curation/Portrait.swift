@@ -24,11 +24,12 @@ public struct Portrait {
         tracker.startVideo()
         let faces = try tracker.update(picture)
         let frame = GridFrame(index: 0, frame: picture, isRepeat: false)
+        let measurers = try MetricMeasurers()
         let measured = comparedFaces(
-            faces.map { face in
+            try faces.map { face in
                 var track = TrackRecorder(face: face.face, start: 0, frame: picture)
                 track.append(face, frame: frame)
-                return (0..<1, TrackMetrics(track: track, stretchStart: 0, sound: nil).metrics())
+                return (0..<1, try measurers.metrics(of: TrackedFace(track: track)))
             })
         func height(_ index: Int) -> Double { measured[index][.faceHeight] ?? 0 }
         guard let largest = faces.indices.max(by: { height($0) < height($1) }) else {
@@ -41,23 +42,25 @@ public struct Portrait {
         let broken = rules.judge(metrics, [.otherFaces]).broken ?? rules.judge(metrics).broken
         if let (metric, value, limit) = broken {
             throw Refusal(
-                rule: metric.rawValue,
+                rule: metric.name,
                 description: Self.words(metric, landmarks, count: faces.count)
                     + String(
-                        format: " (the rule %@: %.3g, and the limit is %.3g). ", metric.rawValue,
-                        value, limit)
-                    + "Take another picture, or move the limit: generate.rules.\(metric.rawValue)")
+                        format: " (the rule %@: %.3g, and the limit is %.3g). ", metric.name, value,
+                        limit)
+                    + "Take another picture, or move the limit: generate.rules.\(metric.name)")
         }
-        let planner = CropPlanner(settings: clips, width: picture.width, height: picture.height)
-        switch planner.plan(head: landmarks.head, faceHeight: landmarks.box.height) {
-        case .crop(let square): crop = square
-        case .doesNotFit(let ratio):
+        let planner = CropPlanner(
+            settings: clips, leastHeadShare: rules.leastHeadShare, width: picture.width,
+            height: picture.height)
+        switch planner.plan(heads: [landmarks.head], faceHeight: landmarks.box.height) {
+        case .crop(let square, _): crop = square
+        case .doesNotFit(let share):
             throw Refusal(
                 rule: "crop",
                 description: String(
                     format:
-                        "the head does not fit into a square inside the picture (the rule crop: it "
-                        + "needs %.2f of the shorter side). ", ratio)
+                        "the head does not fit into a square inside the picture (the rule crop: "
+                        + "%.2f of it would, and the limit is %.2f). ", share, rules.leastHeadShare)
                     + "Take a picture with more room, or set generate.clips.outside: pad")
         }
     }

@@ -1,4 +1,5 @@
 import Dataset
+import Settings
 
 /// The limits of one metric; null for none.
 public struct Limits: Codable, Sendable, Equatable {
@@ -29,38 +30,14 @@ public struct Limits: Codable, Sendable, Equatable {
     enum CodingKeys: String, CodingKey { case minimum, maximum }
 }
 
-/// What a candidate must be like: limits on any of the metrics. A rule is called as its metric.
-///
-/// The defaults and where they come from:
-/// - `duration`, `face_height`, `face_width`: LatentSync (3 s; at least 50x80 pixels).
-/// - `rotation`: Hallo's 30 degrees, as a share of time: a good speaker glances aside.
-/// - `sync_confidence`, `sync_offset`: LatentSync. Not applied while nothing measures them.
-/// - `movement` to `speaker`: chosen on real clips; the README's table says what each rejects.
+/// What a candidate must be like: limits on any of the metrics. A rule is called as its metric, which
+/// declares the default limits.
 public struct Rules: Codable, Sendable, Equatable {
     private var limits: [Metric: Limits]
 
-    /// The defaults.
+    /// Makes the defaults.
     public init() {
-        limits = Dictionary(uniqueKeysWithValues: Metric.allCases.map { ($0, Limits()) })
-        self[.duration].minimum = 3
-        self[.damaged].maximum = 0.05
-        self[.faceWidth].minimum = 50
-        self[.faceHeight].minimum = 80
-        self[.presence].minimum = 0.9
-        self[.completeness].minimum = 0.8
-        self[.rotation].maximum = 0.3
-        self[.movement].maximum = 1
-        self[.movementMaximum].maximum = 4
-        self[.sharpness].minimum = 0.1
-        self[.brightness].minimum = 0.1
-        self[.brightness].maximum = 0.95
-        self[.sound].minimum = 0.5
-        self[.speech].minimum = 0.4
-        self[.mouthInSpeech].minimum = 0.08
-        self[.speaker].minimum = 1
-        self[.syncConfidence].minimum = 3
-        self[.syncOffset].minimum = -6
-        self[.syncOffset].maximum = 6
+        limits = Dictionary(uniqueKeysWithValues: Metric.all.map { ($0, $0.limits) })
     }
 
     public subscript(metric: Metric) -> Limits {
@@ -68,18 +45,31 @@ public struct Rules: Codable, Sendable, Equatable {
         set { limits[metric] = newValue }
     }
 
+    /// - Throws: `DecodingError` for a rule whose metric nobody knows, with the nearest known one.
     public init(from decoder: any Decoder) throws {
-        limits = try decoder.singleValueContainer().decode([Metric: Limits].self)
+        self.init()
+        let named = try decoder.singleValueContainer().decode([String: Limits].self)
+        for (name, limits) in named {
+            guard let metric = Metric.byName[name] else {
+                throw DecodingError.dataCorrupted(
+                    .init(
+                        codingPath: decoder.codingPath,
+                        debugDescription: "unknown rule '\(name)'"
+                            + Configuration.suggest(name, Metric.all.map(\.name))))
+            }
+            self[metric] = limits
+        }
     }
 
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
-        try container.encode(limits)
+        try container.encode(
+            Dictionary(uniqueKeysWithValues: limits.map { ($0.name, $1) }))
     }
 
     /// The rules that have a limit, in the order in which they are applied.
     public var applied: [(metric: Metric, limits: Limits)] {
-        Metric.allCases.compactMap { metric in
+        Metric.all.compactMap { metric in
             let limits = self[metric]
             return limits.isEmpty ? nil : (metric, limits)
         }
@@ -89,10 +79,10 @@ public struct Rules: Codable, Sendable, Equatable {
     ///
     /// - Parameter chosen: rules to try; all when left out.
     package func judge(
-        _ metrics: Metrics, _ chosen: [Metric] = Metric.allCases
+        _ metrics: Metrics, _ chosen: [Metric]? = nil
     ) -> (broken: (metric: Metric, value: Double, limit: Double)?, notApplied: [Metric]) {
         var notApplied: [Metric] = []
-        for (metric, limits) in applied where chosen.contains(metric) {
+        for (metric, limits) in applied where chosen?.contains(metric) ?? true {
             guard let value = metrics[metric] else {
                 notApplied.append(metric)
                 continue

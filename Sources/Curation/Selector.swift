@@ -9,7 +9,7 @@ public final class Selector {
     public struct Report: Sendable {
         public var counts = Catalogue.Counts()
         public var rulesNotApplied: [String] = []
-        /// Candidates that became clips: more than one clip where they were cut.
+        /// The clips that candidates became: more than one of a candidate that was cut.
         public var clips = 0
     }
 
@@ -32,7 +32,7 @@ public final class Selector {
         var lines = DecisionWriter(perShard: settings.clips.perShard)
         let file = try OutputFile(dataset.selectionFile)
 
-        var state = Progress()
+        var state = Progress(unmeasured: UnmeasuredRules(settings.rules))
         state.report.counts.sources = sources.count
         for source in sources {
             let decisions: [Decision]
@@ -56,7 +56,7 @@ public final class Selector {
         }
         try file.commit()
         var report = state.report
-        report.rulesNotApplied = state.judged.neverSeen(by: settings.rules).map(\.rawValue)
+        report.rulesNotApplied = state.unmeasured.names
         try Catalogue.update(dataset) { catalogue in
             let former = catalogue.counts
             catalogue.counts = report.counts
@@ -68,10 +68,10 @@ public final class Selector {
         return report
     }
 
-    /// What builds up while one source after the other is decided about.
+    /// What accumulates while one source after the other is decided about.
     private struct Progress {
         var report = Report()
-        var judged = JudgedMetrics()
+        var unmeasured: UnmeasuredRules
         var keys = Set<String>()
     }
 
@@ -90,7 +90,7 @@ public final class Selector {
                 guard let key = decision.key else { return decision }
                 return state.keys.insert(key).inserted ? decision : decision.asCopy
             }
-            state.judged.add(candidate.metrics)
+            state.unmeasured.add(candidate.metrics)
             let clips = made.count { $0.decision == .accept }
             state.report.clips += clips
             if clips > 0 { state.report.counts.accepted += 1 }
@@ -142,14 +142,14 @@ public final class Selector {
             return [rejection]
         }
         if let broken {
-            rejection.rule = broken.metric.rawValue
+            rejection.rule = broken.metric.name
             rejection.value = broken.value
             rejection.limit = broken.limit
             return [rejection]
         }
         return try clips(
             of: candidate, source, span, measurements, rejection: rejection,
-            notApplied: notApplied.map(\.rawValue))
+            notApplied: notApplied.map(\.name))
     }
 
     /// The clips of an accepted candidate: pieces of equal length that leave out no frame.
@@ -159,7 +159,8 @@ public final class Selector {
     ) throws -> [Decision] {
         guard let video = source.probe?.video else { return [] }
         let planner = CropPlanner(
-            settings: settings.clips, width: video.width, height: video.height)
+            settings: settings.clips, leastHeadShare: settings.rules.leastHeadShare,
+            width: video.width, height: video.height)
         let track = try measurements.track(of: candidate)
         let frames = candidate.frames
         let longest = max(1, Int(settings.clips.maximumSeconds * Double(Grid.framesPerSecond)))
@@ -167,20 +168,21 @@ public final class Selector {
         return (0..<pieces).map { piece in
             let start = frames.count * piece / pieces, end = frames.count * (piece + 1) / pieces
             let span = (frames.lowerBound + start)..<(frames.lowerBound + end)
-            let (head, faceHeight) = track.extent(start..<end)
+            let (heads, faceHeight) = track.heads(start..<end)
             var decision = Decision(
                 source: source.digest, path: source.path, start: span.lowerBound,
                 end: span.upperBound, decision: .accept)
             decision.face = rejection.face
-            switch planner.plan(head: head, faceHeight: faceHeight) {
-            case .doesNotFit(let ratio):
+            switch planner.plan(heads: heads, faceHeight: faceHeight) {
+            case .doesNotFit(let share):
                 decision.decision = .reject
                 decision.rule = "crop"
-                decision.value = ratio
-                decision.limit = 1
-            case .crop(let crop):
+                decision.value = (share * 1e6).rounded() / 1e6
+                decision.limit = settings.rules.leastHeadShare
+            case .crop(let crop, let margin):
                 decision.key = Decision.key(source: source.digest, frames: span, crop: crop)
                 decision.crop = crop
+                decision.cropMargin = (margin * 1e4).rounded() / 1e4
                 decision.split = settings.split.split(of: source)
                 decision.identity = annotated == nil ? nil : source.identity
                 decision.attributes = annotated?.attributes
@@ -199,31 +201,29 @@ extension Decision {
         var copy = self
         copy.decision = .reject
         copy.rule = "duplicate"
-        (copy.key, copy.crop, copy.split) = (nil, nil, nil)
+        (copy.key, copy.crop, copy.cropMargin, copy.split) = (nil, nil, nil, nil)
         (copy.metrics, copy.notApplied, copy.audioDelay) = (nil, nil, nil)
         (copy.identity, copy.attributes) = (nil, nil)
         return copy
     }
 }
 
-/// Which metrics any candidate had a value for.
-private struct JudgedMetrics {
-    private var seen = Set<Metric>()
+/// Finds out which rules no candidate had a value for.
+private struct UnmeasuredRules {
+    private var unseen: [Metric]
     private var isEmpty = true
+
+    init(_ rules: Rules) { unseen = rules.applied.map(\.metric) }
 
     mutating func add(_ metrics: Metrics) {
         isEmpty = false
-        guard seen.count < Metric.allCases.count else { return }
-        for metric in Metric.allCases where metrics[metric] != nil { seen.insert(metric) }
+        unseen.removeAll { metrics[$0] != nil }
     }
 
-    /// Rules whose metric nothing measured.
-    func neverSeen(by rules: Rules) -> [Metric] {
-        isEmpty ? [] : rules.applied.map(\.metric).filter { !seen.contains($0) }
-    }
+    var names: [String] { isEmpty ? [] : unseen.map(\.name) }
 }
 
-/// Gives accepted clips their shards: counted by split, in order.
+/// Gives accepted clips their shards, counting them by split, in order.
 private struct DecisionWriter {
     let perShard: Int
     private var counts: [Decision.Split: Int] = [:]

@@ -6,7 +6,7 @@ import Perception
 package struct StitchedCandidate {
     package struct Part {
         package let candidate: Candidate
-        /// Place of its unit in the plan; the unit's tracks archive holds the candidate.
+        /// The index of its unit in the plan; the unit's tracks archive holds the candidate.
         let unit: Int
 
         package init(candidate: Candidate, unit: Int) {
@@ -16,7 +16,7 @@ package struct StitchedCandidate {
     }
 
     package private(set) var parts: [Part]
-    /// Of all parts together.
+    /// The metrics of all parts together.
     package var metrics: Metrics
 
     var first: Candidate { parts[0].candidate }
@@ -27,7 +27,7 @@ package struct StitchedCandidate {
         metrics = part.candidate.metrics
     }
 
-    /// True when `next` begins where this ends, with the same face in the same place.
+    /// True when `next` begins where this ends, with the same face in the same part of the picture.
     func continues(with next: Candidate) -> Bool {
         let last = parts[parts.count - 1].candidate
         guard last.closesAtBorder, next.opensAtBorder, last.source == next.source,
@@ -37,8 +37,8 @@ package struct StitchedCandidate {
         return box(last.lastBox).overlap(box(next.firstBox)) > 0.5
     }
 
-    /// Of the places where each part was seen first and last, the share with the face's centre in an
-    /// annotated box.
+    /// The share of the boxes in which parts were seen first and last whose centre is in an annotated
+    /// box.
     func share(in annotated: [Double]) -> Double {
         let boxes = parts.flatMap { [$0.candidate.firstBox, $0.candidate.lastBox] }
             .filter { $0.count == 4 }

@@ -2,7 +2,7 @@ import Dataset
 import Media
 import Perception
 
-/// What is kept of one face, picture by picture, while its stretch is decoded.
+/// Records what is seen of one face, picture by picture, while its stretch is decoded.
 package struct TrackRecorder {
     let face: Int
     let start: Int
@@ -13,10 +13,15 @@ package struct TrackRecorder {
     /// Size of the upright picture.
     let width: Int
     let height: Int
-    /// Pictures that the decoder had to guess.
+    /// The pictures that the decoder had to guess.
     private(set) var damaged = 0
-    /// Pictures since the face, or a new picture, was last seen.
+    /// The pictures since the face was last seen.
     private var unseen = 0
+
+    static let framesPerSecond = Double(Grid.framesPerSecond)
+    /// The frames over which displacements are taken, a fifth of a second: over one picture they are
+    /// mostly noise.
+    static let step = 5
 
     package var count: Int { rows.count / TrackColumn.allCases.count }
     var end: Int { start + count }
@@ -114,6 +119,14 @@ package struct TrackRecorder {
         }
     }
 
+    /// The head's box in one picture.
+    func head(at frame: Int) -> Box {
+        Box(
+            left: self[frame, .headLeft], top: self[frame, .headTop],
+            right: self[frame, .headRight], bottom: self[frame, .headBottom])
+    }
+
+    /// The face in one picture: `[left, top, right, bottom]`, as candidates record it.
     func box(at frame: Int) -> [Double] {
         let start = frame * TrackColumn.allCases.count
         return rows[start..<(start + 4)].map { (Double($0) * 100).rounded() / 100 }
@@ -128,9 +141,9 @@ package struct TrackRecorder {
         let range = 27..<48
         var sum = Point(0, 0)
         for index in range {
-            let place = (frame * IBUG68.count + index) * 3
-            sum.x += Double(points[place])
-            sum.y += Double(points[place + 1])
+            let offset = (frame * IBUG68.count + index) * 3
+            sum.x += Double(points[offset])
+            sum.y += Double(points[offset + 1])
         }
         return Point(sum.x / Double(range.count), sum.y / Double(range.count))
     }

@@ -13,11 +13,11 @@ public struct Candidate: Codable, Sendable, Equatable {
     }
 
     public var outcome: Outcome
-    /// Digest of the source.
+    /// The digest of the source.
     public var source: String
     public var start: Int
     public var end: Int
-    /// Number of the face within its work unit's stretch; with source and start it names the
+    /// The number of the face within its work unit's stretch; with source and start it names the
     /// candidate.
     public var face: Int
     /// True when the face was being followed at the stretch's border: the candidate may go on in
@@ -41,7 +41,7 @@ public struct Candidate: Codable, Sendable, Equatable {
 
     public var frames: Range<Int> { start..<end }
 
-    /// Name of its members in the unit's tracks archive.
+    /// The name of the candidate's members in the unit's tracks archive.
     public var name: String { "\(source.prefix(16))-\(start)-\(face)" }
 
     enum CodingKeys: String, CodingKey {
@@ -66,6 +66,6 @@ public enum TrackColumn: Int, CaseIterable, Sendable {
     /// Distance between the inner lips over the distance between the eyes.
     case mouthOpening
     case sharpness, brightness
-    /// 1 where the source shows the picture before once more.
+    /// 1 where the source shows the picture before once more, else 0.
     case isRepeat
 }

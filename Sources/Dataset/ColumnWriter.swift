@@ -92,7 +92,10 @@ public final class ColumnWriter {
 
     public func pending() -> [WorkUnit] { store.pending(units) }
 
-    public func isFinished(_ unit: WorkUnit) -> Bool { store.record(unit) != nil }
+    public func isFinished(_ unit: WorkUnit) -> Bool { record(unit) != nil }
+
+    /// The record of a finished unit; nil when it is not finished.
+    public func record(_ unit: WorkUnit) -> UnitRecord? { store.record(unit) }
 
     /// Makes every clip of a unit and writes its archive. Output that cannot be written stops it;
     /// whatever else goes wrong concerns one clip.

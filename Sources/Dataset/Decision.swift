@@ -1,21 +1,22 @@
 import Media
 import Storage
 
-/// A line of `selection.jsonl`: what became of a candidate, of one clip of it, or of a source
-/// without candidates.
+/// A line of `selection.jsonl`: what was decided about a candidate, about one clip of it, or about a
+/// source without candidates.
 public struct Decision: Codable, Sendable, Equatable {
     public enum Verdict: String, Codable, Sendable { case accept, reject }
     public enum Split: String, Codable, Sendable, CaseIterable { case train, val, test }
 
-    /// Digest and path of the source.
+    /// The digest of the source.
     public var source: String
+    /// The path of the source, as `RecordedPath` writes it.
     public var path: String
     /// Seconds from the source's first picture; multiples of 1/25.
     public var start: Double
     public var end: Double
     /// The candidate's face number; nil for a source without candidates.
     public var face: Int?
-    /// Name of the annotated span, where the source has such.
+    /// The name of the annotated span, where the source has such.
     public var annotation: String?
     public var decision: Verdict
     /// The rule that rejected, the value it saw and the limit it has.
@@ -29,12 +30,15 @@ public struct Decision: Codable, Sendable, Equatable {
 
     // For accepted clips:
 
-    /// 16 hex digits of SHA-256 over source digest, span and crop.
+    /// The clip's key: 16 hex digits of the SHA-256 over source digest, span and crop.
     public var key: String?
     public var crop: CropSquare?
-    /// Frames by which the sound is delayed to fit the lips; nil when that was not measured.
+    /// The room that the crop leaves around the head on each side, over the head's size; below 0 where
+    /// the picture was too narrow for the head, and the crop cuts off that much.
+    public var cropMargin: Double?
+    /// The frames by which the sound is delayed to fit the lips; nil when that was not measured.
     public var audioDelay: Int?
-    /// Name of the work unit of every column, and of the packed shard.
+    /// The name of the work unit of every column, and of the packed shard.
     public var shard: String?
     public var split: Split?
     /// Who is seen and what else is said of the clip, where annotations do.
@@ -67,6 +71,7 @@ public struct Decision: Codable, Sendable, Equatable {
     enum CodingKeys: String, CodingKey {
         case source, path, start, end, face, annotation, decision, rule, value, limit, error
         case key, crop, shard, split, identity, attributes, metrics
+        case cropMargin = "crop_margin"
         case notApplied = "not_applied"
         case audioDelay = "audio_delay"
     }

@@ -2,20 +2,21 @@ import Media
 
 /// One raw video file: a line of `sources.jsonl`.
 public struct Source: Codable, Sendable, Equatable {
-    /// SHA-256 of the file's bytes: what the source is known by.
+    /// The SHA-256 of the file's bytes, by which the source is known.
     public var digest: String
-    /// Absolute path of the file.
+    /// The absolute path of the file, as `RecordedPath` writes it.
     public var path: String
     public var bytes: Int
-    /// Modification time in nanoseconds: a file unchanged since the last ingest is not read again.
+    /// The modification time in nanoseconds: a file unchanged since the last ingest is not read again.
     public var modified: Int
     /// Who is seen, where the manifest says so: splits never part an identity.
     public var identity: String?
-    /// What annotations name in it; nothing else of it is measured. Nil where there are none.
+    /// The parts that annotations name; nothing else of the source is measured. Nil where there are
+    /// no annotations.
     public var spans: [AnnotatedSpan]?
     /// What the container says; nil when the file cannot be used.
     public var probe: MediaProbe?
-    /// Why the file cannot be used: a `LoopyError` code, and the message.
+    /// Why the file cannot be used: a `LoopyError` category, and the message.
     public var reason: String?
     public var error: String?
 

@@ -164,9 +164,8 @@ public final class MotionEvaluation {
         settings.outside = .pad
         let heights = moments.reduce(0) { $0 + $1.box.height }
         let plan = CropPlanner(settings: settings, width: width, height: height).plan(
-            head: moments.map(\.head).reduce(moments[moments.startIndex].head) { $0.union($1) },
-            faceHeight: heights / Double(moments.count))
-        guard case .crop(let crop) = plan else { return (.squareFrame, min(width, height)) }
+            heads: moments.map(\.head), faceHeight: heights / Double(moments.count))
+        guard case .crop(let crop, _) = plan else { return (.squareFrame, min(width, height)) }
         return (.plannedCrop, crop.side)
     }
 }

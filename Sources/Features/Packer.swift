@@ -32,7 +32,8 @@ public final class Packer: UnitStage {
         let catalogue = try Catalogue.read(dataset)
         let plan = ClipPlan(try dataset.selection())
         columns = settings.columns.isEmpty ? Self.columns(catalogue) : settings.columns
-        let readers = try columns.map {
+        // Without clips there is nothing to read, and columns may be missing.
+        let readers = try plan.units.isEmpty ? [] : columns.map {
             try ColumnReader($0, in: dataset, catalogue: catalogue)
         }
         self.plan = plan
@@ -142,6 +143,7 @@ private struct ClipFacts: Encodable {
     let start: Double
     let end: Double
     let crop: CropSquare?
+    let cropMargin: Double?
     let annotation: String?
     let identity: String?
     let attributes: [String: String]?
@@ -149,6 +151,7 @@ private struct ClipFacts: Encodable {
 
     enum CodingKeys: String, CodingKey {
         case key, frames, source, file, start, end, crop, annotation, identity, attributes, metrics
+        case cropMargin = "crop_margin"
         case framesPerSecond = "frames_per_second"
         case sampleRate = "sample_rate"
     }
@@ -163,6 +166,7 @@ private struct ClipFacts: Encodable {
         start = decision.start
         end = decision.end
         crop = decision.crop
+        cropMargin = decision.cropMargin
         annotation = decision.annotation
         identity = decision.identity
         attributes = decision.attributes

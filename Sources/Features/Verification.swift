@@ -43,7 +43,9 @@ public struct Verification {
     private mutating func check(_ sources: [Source]) {
         for source in sources where source.probe != nil {
             files += 1
-            guard let digest = try? Digest.ofFile(source.path) else {
+            guard let file = try? RecordedFile(source.path),
+                let digest = try? Digest.ofFile(file.path)
+            else {
                 problems.append("\(source.path): is gone or cannot be read")
                 continue
             }

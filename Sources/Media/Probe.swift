@@ -25,9 +25,12 @@ public struct MediaProbe: Codable, Sendable, Equatable {
         public var codec: String
         public var sampleRate: Int
         public var channels: Int
+        /// Seconds from the first picture to the end of the last packet of sound; nil where packets
+        /// state no times.
+        public var end: Double?
 
         enum CodingKeys: String, CodingKey {
-            case codec, channels
+            case codec, channels, end
             case sampleRate = "sample_rate"
         }
     }
@@ -64,15 +67,19 @@ public struct MediaProbe: Codable, Sendable, Equatable {
             width: first.width, height: first.height,
             framesPerSecond: rate.den > 0 ? Double(rate.num) / Double(rate.den) : 0,
             clock: reader.clock, gridFrames: 0)
-        if let index = container.bestStream(AVMEDIA_TYPE_AUDIO, relatedTo: videoIndex) {
-            let parameters = container.stream(index).pointee.codecpar.pointee
+        let audioIndex = container.bestStream(AVMEDIA_TYPE_AUDIO, relatedTo: videoIndex)
+        if let audioIndex {
+            let parameters = container.stream(audioIndex).pointee.codecpar.pointee
             audio = Audio(
                 codec: String(cString: avcodec_get_name(parameters.codec_id)),
                 sampleRate: Int(parameters.sample_rate),
                 channels: Int(parameters.ch_layout.nb_channels))
         }
-        let packets = try PacketTimes(container, video: videoIndex)
+        let packets = try PacketTimes(container, video: videoIndex, audio: audioIndex)
         lastPacketEnd = packets.lastEnd
+        audio?.end = packets.audioEnd.map {
+            (($0 - reader.clock.startSeconds) * 1000).rounded() / 1000
+        }
         if let gridFrames = packets.gridFrames(
             reader.clock, nominalDuration: container.nominalDuration(videoIndex))
         {
@@ -111,13 +118,15 @@ public struct MediaProbe: Codable, Sendable, Equatable {
 private struct PacketTimes {
     /// Seconds from the container's start to the end of the last packet of any stream.
     private(set) var lastEnd = 0.0
+    /// Seconds of the container's time line at which the last packet of sound ends.
+    private(set) var audioEnd: Double?
 
     private var presentation: [(time: Int64, duration: Int64)] = []
     private var decoding: [Int64] = []
     private var lastDuration: Int64 = 0
     private var packets = 0
 
-    init(_ container: Container, video: Int) throws {
+    init(_ container: Container, video: Int, audio: Int?) throws {
         guard let packet = av_packet_alloc() else {
             throw LoopyError(.processing, "out of memory for a packet", path: container.path)
         }
@@ -136,6 +145,7 @@ private struct PacketTimes {
                 // A leap beyond an hour is a broken timestamp.
                 if end - lastEnd <= Double(VideoClock.longestPauseSeconds) {
                     lastEnd = max(lastEnd, end)
+                    if index == audio { audioEnd = max(audioEnd ?? -.infinity, end + start) }
                 }
             }
             if index != video || packet.pointee.flags & AV_PKT_FLAG_DISCARD != 0 { continue }

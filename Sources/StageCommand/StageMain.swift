@@ -36,7 +36,12 @@ public func reporting(_ body: () throws -> Void) throws {
 }
 
 /// Does what the command line asks of a stage with work units.
-public func drive(_ name: String, _ stage: some UnitStage, _ options: UnitOptions) throws {
+///
+/// - Parameter summary: says what there is when the stage is finished; printed as its result.
+public func drive(
+    _ name: String, _ stage: some UnitStage, _ options: UnitOptions,
+    summary: () throws -> String? = { nil }
+) throws {
     if options.pending {
         for unit in stage.pending() { print(unit.name) }
         return
@@ -64,6 +69,7 @@ public func drive(_ name: String, _ stage: some UnitStage, _ options: UnitOption
     }
     progress.end()
     let failures = try stage.finish()
+    if let summary = try summary() { print(summary) }
     for failure in failures {
         say("failed: \(failure.path ?? failure.key ?? name): \(failure.error) [\(failure.reason)]")
     }

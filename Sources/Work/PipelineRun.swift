@@ -49,10 +49,15 @@ public struct PipelineRun: Sendable {
         self.settings = settings
     }
 
+    /// - Parameter isNeeded: asked before each stage, by its name in a pipeline file, and before "train": a
+    ///   stage that has nothing to do is skipped.
     /// - Returns: true when every item of every stage succeeded.
     /// - Throws: `LoopyError` when a stage cannot go on at all, `LoopyError` for a pipeline file
     ///   that cannot be understood.
-    public func run(_ onEvent: @escaping @Sendable (Event) -> Void) async throws -> Bool {
+    public func run(
+        isNeeded: @Sendable (String) throws -> Bool,
+        _ onEvent: @escaping @Sendable (Event) -> Void
+    ) async throws -> Bool {
         let stages = try Configuration.stages(of: file).filter {
             !Self.otherSections.contains($0[0])
         }
@@ -63,7 +68,7 @@ public struct PipelineRun: Sendable {
                 "\(file): unknown stage '\(stage[0])'" + Configuration.suggest(stage[0], known))
         }
         var allSucceeded = true
-        for stage in stages {
+        for stage in stages where try isNeeded(stage[0]) {
             let process = process(for: stage)
             let name = stage.joined(separator: " ")
             if Self.unitStages.contains(stage[0]) {
@@ -79,7 +84,7 @@ public struct PipelineRun: Sendable {
             }
             onEvent(.stageEnded(name))
         }
-        try await train(onEvent)
+        if try isNeeded("train") { try await train(onEvent) }
         return allSucceeded
     }
 

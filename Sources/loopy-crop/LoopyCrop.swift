@@ -16,7 +16,7 @@ struct LoopyCrop: ParsableCommand {
             let settings = try options.read(CropSettings(), section: "crop")
             let stage = try CropStage(
                 options.directory, settings: settings, threads: options.threads)
-            try drive("crop", stage, units)
+            try drive("crop", stage, units) { stage.summary }
         }
     }
 }

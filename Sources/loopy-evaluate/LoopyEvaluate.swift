@@ -127,11 +127,6 @@ struct Motion: ParsableCommand {
     }
 }
 
-/// Sets libtorch's threads; 0 for one a processor.
-private func setTorchThreads(_ threads: Int) {
-    Torch.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
-}
-
 /// Prints a line of JSON for each video; one that fails is named, and the others go on.
 private func report(_ videos: [String], _ evaluate: (String) throws -> some Encodable) throws {
     var failed = 0

@@ -15,7 +15,8 @@ struct LoopyIngest: ParsableCommand {
             """,
         discussion: """
             Folders are searched to the bottom for files with video extensions. Files are only \
-            ever read. The list holds what these inputs hold: name them all each time. What cannot be used is listed with the reason, and the exit status is 1.
+            ever read. The list holds what these inputs hold: name them all each time. What cannot be \
+            used is listed with the reason, and the exit status is 1.
 
             With a format, the argument names a public dataset's annotations, and its videos are \
             looked for below --videos, by name; nothing is downloaded. Only the annotated spans are \
@@ -39,6 +40,8 @@ struct LoopyIngest: ParsableCommand {
     var videos: [String] = []
 
     @OptionGroup var options: StageOptions
+
+    static func main() { main(CommandLine.recordedArguments) }
 
     func validate() throws {
         if input.isEmpty, videos.isEmpty { throw ValidationError("name the videos") }
@@ -66,20 +69,19 @@ struct LoopyIngest: ParsableCommand {
             let failures = try options.directory.collectFailures().filter { $0.stage == "ingest" }
             for failure in failures { say("failed: \(failure.path ?? ""): \(failure.error)") }
             for (path, original) in report.duplicates {
-                say("passed over: \(path): the same bytes as \(original)")
+                say("skipped: \(path): the same bytes as \(original)")
             }
             if let imported = report.imported { show(imported) }
             let usable = report.sources.count { $0.probe != nil }
             print(
-                "\(report.sources.count) sources, \(usable) usable, "
-                    + "\(report.duplicates.count) copies and \(report.ignored) other files passed over"
-            )
+                counted(report.sources.count, "source") + ", \(usable) usable; skipped: "
+                    + "\(report.duplicates.count) copies and \(report.ignored) other files")
             guard !report.sources.isEmpty else {
                 if report.imported == nil {
-                    say("nothing to do: no video files were found")
+                    print("no video was found: name video files, or folders that hold some")
                     return
                 }
-                say("nothing to do: no annotated span is on disk")
+                print("no annotated span is on disk: name the folder of the videos with --videos")
                 throw StageExit.someFailed
             }
             if !failures.isEmpty { throw StageExit.someFailed }
@@ -95,22 +97,22 @@ struct LoopyIngest: ParsableCommand {
         func counts(_ counts: ImportReport.Counts) -> String {
             "\(counts.videos) videos, \(counts.spans) intervals, \(counts.crops) crops"
         }
-        say("listed    \(counts(report.listed))")
-        say("usable    \(counts(report.usable))")
-        say("imported  \(counts(report.imported))")
+        print("listed    \(counts(report.listed))")
+        print("usable    \(counts(report.usable))")
+        print("imported  \(counts(report.imported))")
         func list(_ what: String, _ names: [String]) {
             guard !names.isEmpty else { return }
             let first = names.prefix(5).joined(separator: ", ")
-            say("\(names.count) \(what): \(first)\(names.count > 5 ? ", ..." : "")")
+            print("\(names.count) \(what): \(first)\(names.count > 5 ? ", ..." : "")")
         }
         list("listed and not on disk", report.missing)
         list("on disk and not listed", report.unlisted)
         for (reason, files) in Dictionary(grouping: report.skipped, by: \.reason)
             .sorted(by: { $0.key < $1.key })
         {
-            list("passed over, \(reason)", files.map(\.path))
+            list("skipped, \(reason)", files.map(\.path))
         }
-        say("all of them are in \(options.directory.ingestReportFile)")
+        print("all of them are in \(options.directory.ingestReportFile)")
     }
 }
 

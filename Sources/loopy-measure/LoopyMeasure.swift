@@ -17,7 +17,7 @@ struct LoopyMeasure: ParsableCommand {
             let settings = try options.read(MeasureSettings(), section: "measure")
             let stage = try MeasureStage(
                 options.directory, settings: settings, threads: options.threads)
-            try drive("measure", stage, units)
+            try drive("measure", stage, units) { stage.summary }
         }
     }
 }

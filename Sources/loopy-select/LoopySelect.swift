@@ -19,15 +19,16 @@ struct LoopySelect: ParsableCommand {
             options.settings.config = rules ?? options.settings.config
             let settings = try options.read(SelectSettings(), section: "select")
             let report = try Selector(options.directory, settings: settings).run()
+            let counts = report.counts
             print(
-                "\(report.counts.candidates) candidates, \(report.counts.accepted) accepted as "
-                    + "\(report.clips) clips")
-            for (rule, count) in report.counts.rejected.sorted(by: { $0.key < $1.key }) {
-                print("  rejected by \(rule): \(count)")
+                "\(counts.accepted) of \(counted(counts.candidates, "candidate")) accepted, as "
+                    + counted(report.clips, "clip"))
+            for (rule, number) in counts.rejected.sorted(by: { $0.key < $1.key }) {
+                print("\(number) rejected by \(rule)")
             }
             if !report.rulesNotApplied.isEmpty {
-                say(
-                    "not applied, for nothing measured it: "
+                print(
+                    "not applied, because nothing measured it: "
                         + report.rulesNotApplied.joined(separator: ", "))
             }
         }

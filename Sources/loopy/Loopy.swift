@@ -23,7 +23,7 @@ struct Loopy: AsyncParsableCommand {
     static func main() async {
         handOverToStage()
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(CommandLine.recordedArguments)
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
@@ -45,7 +45,9 @@ struct Loopy: AsyncParsableCommand {
         }
         let executable = folder + "/loopy-" + arguments[1]
         guard FileManager.default.isExecutableFile(atPath: executable) else { return }
-        var pointers = ([executable] + arguments.dropFirst(2)).map { strdup($0) } + [nil]
+        // The arguments as they are: they may be paths that are not UTF-8.
+        let others = (2..<Int(CommandLine.argc)).map { CommandLine.unsafeArgv[$0] }
+        var pointers = [strdup(executable)] + others + [nil]
         execv(executable, &pointers)
     }
 }

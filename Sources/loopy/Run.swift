@@ -4,6 +4,7 @@ import Errors
 import Foundation
 import Settings
 import StageCommand
+import Storage
 import Work
 
 struct Run: AsyncParsableCommand {
@@ -63,8 +64,9 @@ struct Run: AsyncParsableCommand {
                 folder: Loopy.folder, dataset: dataset, file: file, overrides: settings,
                 inputs: input, runs: runs ?? dataset + "/runs", settings: runSettings)
             let board = ProgressBoard()
+            let directory = DatasetDirectory(dataset)
             let succeeded = try await cancellingOnSignals {
-                try await pipeline.run { board.show($0) }
+                try await pipeline.run(isNeeded: directory.hasWork) { board.show($0) }
             }
             print(try Funnel(DatasetDirectory(dataset)).text)
             if !succeeded { throw StageExit.someFailed }
@@ -90,6 +92,25 @@ struct Run: AsyncParsableCommand {
         }
         defer { for source in sources { source.cancel() } }
         return try await task.value
+    }
+}
+
+extension DatasetDirectory {
+    /// Whether a stage has something to do. Where no clip was cut, there are no features, and nothing to
+    /// train on; where none was accepted, shards of former clips go all the same.
+    fileprivate func hasWork(for stage: String) throws -> Bool {
+        guard ["extract", "pack", "train"].contains(stage),
+            FileManager.default.fileExists(atPath: selectionFile)
+        else { return true }
+        let catalogue = try Catalogue.read(self)
+        if catalogue.counts.accepted == 0 { return stage == "pack" }
+        guard let folder = catalogue.columns["video"]?.folder else { return true }
+        let names = try FileManager.default.contentsOfDirectory(atPath: path + "/" + folder)
+        return try names.contains { name in
+            guard name.hasSuffix(".json") else { return false }
+            let record = path + "/" + folder + "/" + name
+            return try !JSONLines.readDocument(UnitRecord.self, from: record).items.isEmpty
+        }
     }
 }
 

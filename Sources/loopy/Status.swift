@@ -1,5 +1,6 @@
 import ArgumentParser
 import Dataset
+import Foundation
 import StageCommand
 import Storage
 
@@ -15,7 +16,7 @@ struct Status: ParsableCommand {
     }
 }
 
-/// From sources to shards, in numbers.
+/// From sources to shards, in numbers; and what to look at where nothing came of it.
 struct Funnel {
     let text: String
 
@@ -47,6 +48,22 @@ struct Funnel {
         }
         let failures = (try? JSONLines.read(Failure.self, from: dataset.failuresFile)) ?? []
         if !failures.isEmpty { lines.append("failures    \(failures.count), in failures.jsonl") }
-        text = lines.joined(separator: "\n")
+        text = (lines + Self.advice(counts, dataset)).joined(separator: "\n")
+    }
+
+    private static func advice(_ counts: Catalogue.Counts, _ dataset: DatasetDirectory) -> [String] {
+        guard counts.accepted == 0, FileManager.default.fileExists(atPath: dataset.selectionFile)
+        else { return [] }
+        if counts.sources == 0 {
+            return ["no video was found: name video files, or folders that hold some, with --input"]
+        }
+        return [
+            "no candidate is accepted; to see why:",
+            "  loopy sheet --dataset \(dataset.path) --output \(dataset.path)/sheet.png"
+                + "     every candidate with its verdict",
+            "  loopy page --dataset \(dataset.path) --output \(dataset.path)/index.html"
+                + "    the same on one page, with the numbers",
+            "  \(dataset.selectionFile)    every decision: rule, value, limit",
+        ]
     }
 }

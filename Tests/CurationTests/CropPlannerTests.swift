@@ -3,6 +3,7 @@ import Errors
 import Media
 import Perception
 import Testing
+import TestSupport
 
 @Suite struct CropPlannerTests {
     private func planner(
@@ -14,7 +15,7 @@ import Testing
     }
 
     private func crop(_ plan: CropPlanner.Plan) throws -> CropSquare {
-        guard case .crop(let crop) = plan else { throw LoopyError(.malformed, "\(plan)") }
+        guard case .crop(let crop, _) = plan else { throw LoopyError(.malformed, "\(plan)") }
         return crop
     }
 
@@ -40,9 +41,13 @@ import Testing
             let picture = Box(left: 0, top: 0, right: Double(width), bottom: Double(height))
             let visible = head.intersection(picture)
             let needed = max(visible.width, visible.height)
-            let plan = planner(width, height).plan(head: head, faceHeight: face)
+            let plan = planner(width, height).plan(heads: [head], faceHeight: face)
             guard needed <= Double(min(width, height)) else {
-                #expect(plan == .doesNotFit(needed / Double(min(width, height))))
+                guard case .doesNotFit(let share) = plan else {
+                    Issue.record("\(plan) of \(head) in \(width)x\(height)")
+                    continue
+                }
+                #expect(share < 1)
                 continue
             }
             fitting += 1
@@ -65,7 +70,7 @@ import Testing
             let picture = Box(left: 0, top: 0, right: Double(width), bottom: Double(height))
             let visible = head.intersection(picture)
             let crop = try crop(
-                planner(width, height) { $0.outside = .pad }.plan(head: head, faceHeight: face))
+                planner(width, height) { $0.outside = .pad }.plan(heads: [head], faceHeight: face))
             #expect(crop.x % 2 == 0 && crop.y % 2 == 0 && crop.side % 2 == 0)
             #expect(Double(crop.x) <= visible.left + 2 && Double(crop.y) <= visible.top + 2)
             #expect(Double(crop.x + crop.side) >= visible.right - 2)
@@ -80,7 +85,7 @@ import Testing
 
     @Test func theFaceHasItsShareOfTheSide() throws {
         let head = Box(left: 400, top: 300, right: 560, bottom: 500)
-        let crop = try crop(planner(1920, 1080).plan(head: head, faceHeight: 150))
+        let crop = try crop(planner(1920, 1080).plan(heads: [head], faceHeight: 150))
         #expect(crop.side == 250)  // 150 / 0.6
         #expect(crop.x + crop.side / 2 == 480 || crop.x + crop.side / 2 == 481)
         #expect(crop.y + crop.side / 2 == 400 || crop.y + crop.side / 2 == 401)
@@ -89,22 +94,76 @@ import Testing
     @Test func theHeadAndItsMarginComeFirst() throws {
         // The head moves through 400 pixels: the face's share becomes smaller.
         let head = Box(left: 400, top: 300, right: 800, bottom: 500)
-        let crop = try crop(planner(1920, 1080).plan(head: head, faceHeight: 150))
+        let crop = try crop(planner(1920, 1080).plan(heads: [head], faceHeight: 150))
         #expect(crop.side == 440)  // 400 and a twentieth on either side
         let tight = planner(1920, 1080) { $0.margin = 0 }
-        #expect(try self.crop(tight.plan(head: head, faceHeight: 150)).side == 400)
+        #expect(try self.crop(tight.plan(heads: [head], faceHeight: 150)).side == 400)
+    }
+
+    /// A portrait video that is cut to the head already: the head is taller than the picture is wide.
+    @Test func hairGivesWayWhereTheSquareNearlyFits() throws {
+        let head = Box(left: 20, top: 4, right: 160, bottom: 204)
+        func plan(_ change: (inout ClipSettings) -> Void = { _ in }) -> CropPlanner.Plan {
+            var settings = ClipSettings()
+            change(&settings)
+            return CropPlanner(settings: settings, leastHeadShare: 0.8, width: 180, height: 220)
+                .plan(heads: [head], faceHeight: 150)
+        }
+        guard case .crop(let crop, let margin) = plan() else {
+            Issue.record("\(plan())")
+            return
+        }
+        // The chin stays: 20 pixels of 200 are cut off above.
+        #expect(crop == CropSquare(x: 0, y: 24, side: 180))
+        #expect(abs(margin + 0.05) < 1e-9)
+        #expect(try self.crop(plan { $0.outside = .pad }).side == 250)
+        // No part of it may be cut where the rule is off.
+        #expect(planner(180, 220).plan(heads: [head], faceHeight: 150) == .doesNotFit(0.9))
+    }
+
+    /// The square holds most of the way, but not the head at the end of it.
+    @Test func everyPictureShowsEnoughOfTheHead() {
+        let heads = (0...20).map { step in
+            Box(left: 100, top: 20 * Double(step), right: 260, bottom: 20 * Double(step) + 200)
+        }
+        let planner = CropPlanner(
+            settings: ClipSettings(), leastHeadShare: 0.8, width: 500, height: 900)
+        // 500 of 600 pixels: the first head loses 100 of its 200.
+        #expect(planner.plan(heads: heads, faceHeight: 150) == .doesNotFit(0.5))
+        guard case .crop = planner.plan(heads: Array(heads.suffix(18)), faceHeight: 150) else {
+            Issue.record("540 of 500 pixels, and the first head loses 40 of 200")
+            return
+        }
+    }
+
+    @Test func theMarginIsWhatThePictureLeaves() {
+        let head = Box(left: 400, top: 300, right: 600, bottom: 500)
+        func margin(_ width: Int, _ height: Int) -> Double? {
+            guard case .crop(_, let margin) = planner(width, height)
+                .plan(heads: [head], faceHeight: 60)
+            else { return nil }
+            return margin
+        }
+        #expect(margin(1920, 1080).map { abs($0 - 0.05) < 1e-9 } == true)
+        #expect(margin(1920, 500).map { abs($0 - 0.05) < 1e-9 } == true)
+        let low = Box(left: 400, top: 0, right: 600, bottom: 200)
+        guard case .crop(let crop, let least) = planner(1920, 208)
+            .plan(heads: [low], faceHeight: 60)
+        else { return }
+        #expect(crop.side == 208)
+        #expect(abs(least - 0.02) < 1e-9)
     }
 
     @Test func thePictureIsTheLargestCrop() throws {
         let head = Box(left: 60, top: 10, right: 280, bottom: 239)
-        let crop = try crop(planner(427, 240).plan(head: head, faceHeight: 200))
+        let crop = try crop(planner(427, 240).plan(heads: [head], faceHeight: 200))
         #expect(crop == CropSquare(x: 50, y: 0, side: 240))
     }
 
     /// A face at the right edge of a picture of odd width.
     @Test func oddPicturesGiveEvenPlaces() throws {
         let head = Box(left: 760, top: 100, right: 853, bottom: 200)
-        let crop = try crop(planner(853, 480).plan(head: head, faceHeight: 70))
+        let crop = try crop(planner(853, 480).plan(heads: [head], faceHeight: 70))
         #expect(crop.x % 2 == 0)
         #expect(crop.x + crop.side <= 853 && crop.x + crop.side >= 851)
     }

@@ -4,6 +4,7 @@ import Errors
 import Foundation
 import Storage
 import Testing
+import TestSupport
 
 @Suite struct IngestTests {
     /// A folder with videos that differ, by name.
@@ -124,6 +125,35 @@ import Testing
             let mended = try ingest(folder)
             #expect(names(mended) == names(report))
             #expect(mended.sources[3].probe != nil && mended.sources[3].reason == nil)
+        }
+    }
+
+    /// Names are bytes: in Latin-1 here, and in a folder whose name is none either.
+    @Test func namesThatAreNotUTF8AreSources() throws {
+        try withFolder { folder in
+            try makeVideos(folder, ["a.mp4"])
+            let deep = RecordedPath(folder + "/videos/deep").appending([0xE9])
+            #expect(deep.withCString { mkdir($0, 0o755) } == 0)
+            let path = deep.appending([0xFF] + Array(".mp4".utf8))
+            #expect(path.withCString { rename(folder + "/videos/a.mp4", $0) } == 0)
+            let report = try ingest(folder)
+            #expect(report.sources.map(\.path) == [path.text])
+            #expect(report.sources.first?.reason == nil)
+            let digest = try Digest.ofFile(RecordedFile(path.text).path)
+            #expect(report.sources.first?.digest == digest)
+            #expect(try ingest(folder, [path.text]).sources == report.sources)
+        }
+    }
+
+    @Test func theEndOfTheSoundIsRecorded() throws {
+        try withFolder { folder in
+            let path = folder + "/short.mp4"
+            let made = try run(
+                "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=s=64x64:r=25:d=6", "-f",
+                "lavfi", "-i", "sine=d=4.5", "-pix_fmt", "yuv420p", path)
+            try #require(made.status == 0)
+            let end = try #require(ingest(folder, [path]).sources[0].probe?.audio?.end)
+            #expect(abs(end - 4.5) < 0.05)
         }
     }
 

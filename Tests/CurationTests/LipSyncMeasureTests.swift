@@ -3,6 +3,7 @@ import Dataset
 import Foundation
 import Storage
 import Testing
+import TestSupport
 import Weights
 
 @Suite struct LipSyncMeasureTests {

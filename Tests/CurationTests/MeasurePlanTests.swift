@@ -2,6 +2,7 @@ import Curation
 import Dataset
 import Storage
 import Testing
+import TestSupport
 
 @Suite struct MeasurePlanTests {
     private func plan(_ lengths: [Int], seconds: Double = 60) throws -> MeasurePlan {
@@ -12,6 +13,35 @@ import Testing
 
     private func stretches(_ plan: MeasurePlan) -> [Stretch] {
         plan.units.flatMap(plan.stretches)
+    }
+
+    /// Sound that ends before the pictures ends the candidates; a little less is filled with silence.
+    @Test func measuringEndsWithTheSound() throws {
+        func last(_ soundEnd: Double?, spans: [AnnotatedSpan]? = nil) throws -> Range<Int>? {
+            var source = try makeSource("a", frames: 150)
+            source.probe?.audio?.end = soundEnd
+            source.spans = spans
+            return stretches(MeasurePlan([source], unitSeconds: 60)).last?.frames
+        }
+        #expect(try last(4.5) == 0..<112)
+        #expect(try last(5.5) == 0..<137)
+        // A whole source is open at its end.
+        let whole = 0..<400
+        #expect(try last(5.501) == whole)
+        #expect(try last(6) == whole && last(9) == whole && last(nil) == whole)
+        // Without a frame of sound the rules say what is wrong.
+        #expect(try last(0.03) == whole && last(-1) == whole)
+        #expect(
+            try last(4.5, spans: [AnnotatedSpan(name: "s", start: 2, end: 5)]) == 50..<112)
+        #expect(try last(4.5, spans: [AnnotatedSpan(name: "s", start: 2, end: 4)]) == 50..<100)
+    }
+
+    /// Work on the whole source is other work than work on a part of it.
+    @Test func aSourceThatEndsWithItsSoundHasANameOfItsOwn() throws {
+        var source = try makeSource("a", frames: 150)
+        let whole = MeasurePlan([source], unitSeconds: 60).units.map(\.recipe)
+        source.probe?.audio?.end = 4.5
+        #expect(MeasurePlan([source], unitSeconds: 60).units.map(\.recipe) != whole)
     }
 
     @Test func everyFrameIsInOneStretch() throws {

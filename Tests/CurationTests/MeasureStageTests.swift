@@ -3,6 +3,7 @@ import Dataset
 import Foundation
 import Storage
 import Testing
+import TestSupport
 
 @Suite struct MeasureStageTests {
     /// Measures files into a new dataset and selects from it.

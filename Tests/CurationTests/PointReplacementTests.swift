@@ -3,6 +3,7 @@ import Dataset
 import Media
 import Perception
 import Testing
+import TestSupport
 
 /// A network that sees what a test says.
 private final class ScriptedNetwork: WholePictureNetwork {

@@ -5,6 +5,7 @@ import Foundation
 import Settings
 import Storage
 import Testing
+import TestSupport
 
 @Suite struct RulesTests {
     /// Values that keep every default rule.

@@ -4,6 +4,7 @@ import Errors
 import Foundation
 import Storage
 import Testing
+import TestSupport
 
 /// Measurements that a test writes itself.
 private struct FakeMeasurements {
@@ -229,12 +230,30 @@ private struct FakeMeasurements {
             }
             let (report, decisions) = try measured.select()
             #expect(decisions.map(\.rule) == ["crop", nil])
-            #expect(decisions[0].limit == 1)
-            #expect(abs(decisions[0].value! - 460.0 / 360) < 1e-6)  // a rejected one
+            #expect(decisions[0].limit == 0.8)
+            #expect(abs(decisions[0].value! - 360.0 / 460) < 1e-6)  // a rejected one
             #expect(report.counts.accepted == 1)
             #expect(report.clips == 1)
             let padded = try measured.select { $0.clips.outside = .pad }
             #expect(padded.report.clips == 2)
+        }
+    }
+
+    /// A portrait video that is cut to the head already, as most public datasets are.
+    @Test func aPortraitCutToTheHeadIsAcceptedAndSaysSo() throws {
+        try withFolder { folder in
+            let source = try makeSource("portrait", frames: 100, width: 300, height: 400)
+            let measured = try FakeMeasurements(folder, [source])
+            try measured.write { _ in [Face(frames: 0..<100, head: { _ in [30, 40, 270, 346] })] }
+            let (_, decisions) = try measured.select()
+            #expect(decisions.map(\.decision) == [.accept])
+            #expect(decisions[0].crop?.side == 300)
+            #expect(decisions[0].cropMargin == -0.0098)
+            // The rule on whole heads holds for crops too.
+            let strict = try measured.select { $0.rules[.completeness].minimum = 0.99 }
+            #expect(strict.decisions.map(\.rule) == ["crop"])
+            #expect(strict.decisions[0].limit == 0.99)
+            #expect(strict.decisions[0].cropMargin == nil)
         }
     }
 

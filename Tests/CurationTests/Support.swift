@@ -13,14 +13,6 @@ enum Place {
     static func sample(_ name: String) -> String { package + "/.deps/samples/" + name }
 }
 
-/// Calls `body` with a folder of its own, which is gone afterwards.
-func withFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
-    let path = FileManager.default.temporaryDirectory.path + "/loopy-" + UUID().uuidString
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    return try body(path)
-}
-
 /// A video of ffmpeg's test sources.
 func makeVideo(
     _ path: String, source: String = "testsrc=s=64x64:r=25", seconds: Double = 0.4
@@ -53,20 +45,4 @@ func makeSource(
         """
     source.probe = try JSONDecoder().decode(MediaProbe.self, from: Data(probe.utf8))
     return source
-}
-
-/// Numbers that look random and are the same every time.
-struct FixedNumbers: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    /// SplitMix64.
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-        return value ^ (value >> 31)
-    }
 }

@@ -4,6 +4,7 @@ import Foundation
 import Media
 import Perception
 import Testing
+import TestSupport
 
 @Suite struct TrackMetricsTests {
     /// What a face is like in one frame; the picture is 320x240.
@@ -58,10 +59,10 @@ import Testing
     }
 
     private func metrics(
-        _ track: TrackRecorder, stretchStart: Int = 0, sound: StretchSound? = nil
+        _ track: TrackRecorder, sound: StretchSound? = nil
     ) throws -> Metrics {
-        TrackMetrics(track: track, stretchStart: stretchStart, sound: sound)
-            .metrics(framesPerSecond: 25)
+        try MetricMeasurers().metrics(
+            of: TrackedFace(track: track, sound: sound, framesPerSecond: 25))
     }
 
     private func expect(
@@ -150,8 +151,8 @@ import Testing
         }
         // The stretch began at frame 10: speech up to frame 49 of the source, silence after it.
         let sound = StretchSound(
-            isSpeech: (0..<90).map { $0 < 40 }, isAudible: (0..<90).map { $0 < 55 })
-        let found = try metrics(track, stretchStart: 10, sound: sound)
+            start: 10, isSpeech: (0..<90).map { $0 < 40 }, isAudible: (0..<90).map { $0 < 55 })
+        let found = try metrics(track, sound: sound)
         try expect(found, .speech, 0.5)
         try expect(found, .sound, 0.75)
         // The first picture has none before it to differ from: 29 of 30 changes.
@@ -204,11 +205,11 @@ import Testing
             isAudible: [Bool](repeating: true, count: 100))
         let whole = try metrics(record(0..<100, state), sound: sound)
         let second = StretchSound(
-            isSpeech: (50..<100).map { $0 % 40 < 25 },
+            start: 50, isSpeech: (50..<100).map { $0 % 40 < 25 },
             isAudible: [Bool](repeating: true, count: 50))
         let joined = try metrics(record(0..<50, state), sound: sound)
-            .merged(with: metrics(record(50..<100, state), stretchStart: 50, sound: second))
-        for metric in Metric.allCases {
+            .merged(with: metrics(record(50..<100, state), sound: second))
+        for metric in Metric.all {
             #expect((whole[metric] == nil) == (joined[metric] == nil))
             guard let a = whole[metric], let b = joined[metric] else { continue }
             // Differences across the border are not seen: a twentieth at most.

@@ -1,0 +1,48 @@
+import Dataset
+import Errors
+import Media
+
+/// A source that can be decoded: gives the pictures and the sound of any frames of it.
+package struct SourceMedia: Sendable {
+    package let probe: MediaProbe
+    private let file: RecordedFile
+    private let limits: MediaLimits
+    private let threads: Int
+
+    /// - Parameter threads: of decoding; 0 for one a processor.
+    /// - Throws: `LoopyError` when the file cannot be opened.
+    init(_ source: Source, probe: MediaProbe, limits: MediaLimits, threads: Int) throws {
+        self.probe = probe
+        self.limits = limits
+        self.threads = threads
+        file = try RecordedFile(source.path)
+    }
+
+    func pictures(_ frames: Range<Int>) throws -> sending VideoReader {
+        try VideoReader(
+            path: file.path, clock: probe.video.clock, range: frames, threads: threads,
+            limits: limits)
+    }
+
+    /// The sound of some frames, with zeros where there is none.
+    ///
+    /// - Parameter delay: frames by which the sound is delayed.
+    /// - Throws: `LoopyError` when no sound can be decoded.
+    func samples(_ frames: Range<Int>, delay: Int = 0) throws -> [Float] {
+        // Sound that leads is delayed: what belongs to frame n is taken from before it.
+        let first = Double(frames.lowerBound - delay) / Double(Grid.framesPerSecond)
+        return try AudioReader.read(
+            path: file.path, start: probe.video.clock.startSeconds + first,
+            count: frames.count * Grid.samplesPerFrame, limits: limits)
+    }
+
+    /// The sound of some frames; nil where there is no sound track, or none that can be decoded.
+    func sound(_ frames: Range<Int>) throws -> [Float]? {
+        guard probe.audio != nil else { return nil }
+        do {
+            return try samples(frames)
+        } catch let error as LoopyError where error.category.concernsInput {
+            return nil
+        }
+    }
+}
