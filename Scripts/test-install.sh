@@ -40,7 +40,8 @@ try() {
     local expected=$1; shift
     echo "--- $*"
     local status=0
-    env -i PATH=/nowhere HOME=/tmp TMPDIR=/tmp LC_ALL=C.UTF-8 "$(command -v chroot)" "$root" "$bin/$1" "${@:2}" \
+    env -i PATH=/nowhere HOME=/tmp TMPDIR=/tmp LC_ALL=C.UTF-8 \
+        OMP_WAIT_POLICY=passive "$(command -v chroot)" "$root" "$bin/$1" "${@:2}" \
         >"$root/../log" 2>&1 || status=$?
     tail -5 "$root/../log" | cut -c 1-200
     [ "$status" = "$expected" ] || { echo "exit status $status, not $expected"; cat "$root/../log"; exit 1; }

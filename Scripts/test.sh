@@ -47,6 +47,10 @@ run_one() {
 export -f run_one tests
 export bundle logs
 
+# A thread of libtorch's for each process. OpenMP's threads wait for one another by spinning, which
+# takes ten times as long where there are more of them than processors: what tests start waits asleep.
+export OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
+
 rm -f "$logs"/*.result
 names=$(list)
 for pattern in "$@"; do chosen+=$(grep -E "$pattern" <<<"$names")$'\n'; done
