@@ -3,16 +3,22 @@ SHELL := bash
 .DEFAULT_GOAL := help
 SWIFT_BUILD := swift build -c release
 BIN := .build/release
+PREFIX := out/install
 
-.PHONY: help setup build demo test bench lint clean
+.PHONY: help setup build demo test bench lint format install test-install clean
 
 help:
-	@echo "make demo    set up, build, curate real sample videos, train a small model, generate: out/demo/index.html"
-	@echo "make test    set up, build, run all tests"
-	@echo "make bench   set up, build, measure speed and memory beside the usual tools"
-	@echo "make build   set up and build; the executables are in $(BIN)"
-	@echo "make lint    check the formatting"
-	@echo "make clean   remove what was built and made (the set-up's downloads stay in .deps)"
+	@echo "make demo     set up, build, curate real sample videos, train a small model, generate: out/demo/index.html"
+	@echo "make test     set up, build, run all tests"
+	@echo "make bench    set up, build, measure speed and memory beside the usual tools"
+	@echo "make build    set up and build; the executables are in $(BIN)"
+	@echo "make install PREFIX=FOLDER"
+	@echo "              set up, build, make a folder that runs on machines without Swift ($(PREFIX))"
+	@echo "make test-install PREFIX=FOLDER"
+	@echo "              the same, then try that folder where there is nothing else"
+	@echo "make lint     check the formatting"
+	@echo "make format   mend the formatting"
+	@echo "make clean    remove what was built and made (the set-up's downloads stay in .deps)"
 
 setup:
 	Scripts/setup.sh
@@ -39,16 +45,28 @@ demo:
 test:
 	Scripts/setup.sh samples python
 	$(SWIFT_BUILD) --build-tests
-	@set -o pipefail; swift test -c release --skip-build --no-parallel 2>&1 | tee .build/test.log \
-		|| { echo; echo "What failed:"; grep -a '✘' .build/test.log | cut -c 1-400; exit 1; }
+	Scripts/test.sh
 
 bench:
 	Scripts/setup.sh samples bench
 	$(SWIFT_BUILD)
 	.deps/bench/bin/python Benchmarks/bench.py
 
+SOURCES := Package.swift Sources Tests Benchmarks
 lint:
-	swift format lint --strict -r Package.swift Sources Tests
+	swift format lint --strict -r $(SOURCES)
+
+format:
+	swift format -i -r $(SOURCES)
+
+install:
+	Scripts/setup.sh install
+	$(SWIFT_BUILD)
+	Scripts/install.sh $(PREFIX)
+
+test-install: install
+	Scripts/setup.sh samples
+	Scripts/test-install.sh $(PREFIX)
 
 clean:
 	rm -rf .build out

@@ -21,6 +21,7 @@ struct Loopy: AsyncParsableCommand {
         ])
 
     static func main() async {
+        useInstalledFonts()
         handOverToStage()
         do {
             var command = try parseAsRoot(CommandLine.recordedArguments)
@@ -37,6 +38,12 @@ struct Loopy: AsyncParsableCommand {
     /// The folder in which this executable and the stages lie.
     static let folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         .deletingLastPathComponent().path
+
+    /// An installed folder (`make install`) brings the contact sheet's font for machines that have none.
+    private static func useInstalledFonts() {
+        let fonts = URL(fileURLWithPath: folder + "/../share/fonts/fonts.conf").standardizedFileURL.path
+        if FileManager.default.fileExists(atPath: fonts) { setenv("FONTCONFIG_FILE", fonts, 0) }
+    }
 
     private static func handOverToStage() {
         let arguments = CommandLine.arguments
