@@ -9,11 +9,15 @@ let libtorch = Context.environment["LIBTORCH"] ?? Context.packageDirectory + "/.
 let cHeaders: [SwiftSetting] = [
     .unsafeFlags(["-Xcc", "-isystem", "-Xcc", openvino + "/include"])
 ]
+/// What programs are linked with, and tests: a library leaves the allocator to its program.
 let cLibraries: [LinkerSetting] = [
     .unsafeFlags(
         [openvino, libtorch].flatMap { root in
             ["-L", root + "/lib", "-Xlinker", "-rpath", "-Xlinker", root + "/lib"]
-        })
+        }),
+    // Instead of glibc's malloc: networks ask for large blocks all the time, and glibc gives them back
+    // to the kernel and takes long to find them. Training gains a tenth.
+    .linkedLibrary("tcmalloc_minimal"),
 ]
 
 func module(
@@ -73,9 +77,6 @@ let package = Package(
             ],
             linkerSettings: [
                 .linkedLibrary("torch"), .linkedLibrary("torch_cpu"), .linkedLibrary("c10"),
-                // Takes malloc's place: networks ask for large blocks all the time, and glibc gives
-                // them back to the kernel and looks for them long. Training gains a tenth.
-                .linkedLibrary("tcmalloc_minimal"),
             ]),
 
         module("Errors"),
@@ -131,7 +132,10 @@ let package = Package(
             name: "bench-loopy", dependencies: ["Training", "LoopyModel", "Diffusion", "Torch"],
             path: "Benchmarks/Loopy", swiftSettings: cHeaders, linkerSettings: cLibraries),
 
-        .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .target(
+            name: "TorchConfiguration", dependencies: ["CTorch"], path: "Tests/TorchConfiguration"),
+        .target(
+            name: "TestSupport", dependencies: ["TorchConfiguration"], path: "Tests/TestSupport"),
         tests("StorageTests", exclude: ["Fixtures"]),
         tests("SettingsTests"),
         tests("TorchTests", ["Torch", "Weights"], exclude: ["Fixtures"]),

@@ -10,7 +10,7 @@ import Torch
 struct BenchLoopy {
     static func main() throws {
         let arguments = CommandLine.arguments.dropFirst()
-        LibTorch.threads = 2
+        LibTorch.configure(threads: 2)
         switch arguments.first {
         case "windows" where arguments.count == 3:
             let rate = try benchmarkWindows(

@@ -18,10 +18,6 @@
 
 namespace {
 
-/// Sums come out the same to the last bit however many threads there are: MKL reads this when it is
-/// first used. It costs some 6 % of a training step of the model `tiny`.
-[[gnu::constructor]] void make_reproducible() { setenv("MKL_CBWR", "AUTO,STRICT", 0); }
-
 at::Generator &generator(LoopyGenerator wrapped) {
     return *reinterpret_cast<at::Generator *>(wrapped);
 }
@@ -258,6 +254,12 @@ LoopyMessage loopy_torch_generator_state(LoopyGenerator wrapped, LoopyTensor *st
 
 LoopyMessage loopy_torch_set_generator_state(LoopyGenerator wrapped, LoopyTensor state) {
     return guarded([&] { generator(wrapped).set_state(unwrap(state)); });
+}
+
+void loopy_torch_configure(int32_t threads) {
+    // MKL reads this when it is first used. It costs some 6 % of a training step of the model `tiny`.
+    setenv("MKL_CBWR", "AUTO,STRICT", 0);
+    if (threads > 0) at::set_num_threads(threads);
 }
 
 int32_t loopy_torch_threads(void) { return at::get_num_threads(); }

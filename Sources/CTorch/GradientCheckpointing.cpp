@@ -87,8 +87,8 @@ struct GradientCheckpointing : torch::autograd::Function<GradientCheckpointing> 
         variable_list detached, outputs;
         std::vector<uint32_t> versions;
         for (const at::Tensor &input : inputs) {
-            detached.push_back(input.detach());
-            versions.push_back(input._version());
+            detached.push_back(input.defined() ? input.detach() : input);
+            versions.push_back(input.defined() ? input._version() : 0);
         }
         {
             AutocastScope scope(body->mode);
@@ -96,7 +96,7 @@ struct GradientCheckpointing : torch::autograd::Function<GradientCheckpointing> 
         }
         for (size_t i = 0; i < inputs.size(); i++) {
             TORCH_CHECK(
-                inputs[i]._version() == versions[i], "the body changes its input ", i,
+                !inputs[i].defined() || inputs[i]._version() == versions[i], "the body changes its input ", i,
                 " in place, and would compute something else the second time");
         }
         // What the body hands through belongs to somebody else, and may come twice.
@@ -114,7 +114,8 @@ struct GradientCheckpointing : torch::autograd::Function<GradientCheckpointing> 
         const auto &body = static_cast<const Body &>(*capsule);
         variable_list detached, outputs;
         for (const at::Tensor &input : inputs) {
-            detached.push_back(input.detach().set_requires_grad(input.requires_grad()));
+            detached.push_back(
+                input.defined() ? input.detach().set_requires_grad(input.requires_grad()) : input);
         }
         {
             at::AutoGradMode recording(true);
@@ -133,7 +134,9 @@ struct GradientCheckpointing : torch::autograd::Function<GradientCheckpointing> 
         if (!roots.empty()) torch::autograd::backward(roots, root_gradients);
 
         variable_list input_gradients;
-        for (const at::Tensor &input : detached) input_gradients.push_back(input.grad());
+        for (const at::Tensor &input : detached) {
+            input_gradients.push_back(input.defined() ? input.grad() : at::Tensor());
+        }
         input_gradients.resize(inputs.size() + 2);  // none of the anchor and the body
         return input_gradients;
     }

@@ -65,13 +65,10 @@ public struct PatchPCA: LatentCodec {
             explainedVariance: variances, totalVariance: parts[0].clamped(0).sum().scalar)
     }
 
-    /// Eigenvalues, rising, and eigenvectors in columns. One thread: unlike products, the solver
-    /// rounds otherwise on several.
+    /// Finds the eigenvalues, rising, and the eigenvectors in columns. This takes one thread: unlike
+    /// products, the solver rounds otherwise on several.
     private static func eigen(_ matrix: Tensor) -> [Tensor] {
-        let former = LibTorch.threads
-        defer { LibTorch.threads = former }
-        LibTorch.threads = 1
-        return Operator.eigen.tensors(matrix)
+        LibTorch.withThreads(1) { Operator.eigen.tensors(matrix) }
     }
 
     /// Of a component that is more than rounding, for values of about 1.

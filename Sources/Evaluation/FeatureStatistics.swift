@@ -72,20 +72,13 @@ public struct FeatureStatistics {
             let a = factor.length(0) > length ? Self.shortened(factor) : factor
             let b = other.factor.length(0) > length ? Self.shortened(other.factor) : other.factor
             let (n, m) = (Double(count - 1), Double(other.count - 1))
-            let root = onOneThread {
+            let root = LibTorch.withThreads(1) {
                 Operator.singularValues(a.matmul(b.transposed(0, 1))).sum().scalar
             }
             return (mean - other.mean).square().sum().scalar + a.square().sum().scalar / n
                 + b.square().sum().scalar / m - 2 * root / (n * m).squareRoot()
         }
     }
-}
-
-private func onOneThread<Result>(_ body: () -> Result) -> Result {
-    let former = LibTorch.threads
-    defer { LibTorch.threads = former }
-    LibTorch.threads = 1
-    return body()
 }
 
 extension Operator {

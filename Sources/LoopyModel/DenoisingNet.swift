@@ -66,23 +66,17 @@ struct DenoisingNet {
         var embedding = frame.embed(timesteps)
         if let motionLatents = context.motionLatents { embedding = embedding + motionLatents }
 
-        var place = 0
+        var references = context.reference?.layers[...]
         return frame(latents, embedding: embedding) { layer, inputs, embedding in
-            let reference = context.reference?.layers[place]
-            place += 1
-            let tensors: [Tensor?] =
-                [embedding, context.audio, reference?.spatial, reference?.motion] + inputs
-            // Recomputation takes tensors that are there.
-            let given = tensors.map { $0 != nil }
-            return running(tensors.compactMap { $0 }, gradientCheckpointing: gradientCheckpointing)
-            { present in
-                var rest = present[...]
-                let tensors = given.map { $0 ? rest.removeFirst() : nil }
-                return [
-                    layer(
-                        tensors[4...].compactMap { $0 }, embedding: tensors[0]!,  // always given
-                        audio: tensors[1], spatial: tensors[2], motion: tensors[3], context)
-                ]
+            let reference = references?.removeFirst()
+            return gradientCheckpointed(
+                when: gradientCheckpointing, inputs, embedding, context.audio, reference?.spatial,
+                reference?.motion
+            ) { inputs, embedding, audio, spatial, motion in
+                let x = layer(
+                    inputs, embedding: embedding, audio: audio, spatial: spatial, motion: motion,
+                    context)
+                return [x]
             }[0]
         }
     }

@@ -73,10 +73,8 @@ struct ReferenceNet {
         _ = frame(
             latents.flattened(from: 0, through: 1), embedding: frame.embed(timesteps)
         ) { layer, inputs, embedding in
-            let results = running(
-                inputs + [embedding], gradientCheckpointing: gradientCheckpointing
-            ) { tensors in
-                layer(tensors.dropLast(), tensors[tensors.count - 1], samples)
+            let results = gradientCheckpointed(when: gradientCheckpointing, inputs, embedding) {
+                inputs, embedding in layer(inputs, embedding, samples)
             }
             let x = results[0]
             features.append(
@@ -92,9 +90,9 @@ struct ReferenceNet {
 extension ReferenceNet.Layer {
     /// - Returns: the layer's result, and where it has spatial attention what that saw of the reference.
     func callAsFunction(
-        _ inputs: ArraySlice<Tensor>, _ embedding: Tensor, _ samples: Int
+        _ inputs: [Tensor], _ embedding: Tensor, _ samples: Int
     ) -> [Tensor] {
-        let x = residual(Array(inputs), embedding)
+        let x = residual(inputs, embedding)
         guard let transformer else { return [x] }
         var spatial: Tensor?
         let result = transformer(x) { block, tokens in
@@ -116,13 +114,4 @@ extension Tensor {
     func perSample(_ samples: Int) -> Tensor {
         reshaped([samples, length(0) / samples] + shape[1...])
     }
-}
-
-/// Runs a piece of a net, now and for the backward pass again, or once and keeping what it computed.
-///
-/// - Parameter inputs: all tensors that the piece sees, besides weights.
-func running(
-    _ inputs: [Tensor], gradientCheckpointing: Bool, _ body: @escaping ([Tensor]) -> [Tensor]
-) -> [Tensor] {
-    gradientCheckpointing ? gradientCheckpointed(inputs, body) : body(inputs)
 }

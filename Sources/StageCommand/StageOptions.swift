@@ -32,12 +32,11 @@ public struct SettingsOptions: ParsableArguments {
     }
 }
 
-/// Sets the number of threads that libtorch's operators use in this process, before anything is
-/// computed.
+/// Configures libtorch for this process, before anything is computed.
 ///
 /// - Parameter count: what `--threads` says; 0 for one a processor.
 public func useThreads(_ count: Int) {
-    LibTorch.threads = count > 0 ? count : ProcessInfo.processInfo.activeProcessorCount
+    LibTorch.configure(threads: count > 0 ? count : ProcessInfo.processInfo.activeProcessorCount)
 }
 
 /// What every stage takes on its command line.

@@ -61,16 +61,3 @@ public enum Device: Sendable, Hashable, CustomStringConvertible {
         }
     }
 }
-
-/// What concerns libtorch as a whole.
-public enum LibTorch {
-    /// As libtorch says it: "2.13.0".
-    public static let version = String(cString: loopy_torch_version())
-
-    /// Threads that one operator may use, when called from this thread or from one that has not
-    /// called any yet: set it at the start of a program.
-    public static var threads: Int {
-        get { Int(loopy_torch_threads()) }
-        set { loopy_torch_set_threads(Int32(max(1, newValue))) }
-    }
-}

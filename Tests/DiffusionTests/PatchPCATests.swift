@@ -122,14 +122,13 @@ import Weights
     }
 
     @Test func threadsChangeNoBit() throws {
-        let former = LibTorch.threads
-        defer { LibTorch.threads = former }
         let images = Tensor.uniform([4, 3, 128, 128], generator: try Generator(seed: 1)) * 2 - 1
         let codecs = try [1, 2, 3].map { threads in
-            LibTorch.threads = threads
-            var statistics = PatchStatistics(size: 8)
-            statistics.add(images)
-            return try PatchPCA(fitting: statistics, channels: 16)
+            try LibTorch.withThreads(threads) {
+                var statistics = PatchStatistics(size: 8)
+                statistics.add(images)
+                return try PatchPCA(fitting: statistics, channels: 16)
+            }
         }
         for codec in codecs.dropFirst() {
             #expect(codec.components.isEqual(to: codecs[0].components))

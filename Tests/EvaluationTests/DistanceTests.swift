@@ -61,11 +61,10 @@ import Weights
 
     @Test func theSameFeaturesInTheSamePiecesGiveTheSameBits() throws {
         let a = try features("full.a"), b = try features("full.b")
-        let former = LibTorch.threads
-        defer { LibTorch.threads = former }
         let distances = [1, 2].map { threads -> Double? in
-            LibTorch.threads = threads
-            return statistics(a, pieces: 9).frechetDistance(to: statistics(b, pieces: 9))
+            LibTorch.withThreads(threads) {
+                statistics(a, pieces: 9).frechetDistance(to: statistics(b, pieces: 9))
+            }
         }
         #expect(distances[0] != nil)
         #expect(distances[0] == distances[1])

@@ -50,14 +50,26 @@ import Torch
 
     @Test func threadsAreSetForThisThreadAndThoseThatFollow() throws {
         let former = LibTorch.threads
-        defer { LibTorch.threads = former }
+        defer { LibTorch.configure(threads: former) }
         for count in [3, 1, 2] {
-            LibTorch.threads = count
+            LibTorch.configure(threads: count)
             #expect(LibTorch.threads == count)
             #expect(onNewThread { LibTorch.threads } == count)
         }
-        LibTorch.threads = 0
-        #expect(LibTorch.threads == 1)
+        LibTorch.withThreads(1) { #expect(LibTorch.threads == 1) }
+        #expect(LibTorch.threads == 2)
+    }
+
+    /// The test bundle configures libtorch when it is loaded, as an executable does when it begins.
+    @Test func threadsChangeNoBitOfAProduct() throws {
+        let generator = try Generator(seed: 0)
+        let (a, b) = (
+            Tensor.normal([67, 1031], generator: generator),
+            Tensor.normal([1031, 129], generator: generator)
+        )
+        let products = [1, 2, 3].map { LibTorch.withThreads($0) { a.matmul(b) } }
+        #expect(products.allSatisfy { $0.isEqual(to: products[0]) })
+        #expect(ProcessInfo.processInfo.environment["MKL_CBWR"] == "AUTO,STRICT")
     }
 
     @Test func modesBelongToTheirThread() {

@@ -82,8 +82,27 @@ import Torch
         gradientCheckpointed([x]) { [$0[0] * weight] }[0].sum().backward()
         #expect(weight.gradient?.floats == [1, 1, 1])
         #expect(x.gradient == nil)
-        gradientCheckpointed([]) { _ in [weight * 2] }[0].sum().backward()
+        gradientCheckpointed { [weight * 2] }[0].sum().backward()
         #expect(weight.gradient?.floats == [3, 3, 3])
+    }
+
+    @Test func inputsMayBeMissing() throws {
+        func gradients(when isEnabled: Bool) -> [Tensor?] {
+            let tensors = [3.0, 5, 7].map { Tensor.full([2], $0).requiringGradient() }
+            let missing: Tensor? = nil
+            let y = gradientCheckpointed(
+                when: isEnabled, tensors[0], missing, Optional(tensors[1]),
+                [tensors[2], tensors[0]]
+            ) { a, missing, b, others in
+                #expect(missing == nil && b != nil && others.count == 2)
+                return [a * (b ?? a) + others[0] * others[1]]
+            }
+            y[0].sum().backward()
+            return tensors.map(\.gradient)
+        }
+        for (kept, checkpointed) in zip(gradients(when: false), gradients(when: true)) {
+            #expect(try #require(checkpointed).isEqual(to: #require(kept)))
+        }
     }
 
     @Test func whatTheLossDoesNotUseIsLeftOut() throws {

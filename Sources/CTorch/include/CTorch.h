@@ -104,7 +104,7 @@ typedef struct LoopyTensorListImplementation *LoopyTensorList;
 void loopy_torch_append(LoopyTensorList list, LoopyTensor tensor);
 
 /// A function of tensors. `call` becomes the owner of the inputs, not of their array, and appends
-/// what it computes to `outputs`.
+/// what it computes to `outputs`. An input that is missing is NULL.
 typedef struct {
     void *owner;
     void (*call)(
@@ -147,7 +147,12 @@ void loopy_torch_release_generator(LoopyGenerator generator);
 LoopyMessage loopy_torch_generator_state(LoopyGenerator generator, LoopyTensor *state);
 LoopyMessage loopy_torch_set_generator_state(LoopyGenerator generator, LoopyTensor state);
 
+/// Called by a program before anything is computed: sums then come out the same to the last bit however
+/// many threads there are. 0 leaves as many threads as libtorch chooses. Where the environment has
+/// MKL_CBWR, that holds.
+void loopy_torch_configure(int32_t threads);
 int32_t loopy_torch_threads(void);
+/// Of the calling thread, and of those that have not called an operator yet.
 void loopy_torch_set_threads(int32_t count);
 int32_t loopy_torch_cuda_devices(void);
 const char *loopy_torch_version(void);
