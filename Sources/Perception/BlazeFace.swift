@@ -7,6 +7,7 @@ import Media
 /// Reference: MediaPipe's `face_detection_short_range.pbtxt` and `face_detection_full_range.pbtxt`:
 /// anchors of fixed size, boxes and six key points relative to them, weighted suppression.
 public final class BlazeFace: FaceDetector {
+    /// Whether faces are near, or small ones are looked for too.
     public enum Range: Sendable { case short, full }
 
     private let network: Network
@@ -17,6 +18,7 @@ public final class BlazeFace: FaceDetector {
     private static let valuesPerAnchor = 16
 
     /// - Parameter path: the network's file; nil for the embedded one.
+    /// - Throws: `LoopyError` that names the file.
     public init(_ range: Range, path: String? = nil) throws {
         switch range {
         case .short:
@@ -71,7 +73,7 @@ public final class BlazeFace: FaceDetector {
         return BlazeFace.weightedSuppression(found)
     }
 
-    /// Centres of anchors, 0...1, row by row, `count` in each cell.
+    /// The centres of anchors, 0...1, row by row, `count` in each cell.
     package static func anchors(grids: [(cells: Int, count: Int)]) -> [Point] {
         grids.flatMap { grid in
             (0..<(grid.cells * grid.cells * grid.count)).map { index in

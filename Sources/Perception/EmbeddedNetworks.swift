@@ -7,11 +7,12 @@ public enum EmbeddedNetwork: String, CaseIterable, Sendable {
     case faceMesh = "face_landmark.tflite"
     case sileroVAD = "silero_vad_openvino_16k.onnx"
 
+    /// The path of the network's file.
     public var path: String {
         Bundle.module.resourcePath.map { $0 + "/Networks/" + rawValue } ?? rawValue
     }
 
-    /// A path from a configuration: "embedded" stands for this network.
+    /// The path that a setting means: "embedded" stands for this network.
     public func path(or configured: String) -> String {
         configured == "embedded" ? path : configured
     }

@@ -3,7 +3,7 @@ import Media
 /// A face as a detector sees it.
 public struct FaceDetection: Sendable, Equatable {
     public var box: Box
-    /// 0...1.
+    /// How sure the detector is, 0...1.
     public var score: Double
     /// The eyes on the picture's left and right.
     public var leftEye: Point
@@ -19,6 +19,6 @@ public struct FaceDetection: Sendable, Equatable {
 
 /// Finds the faces of a picture.
 public protocol FaceDetector {
-    /// Faces in no particular order, each once.
+    /// The faces of a picture in no particular order, each once.
     func detect(in frame: VideoFrame) throws -> [FaceDetection]
 }

@@ -8,11 +8,11 @@ public struct FollowedFace: Sendable {
         public let head: Box
         /// The 68 points of the iBUG layout, in pixels of the upright picture.
         public let points: [Point]
-        /// False where it was out of sight for a moment: the values are the last ones seen.
+        /// Whether it is seen; where it is out of sight for a moment, the values are the last ones seen.
         public let isSeen: Bool
     }
 
-    /// Grid index of the first picture.
+    /// The index of the first picture on the 25 fps grid.
     public let start: Int
     public fileprivate(set) var moments: [Moment] = []
 
@@ -25,7 +25,7 @@ public struct FollowedFace: Sendable {
 public final class FaceFollower {
     private let tracker: FaceTracker
 
-    /// - Throws: when an embedded network is missing.
+    /// - Throws: `LoopyError` when an embedded network is missing.
     public init() throws {
         tracker = FaceTracker(
             near: try BlazeFace(.short), far: try BlazeFace(.full), network: try FaceMesh())

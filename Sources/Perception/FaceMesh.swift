@@ -14,6 +14,7 @@ public final class FaceMesh: LandmarkNetwork {
     private static let regionScale = 1.5
 
     /// - Parameter path: the network's file; nil for the embedded one.
+    /// - Throws: `LoopyError` that names the file.
     public init(path: String? = nil) throws {
         network = try Network(path: path ?? EmbeddedNetwork.faceMesh.path)
         try network.run()
@@ -39,8 +40,8 @@ public final class FaceMesh: LandmarkNetwork {
         let depthScale = region.side / Double(FaceMesh.size)
         let mesh = try network.withOutput(pointOutput) { values in
             (0..<FaceMesh.pointCount).map { index -> SIMD3<Double> in
-                let place = map(Double(values[index * 3]), Double(values[index * 3 + 1]))
-                return SIMD3(place.x, place.y, Double(values[index * 3 + 2]) * depthScale)
+                let point = map(Double(values[index * 3]), Double(values[index * 3 + 1]))
+                return SIMD3(point.x, point.y, Double(values[index * 3 + 2]) * depthScale)
             }
         }
         let presence = try network.withOutput(presenceOutput) { 1 / (1 + exp(-Double($0[0]))) }
@@ -66,7 +67,7 @@ public final class FaceMesh: LandmarkNetwork {
             across: direction(MeshPoint.symmetricPairs), down: direction(MeshPoint.verticalPairs))
     }
 
-    /// Detail and brightness of the middle of the network's input, where the face is.
+    /// The detail and the brightness of the middle of the network's input, where the face is.
     private func appearance(of box: Box, map: Affine) -> (sharpness: Double, brightness: Double) {
         let pixels = network.inputs[0]
         let size = FaceMesh.size
@@ -94,16 +95,16 @@ public final class FaceMesh: LandmarkNetwork {
     }
 }
 
-/// Indices into FaceMesh's 468 points.
+/// Indices of FaceMesh's 468 points.
 enum MeshPoint {
     static let leftEyeOuter = 33
     static let rightEyeOuter = 263
 
-    /// (picture's left, picture's right): outer eyes, temples, cheeks, jaw, mouth, brows.
+    /// Pairs of (picture's left, picture's right): outer eyes, temples, cheeks, jaw, mouth, brows.
     static let symmetricPairs = [
         (33, 263), (127, 356), (234, 454), (93, 323), (58, 288), (61, 291), (70, 300),
     ]
-    /// (upper, lower): forehead to chin, brows to jaw on either side.
+    /// Pairs of (upper, lower): forehead to chin, brows to jaw on either side.
     static let verticalPairs = [(10, 152), (109, 148), (338, 377)]
 
     /// The mesh's vertices that stand where the 68 points of iBUG do.

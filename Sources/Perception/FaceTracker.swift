@@ -2,10 +2,10 @@ import Media
 
 /// One face in one picture.
 public struct FaceObservation: Sendable {
-    /// The same number from picture to picture for the same face.
+    /// The face's number, the same from picture to picture.
     public let face: Int
     public let landmarks: FaceLandmarks
-    /// True when the network did not see the face here: the landmarks are the last ones seen.
+    /// Whether the network did not see the face here: the landmarks are the last ones seen.
     public let isCoasting: Bool
 
     package init(face: Int, landmarks: FaceLandmarks, isCoasting: Bool) {
@@ -25,7 +25,7 @@ public final class FaceTracker {
         let face: Int
         var landmarks: FaceLandmarks
         var framesLost = 0
-        /// How far it is from where it was in the picture before, in pixels.
+        /// The distance from where it was in the picture before, in pixels.
         var motion = 0.0
     }
 
@@ -38,19 +38,21 @@ public final class FaceTracker {
     private var sinceFarDetection = Int.max
 
     private static let minimumPresence = 0.5
-    /// Pictures between looks for further faces; the far detector costs twice the near one.
+    /// The pictures between looks for further faces; the far detector costs twice the near one.
     private static let detectionInterval = 10
     private static let farDetectionInterval = 30
-    /// Pictures between looks while there is no face at all.
+    /// The pictures between looks while there is no face at all.
     private static let searchInterval = 5
-    /// Pictures for which a face may be out of sight (a hand before it) and stay the same face.
+    /// The pictures for which a face may be out of sight (a hand before it) and stay the same face.
     private static let patience = 12
     /// A face does not move further than this many face heights from one picture to the next.
     private static let maximumJump = 0.3
 
     /// - Parameters:
-    ///   - near: tried first.
-    ///   - far: tried where `near` finds nothing, and for small faces beside large ones.
+    ///   - near: the detector that is tried first.
+    ///   - far: the detector that is tried where `near` finds nothing, and for small faces beside large
+    ///     ones.
+    ///   - network: the network that finds landmarks where a face is expected.
     public init(
         near: any FaceDetector, far: any FaceDetector, network: any LandmarkNetwork
     ) {
@@ -59,13 +61,13 @@ public final class FaceTracker {
         self.network = network
     }
 
-    /// A new video: faces are numbered from 0 again.
+    /// Begins a new video: faces are numbered from 0 again.
     public func startVideo() {
         startShot()
         nextFace = 0
     }
 
-    /// A new shot: no face of the last one goes on.
+    /// Begins a new shot: no face of the last one goes on.
     public func startShot() {
         tracks.removeAll()
         sinceDetection = .max
@@ -103,7 +105,7 @@ public final class FaceTracker {
                 continue
             }
             if jumped(from: old, to: new) {
-                // A cut that the picture as a whole did not show: the same place, another moment.
+                // A cut that the picture as a whole did not show.
                 tracks[index] = Track(face: nextFace, landmarks: new)
                 nextFace += 1
             } else {
@@ -138,7 +140,7 @@ public final class FaceTracker {
                 $0.framesLost == 0 && $0.landmarks.box.overlap(detection.box) > 0.2
             }
             if isKnown { continue }
-            // The detector's box is rough: a second look, at the place that the first one found.
+            // The detector's box is rough: a second look, where the first one found the face.
             let rough = try network.landmarks(in: frame, region: network.region(for: detection))
             guard isPlausible(rough, in: frame) else { continue }
             let landmarks = try network.landmarks(in: frame, region: rough.region)

@@ -1,7 +1,7 @@
 import Foundation
 import Media
 
-/// A place in the upright picture, in pixels.
+/// A point of the upright picture, in pixels.
 public struct Point: Sendable, Equatable {
     public var x: Double
     public var y: Double
@@ -56,7 +56,7 @@ public struct Box: Sendable, Equatable {
             right: max(right, other.right), bottom: max(bottom, other.bottom))
     }
 
-    /// Intersection over union, 0...1.
+    /// The intersection over the union, 0...1.
     public func overlap(_ other: Box) -> Double {
         let common = intersection(other)
         guard common.width > 0, common.height > 0 else { return 0 }
@@ -68,7 +68,7 @@ public struct Box: Sendable, Equatable {
 public struct FaceRegion: Sendable, Equatable {
     public var centre: Point
     public var side: Double
-    /// Radians that the face's top leans to the picture's right.
+    /// The angle by which the face's top leans to the picture's right, in radians.
     public var angle: Double
 
     public init(centre: Point, side: Double, angle: Double) {
@@ -82,7 +82,7 @@ public struct FaceRegion: Sendable, Equatable {
         self.init(centre: box.centre, side: max(box.width, box.height) * scale, angle: angle)
     }
 
-    /// Maps places of a `size`-pixel square to the picture.
+    /// The map from a `size`-pixel square to the picture.
     public func map(size: Int) -> Affine {
         let scale = side / Double(size)
         let cosine = Foundation.cos(angle) * scale, sine = Foundation.sin(angle) * scale

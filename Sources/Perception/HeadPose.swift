@@ -2,11 +2,11 @@ import Foundation
 
 /// Which way a head is turned, in degrees; all zero for a face that looks into the camera.
 public struct HeadPose: Sendable, Equatable {
-    /// Positive when the face turns to the picture's right.
+    /// The angle to the side, positive when the face turns to the picture's right.
     public var yaw: Double
-    /// Positive when it looks up.
+    /// The angle upward, positive when it looks up.
     public var pitch: Double
-    /// Positive when its top leans to the picture's right.
+    /// The angle in the picture's plane, positive when its top leans to the picture's right.
     public var roll: Double
 
     public init(yaw: Double, pitch: Double, roll: Double) {
@@ -15,7 +15,7 @@ public struct HeadPose: Sendable, Equatable {
         self.roll = roll
     }
 
-    /// Where the top of the head points in the picture, foreshortened.
+    /// The direction of the top of the head in the picture, foreshortened.
     var up: Point {
         let tilt = cos(pitch * .pi / 180)
         return Point(sin(roll * .pi / 180) * tilt, -cos(roll * .pi / 180) * tilt)
@@ -24,12 +24,12 @@ public struct HeadPose: Sendable, Equatable {
     /// The largest of the three, without sign.
     public var greatestAngle: Double { max(abs(yaw), abs(pitch), abs(roll)) }
 
-    /// From the axes of a face in space: `x` to the picture's right, `y` down, `z` away from the
+    /// The pose of a face whose axes in space are known: `x` to the picture's right, `y` down, `z` away from the
     /// camera.
     ///
     /// - Parameters:
-    ///   - across: from the side of the face on the picture's left to the one on its right.
-    ///   - down: from forehead to chin.
+    ///   - across: the direction from the side of the face on the picture's left to the one on its right.
+    ///   - down: the direction from forehead to chin.
     package init(across: SIMD3<Double>, down: SIMD3<Double>) {
         let x = across / HeadPose.length(across)
         let projected = down - x * (down * x).sum()

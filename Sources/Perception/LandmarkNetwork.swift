@@ -5,16 +5,17 @@ public struct FaceLandmarks: Sendable {
     /// The 68 points of the iBUG layout, in pixels of the upright picture, and how sure each is.
     public var points: [Point]
     public var confidences: [Float]
-    /// The face: around all points that the network knows.
+    /// The box around all points that the network knows.
     public var box: Box
     public var pose: HeadPose
-    /// Probability that the points are on a face, 0...1.
+    /// The probability that the points are on a face, 0...1.
     public var presence: Double
-    /// Mean |Laplacian| of the face's brightness at the network's resolution, over the brightness's
-    /// standard deviation; and its mean, 0...1.
+    /// The mean |Laplacian| of the face's brightness at the network's resolution, over the
+    /// brightness's standard deviation.
     public var sharpness: Double
+    /// The face's mean brightness, 0...1.
     public var brightness: Double
-    /// Where to look for the same face in the next picture.
+    /// The region in which to look for the same face in the next picture.
     public var region: FaceRegion
 
     public init(
@@ -31,7 +32,7 @@ public struct FaceLandmarks: Sendable {
         self.region = region
     }
 
-    /// Distance between the middles of the eyes.
+    /// The distance between the middles of the eyes.
     public var eyeDistance: Double {
         func middle(_ range: Range<Int>) -> Point {
             let count = Double(range.count)
@@ -42,11 +43,11 @@ public struct FaceLandmarks: Sendable {
         return middle(IBUG68.leftEye).distance(to: middle(IBUG68.rightEye))
     }
 
-    /// Distance between the inner lips, over the face's height so that turning the head sideways
+    /// The distance between the inner lips, over the face's height so that turning the head sideways
     /// does not change it, in units of the distance between the eyes of a frontal face.
     public var mouthOpening: Double { Self.mouthOpening(points, faceHeight: box.height) }
 
-    /// The same, of any 68 points.
+    /// The mouth opening of any 68 points.
     public static func mouthOpening(_ points: [Point], faceHeight: Double) -> Double {
         let gaps = zip(IBUG68.innerUpperLip, IBUG68.innerLowerLip).map {
             points[$0].distance(to: points[$1])
@@ -56,7 +57,7 @@ public struct FaceLandmarks: Sendable {
         return frontalEyeDistance > 0 ? gaps.reduce(0, +) / 3 / frontalEyeDistance : 0
     }
 
-    /// The whole head, hair included: estimated from the face, whose points end at the hairline.
+    /// The box of the whole head, hair included: estimated from the face, whose points end at the hairline.
     public var head: Box {
         let up = Point(pose.up.x, pose.up.y)
         let halfWidth = max(0.62 * box.width, 0.45 * box.height)
@@ -72,11 +73,12 @@ public struct FaceLandmarks: Sendable {
     }
 }
 
-/// Finds the landmarks of one face whose place is roughly known.
+/// Finds the landmarks of one face that is roughly located already.
 public protocol LandmarkNetwork {
-    /// Where to look for the landmarks of a face that a detector found.
+    /// The region in which to look for the landmarks of a face that a detector found.
     func region(for detection: FaceDetection) -> FaceRegion
 
+    /// The landmarks of the face in a region, with a low presence where there is none.
     func landmarks(in frame: VideoFrame, region: FaceRegion) throws -> FaceLandmarks
 }
 

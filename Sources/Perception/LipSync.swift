@@ -5,21 +5,21 @@ import Torch
 /// How well sound fits lips, as SyncNet sees it (github.com/joonson/syncnet_python,
 /// SyncNetInstance.py).
 public struct LipSyncScore: Codable, Sendable, Equatable {
-    /// Frames that the sound leads the lips by: delay it by as many to mend it.
+    /// The frames by which the sound leads the lips: delaying the sound by as many mends it.
     public var offset: Int
-    /// Median of the distances over all offsets, less the least one ("LSE-C").
+    /// The median of the distances over all offsets, less the least one ("LSE-C").
     public var confidence: Double
     /// The least of the distances ("LSE-D").
     public var distance: Double
-    /// Windows that were compared.
+    /// The number of windows that were compared.
     public var windows: Int
 
-    /// Offsets that are tried, to either side, in frames.
+    /// The greatest offset that is tried, to either side, in frames.
     public static let reach = 15
 
-    /// Scores of embeddings, each `[N, C]`, at 25 windows a second.
+    /// Scores embeddings, each `[N, C]`, at 25 windows a second.
     ///
-    /// - Returns: over all windows, the sound beyond the ends counting as zeros, as published; and
+    /// - Returns: the score over all windows, the sound beyond the ends counting as zeros, as published; and
     ///   over those windows alone whose sound is there at every offset, nil where there is none:
     ///   zeros make short clips look worse than they are.
     public static func score(
@@ -62,12 +62,12 @@ public enum LipSyncProtocol: String, Codable, Sendable {
 /// Measures lip-sync of stretches of video.
 public final class LipSync {
     private let network: SyncNet
-    /// Windows embedded at a time: what the layers hand on then stays in the cache.
+    /// The number of windows embedded at a time: what the layers hand on then stays in the cache.
     private static let batch = 8
-    /// What stands around the picture, as published.
+    /// The colour around the picture, as published.
     private static let border = Border.gray(110)
 
-    /// - Throws: as `SyncNet`.
+    /// - Throws: `LoopyError`, as `SyncNet` does.
     public init(path: String) throws { network = try SyncNet(path: path) }
 
     /// Scores the pictures that a reader gives.
@@ -140,7 +140,7 @@ public final class LipSync {
         }
     }
 
-    /// Of 13 values around each; beyond the ends the first and the last stand. (`scipy.signal.medfilt`
+    /// The median of the 13 values around each; beyond the ends the first and the last are repeated. (`scipy.signal.medfilt`
     /// of the published pipeline has zeros there, which lets crops shrink and slip at a track's ends.)
     private static func median(_ values: [Double]) -> [Double] {
         values.indices.map { index in
@@ -173,7 +173,7 @@ public final class LipSync {
             isNew = true
         }
 
-        /// `[n, H, W, 3]`; its last four stay.
+        /// Takes the pictures, `[n, H, W, 3]`; the last four stay.
         mutating func take() -> Tensor {
             let kept = SyncNet.frames - 1
             let taken = pictures[0..<count].copy()

@@ -4,13 +4,15 @@ import Torch
 /// Mel-frequency cepstral coefficients as SyncNet was trained on them: python_speech_features' `mfcc`
 /// with its defaults.
 public enum MFCC {
-    /// Coefficients C of a step, of which there are 100 a second.
+    /// The number of coefficients C of a step; there are 100 steps a second.
     public static let coefficients = 13
     private static let windowLength = 400, hop = 160, transformLength = 512
     private static let filterCount = 26
     private static let preEmphasis = 0.97
     private static let lifter = 22.0
 
+    /// Computes the coefficients of a recording.
+    ///
     /// - Parameter samples: 16 kHz, whole numbers of 16 bits, unscaled.
     /// - Returns: float32 `[C, T]`.
     public static func features(_ samples: [Int16]) -> Tensor {
@@ -37,7 +39,7 @@ public enum MFCC {
         x.where(x > 0.0, else: x.onesLike() * Double.ulpOfOne)
     }
 
-    /// Triangles between whole bins: `[transformLength / 2 + 1, filterCount]`.
+    /// The triangles between whole bins: `[transformLength / 2 + 1, filterCount]`.
     private static var filters: Tensor {
         let top = mel(8000)
         let bins = (0..<(filterCount + 2)).map { index -> Int in

@@ -10,7 +10,7 @@ import Storage
 package enum MotionVariance {
     package static let window = 12
 
-    /// The upper face: the 68 points less the mouth (20) and the lower jaw (11). The paper gives
+    /// The points of the upper face: the 68 points less the mouth (20) and the lower jaw (11). The paper gives
     /// the count, 37; which points they are is inferred.
     package static let upperFacePoints: [Int] =
         Array(0...2) + Array(14...16)  // ends of the jaw
@@ -18,12 +18,14 @@ package enum MotionVariance {
         + Array(27...35)  // nose
         + Array(36...47)  // eyes
 
+    /// The variances of every window of a clip.
+    ///
     /// - Parameters:
     ///   - keypoints: `[T, 68, 3]`, pixels of the crop.
     ///   - side: the crop's side, in pixels.
     /// - Returns: float32 `[T - 11, 2]`: head motion and expression variance of the window that
     ///   begins at each frame.
-    /// - Throws: `LoopyError` when there are fewer than 12 frames.
+    /// - Throws: `LoopyError` `.unsuitable` when there are fewer than 12 frames.
     package static func column(_ keypoints: NumPyArray, side: Double) throws -> NumPyArray {
         guard keypoints.shape.count == 3, keypoints.shape[1...] == [IBUG68.count, 3] else {
             throw LoopyError(.malformed, "key points of shape \(keypoints.shape), not [T, 68, 3]")
@@ -31,7 +33,7 @@ package enum MotionVariance {
         let frames = keypoints.shape[0]
         guard frames >= window else {
             throw LoopyError(
-                .malformed, "\(frames) frames: a window of motion needs \(window)")
+                .unsuitable, "\(frames) frames: a window of motion needs \(window)")
         }
         func coordinate(_ frame: Int, _ point: Int, _ axis: Int) -> Double {
             Double(keypoints.values[(frame * IBUG68.count + point) * 3 + axis]) / side

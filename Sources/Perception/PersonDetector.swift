@@ -14,7 +14,8 @@ package final class PersonDetector {
         package init(box: FloatBox, score: Float) { (self.box, self.score) = (box, score) }
     }
 
-    /// A box in the numbers that the network gives: pixels, from the centre of the first.
+    /// A box in single precision, as the network computes it, in pixels. A whole number is the centre
+    /// of a pixel.
     package struct FloatBox {
         var left: Float, top: Float, right: Float, bottom: Float
 
@@ -22,7 +23,7 @@ package final class PersonDetector {
             (self.left, self.top, self.right, self.bottom) = (left, top, right, bottom)
         }
 
-        /// Intersection over union, of boxes whose last pixel counts.
+        /// The intersection over the union, of boxes whose last pixel counts.
         func overlap(_ other: FloatBox) -> Float {
             let width = max(0, min(right, other.right) - max(left, other.left) + 1)
             let height = max(0, min(bottom, other.bottom) - max(top, other.top) + 1)
@@ -51,7 +52,7 @@ package final class PersonDetector {
         }
     }
 
-    /// Persons, the surest first.
+    /// Finds persons, the surest first.
     func detect(in picture: RGBPicture) throws -> [Detection] {
         // fit the picture into the upper left
         let ratio = min(
@@ -74,7 +75,8 @@ package final class PersonDetector {
         guard let output = outputs.first, output.rank == 3, output.length(1) == cells.count,
             output.length(2) > 5
         else {
-            throw LoopyError(.malformed, 
+            throw LoopyError(
+                .malformed,
                 "\(network.path): gives \(outputs.map(\.shape)), not [1, \(cells.count), 5 + classes]: "
                     + "a YOLOX detector without non-maximum suppression is wanted")
         }
@@ -100,7 +102,7 @@ package final class PersonDetector {
         }
     }
 
-    /// Of boxes that overlap, the surest.
+    /// Keeps the surest of boxes that overlap.
     package static func separate(_ detections: [Detection]) -> [Detection] {
         var kept: [Detection] = []
         for detection in detections.sorted(by: { $0.score > $1.score })

@@ -6,22 +6,23 @@ import Torch
 ///
 /// Reference: rtmlib 0.0.16, `RTMPose`; pictures in RGB, as these networks were trained.
 final class PoseNetwork {
-    /// Part of a picture, with the person in its middle.
+    /// A part of a picture, with the person in its middle.
     struct Crop {
         let picture: RGBPicture
-        /// Its middle and its width, in pixels counted from the centre of the picture's first.
+        /// The part's middle and width, in pixels. A whole number is the centre of a pixel.
         let centreX: Float, centreY: Float, width: Float
     }
 
     private let network: PictureNetwork
-    /// Pictures at once. Five, as the published TorchScript network was traced for.
+    /// The number of pictures given at once: five, as the published TorchScript network was traced for.
     private static let batch = 5
     private static let height = 384, width = 288
     private static let binsPerPixel = 2
     private static let padding: Float = 1.25
-    /// COCO-WholeBody's 133 points; those of the face stand in iBUG's order.
+    /// The number of COCO-WholeBody's points, and those of the face among them, in iBUG's order.
     private static let pointCount = 133, face = 23..<91
-    /// What pixels become: less the mean, over the standard deviation, of ImageNet's red, green, blue.
+    /// The values that bytes become, for red, green and blue: less ImageNet's mean, over its standard
+    /// deviation.
     private static let channels = [(123.675, 58.395), (116.28, 57.12), (103.53, 57.375)]
         .enumerated().map { channel, normal in
             (index: channel, values: (0..<256).map { Float((Double($0) - normal.0) / normal.1) })
@@ -33,8 +34,8 @@ final class PoseNetwork {
             threads: threads)
     }
 
-    /// Where to look for the points of a person: the box, a quarter larger, filled up to the network's
-    /// proportions.
+    /// The part of a picture in which to look for a person's points: the box, a quarter larger, filled
+    /// up to the network's proportions.
     func crop(_ picture: RGBPicture, around box: PersonDetector.FloatBox) -> Crop {
         let (width, height) = (
             (box.right - box.left) * Self.padding, (box.bottom - box.top) * Self.padding
@@ -45,16 +46,16 @@ final class PoseNetwork {
             centreY: (box.top + box.bottom) * 0.5, width: max(width, height * aspect))
     }
 
-    /// The face's points of each crop.
+    /// Finds the points of the face in each crop.
     func faces(_ crops: [Crop]) throws -> [FacePoints] {
         try stride(from: 0, to: crops.count, by: network.batch).flatMap { start in
             let some = crops[start..<min(start + network.batch, crops.count)]
             let size = 3 * network.height * network.width
             let outputs = try network.run { input in
-                for (place, crop) in some.enumerated() {
+                for (index, crop) in some.enumerated() {
                     write(
                         crop,
-                        into: .init(rebasing: input[(place * size)..<((place + 1) * size)]))
+                        into: .init(rebasing: input[(index * size)..<((index + 1) * size)]))
                 }
             }
             return try decode(outputs, some)
@@ -78,20 +79,21 @@ final class PoseNetwork {
         }
         // Of a square network, as everywhere, the columns come first.
         guard let x = find(columns, outputs), let y = find(rows, outputs.reversed()) else {
-            throw LoopyError(.malformed, 
+            throw LoopyError(
+                .malformed,
                 "\(network.path): gives \(outputs.map(\.shape)), not "
                     + "[\(network.batch), \(Self.pointCount), \(columns)] and "
                     + "[\(network.batch), \(Self.pointCount), \(rows)]: a SimCC network of "
                     + "\(Self.pointCount) points is wanted")
         }
-        return try crops.enumerated().map { place, crop in
+        return try crops.enumerated().map { index, crop in
             var face = FacePoints(points: [], confidences: [])
             // counted from the crop's upper left, in pixels of the picture
             let scale = Double(crop.width) / Double(network.width)
             let left = Double(crop.centreX) - scale * Double(network.width) / 2
             let top = Double(crop.centreY) - scale * Double(network.height) / 2
             for point in Self.face {
-                let row = place * Self.pointCount + point
+                let row = index * Self.pointCount + point
                 let (column, sureX) = Self.greatest(x[(row * columns)..<((row + 1) * columns)])
                 let (line, sureY) = Self.greatest(y[(row * rows)..<((row + 1) * rows)])
                 // rtmlib's mean; mmpose takes the lesser of the two.
@@ -99,7 +101,7 @@ final class PoseNetwork {
                 guard confidence.isFinite else {
                     throw LoopyError(.malformed, "\(network.path): gives what is no number")
                 }
-                // What it does not see at all has no place.
+                // A point that it does not see at all lies nowhere.
                 let isSeen = confidence > 0
                 func pixels(_ bin: Int) -> Double {
                     Double(isSeen ? bin : -1) / Double(Self.binsPerPixel) * scale
@@ -111,7 +113,7 @@ final class PoseNetwork {
         }
     }
 
-    /// The first of the greatest values, counted from the slice's start.
+    /// The index of the first of the greatest values, from the slice's start, and the value.
     private static func greatest(_ values: ArraySlice<Float>) -> (index: Int, value: Float) {
         var best = values.startIndex
         for index in values.indices where values[index] > values[best] { best = index }

@@ -5,7 +5,7 @@ import Media
 package struct RGBPicture {
     let width: Int
     let height: Int
-    /// `[height, width, 3]`
+    /// The bytes, `[height, width, 3]`.
     package private(set) var pixels: [UInt8]
 
     /// - Throws: `LoopyError` for a picture that cannot be converted.
@@ -20,7 +20,7 @@ package struct RGBPicture {
         (self.width, self.height, self.pixels) = (width, height, pixels)
     }
 
-    /// `cv2.resize` with INTER_LINEAR: 11 bits of weight across and down, no average when shrinking.
+    /// Resizes as `cv2.resize` with INTER_LINEAR: 11 bits of weight across and down, no average when shrinking.
     package func resized(width newWidth: Int, height newHeight: Int) -> RGBPicture {
         let columns = Self.weights(from: width, to: newWidth)
         let rows = Self.weights(from: height, to: newHeight)
@@ -53,7 +53,7 @@ package struct RGBPicture {
 
     private struct Weights {
         var first: Int, second: Int
-        /// Of 2048.
+        /// The weights of both, which add up to 2048.
         var firstWeight: Int, secondWeight: Int
     }
 
@@ -61,9 +61,9 @@ package struct RGBPicture {
     private static func weights(from old: Int, to new: Int) -> [Weights] {
         let scale = 1 / (Double(new) / Double(old))
         return (0..<new).map { index in
-            let place = Float((Double(index) + 0.5) * scale - 0.5)
-            var first = Int(place.rounded(.down))
-            var fraction = place - Float(first)
+            let position = Float((Double(index) + 0.5) * scale - 0.5)
+            var first = Int(position.rounded(.down))
+            var fraction = position - Float(first)
             if first < 0 { (first, fraction) = (0, 0) }
             if first >= old - 1 { (first, fraction) = (old - 1, 0) }
             return Weights(
@@ -73,27 +73,28 @@ package struct RGBPicture {
         }
     }
 
-    /// `cv2.warpAffine` with INTER_LINEAR, of a map that does not turn; black beyond the picture.
+    /// Cuts as `cv2.warpAffine` with INTER_LINEAR does, by a map that does not turn; beyond the picture
+    /// is black.
     ///
     /// - Parameters:
-    ///   - left: place of the new picture's first sample; like `top`, counted from the centre of the
-    ///     old one's first.
-    ///   - step: from one new sample to the next, in old ones.
+    ///   - left: the position of the new picture's first sample in the old one; like `top`, counted
+    ///     from the centre of the old one's first.
+    ///   - step: the distance from one new sample to the next, in old ones.
     package func cut(
         left: Double, top: Double, step: Double, width newWidth: Int, height newHeight: Int
     )
         -> RGBPicture
     {
-        let columns = Self.places(from: left, step: step, count: newWidth, within: width)
-        let rows = Self.places(from: top, step: step, count: newHeight, within: height)
+        let columns = Self.positions(from: left, step: step, count: newWidth, within: width)
+        let rows = Self.positions(from: top, step: step, count: newHeight, within: height)
         var result = [UInt8](repeating: 0, count: newWidth * newHeight * 3)
         pixels.withUnsafeBufferPointer { pixels in
             func value(_ x: Int, _ y: Int, _ channel: Int) -> Float {
                 guard x >= 0, x < width, y >= 0, y < height else { return 0 }
                 return Float(pixels[(y * width + x) * 3 + channel])
             }
-            for (y, row) in zip(rows.range, rows.places) {
-                for (x, column) in zip(columns.range, columns.places) {
+            for (y, row) in zip(rows.range, rows.positions) {
+                for (x, column) in zip(columns.range, columns.positions) {
                     for channel in 0..<3 {
                         let a = value(column.first, row.first, channel)
                         let b = value(column.first + 1, row.first, channel)
@@ -113,19 +114,19 @@ package struct RGBPicture {
 
     /// Where new samples lie between old ones, in single precision as OpenCV computes it, and which of
     /// them touch the picture at all.
-    private static func places(
+    private static func positions(
         from start: Double, step: Double, count: Int, within length: Int
-    ) -> (range: Range<Int>, places: [(first: Int, fraction: Float)]) {
-        let places = (0..<count).map { Float(start).addingProduct(Float($0), Float(step)) }
-        func touches(_ place: Float) -> Bool { place > -1 && place < Float(length) }
-        guard let first = places.firstIndex(where: touches),
-            let last = places.lastIndex(where: touches)
+    ) -> (range: Range<Int>, positions: [(first: Int, fraction: Float)]) {
+        let positions = (0..<count).map { Float(start).addingProduct(Float($0), Float(step)) }
+        func touches(_ position: Float) -> Bool { position > -1 && position < Float(length) }
+        guard let first = positions.firstIndex(where: touches),
+            let last = positions.lastIndex(where: touches)
         else { return (0..<0, []) }
         return (
             first..<(last + 1),
-            places[first...last].map { place in
-                let before = place.rounded(.down)
-                return (Int(before), place - before)
+            positions[first...last].map { position in
+                let before = position.rounded(.down)
+                return (Int(before), position - before)
             }
         )
     }

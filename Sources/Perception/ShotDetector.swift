@@ -6,9 +6,9 @@ import Media
 /// its far side cannot be known from the pictures so far.
 public struct ShotDetector {
     private static let width = 32, height = 18
-    /// Mean difference of RGB values (0...255) below which nothing is a cut.
+    /// The mean difference of RGB values (0...255) below which nothing is a cut.
     private static let floor: Float = 16
-    /// How many times the recent mean a difference must be.
+    /// The number of times that a difference must exceed the recent mean.
     private static let ratio: Float = 4
     private static let memory = 8
 
@@ -17,7 +17,7 @@ public struct ShotDetector {
 
     public init() {}
 
-    /// True when a new shot begins with this picture.
+    /// Whether a new shot begins with this picture.
     public mutating func isCut(_ frame: VideoFrame) -> Bool {
         let (width, height) = (ShotDetector.width, ShotDetector.height)
         let map = Affine(

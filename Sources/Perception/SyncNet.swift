@@ -12,18 +12,18 @@ import Weights
 /// rectified; neither changes the result. The first convolution, over five frames, is one over the
 /// fifteen channels of five frames side by side.
 public struct SyncNet {
-    /// Pictures and steps of sound in a window.
+    /// The pictures, and the steps of sound, in a window.
     public static let frames = 5, steps = 20
+    /// The width and height of a picture, in pixels.
     public static let side = 224
 
     private let lips: LipEncoder
     private let sound: SoundEncoder
 
-    /// - Throws: `LoopyError` or `LoopyError` when the file is not what is published as
-    ///   `syncnet_v2.model`.
+    /// - Throws: `LoopyError` when the file is not what is published as `syncnet_v2.model`.
     public init(path: String) throws { try self.init(path: path, narrowedBy: 1) }
 
-    /// - Parameter factor: what all channels are divided by: for fixtures.
+    /// - Parameter factor: divides all numbers of channels, for fixtures.
     package init(path: String, narrowedBy factor: Int) throws {
         let checkpoint = try Checkpoint(path)
         self = try withoutGradient {
@@ -39,6 +39,8 @@ public struct SyncNet {
         (self.lips, self.sound) = (lips, sound)
     }
 
+    /// Embeds pictures.
+    ///
     /// - Parameter pictures: `[N + 4, H, W, 3]`, RGB, 0 to 255.
     /// - Returns: `[N, C]`.
     public func embedLips(_ pictures: Tensor) -> Tensor {
@@ -50,7 +52,9 @@ public struct SyncNet {
         }
     }
 
-    /// - Parameter features: `[13, T]`, of `MFCC`.
+    /// Embeds sound.
+    ///
+    /// - Parameter features: the features of `MFCC`, `[13, T]`.
     /// - Returns: `[N, C]`, a window every fourth step.
     public func embedSound(_ features: Tensor) -> Tensor {
         withoutGradient {
@@ -61,7 +65,7 @@ public struct SyncNet {
     }
 }
 
-/// `netcnnlip` and `netfclip`.
+/// Embeds lips: the published `netcnnlip` and `netfclip`.
 private struct LipEncoder {
     private let convolutions: [FoldedConvolution]
     private let head: Head
@@ -69,11 +73,11 @@ private struct LipEncoder {
     init(_ scope: Scope, narrowedBy factor: Int) {
         let network = scope["netcnnlip"]
         func convolution(
-            _ place: Int, _ inputs: Int, _ outputs: Int, size: [Int], stride: Int = 1,
+            _ layer: Int, _ inputs: Int, _ outputs: Int, size: [Int], stride: Int = 1,
             padding: Int = 0, pool: Pool? = nil
         ) -> FoldedConvolution {
             FoldedConvolution(
-                network, place, place == 0 ? inputs : inputs / factor, outputs / factor, size: size,
+                network, layer, layer == 0 ? inputs : inputs / factor, outputs / factor, size: size,
                 stride: stride, padding: padding, pool: pool)
         }
         convolutions = [
@@ -90,13 +94,13 @@ private struct LipEncoder {
         head = Head(scope["netfclip"], 512 / factor, 1024 / factor)
     }
 
-    /// `[N, 15, H, W]` to `[N, C]`.
+    /// Maps `[N, 15, H, W]` to `[N, C]`.
     func callAsFunction(_ x: Tensor) -> Tensor {
         head(convolutions.reduce(x) { $1($0) }.flattened(from: 1))
     }
 }
 
-/// `netcnnaud` and `netfcaud`.
+/// Embeds sound: the published `netcnnaud` and `netfcaud`.
 private struct SoundEncoder {
     private let convolutions: [FoldedConvolution]
     private let head: Head
@@ -104,11 +108,11 @@ private struct SoundEncoder {
     init(_ scope: Scope, narrowedBy factor: Int) {
         let network = scope["netcnnaud"]
         func convolution(
-            _ place: Int, _ inputs: Int, _ outputs: Int, size: [Int] = [3, 3], padding: Int = 1,
+            _ layer: Int, _ inputs: Int, _ outputs: Int, size: [Int] = [3, 3], padding: Int = 1,
             pool: Pool? = nil
         ) -> FoldedConvolution {
             FoldedConvolution(
-                network, place, place == 0 ? inputs : inputs / factor, outputs / factor, size: size,
+                network, layer, layer == 0 ? inputs : inputs / factor, outputs / factor, size: size,
                 stride: 1, padding: padding, pool: pool)
         }
         convolutions = [
@@ -122,13 +126,13 @@ private struct SoundEncoder {
         head = Head(scope["netfcaud"], 512 / factor, 1024 / factor)
     }
 
-    /// `[N, 1, 13, 20]` to `[N, C]`.
+    /// Maps `[N, 1, 13, 20]` to `[N, C]`.
     func callAsFunction(_ x: Tensor) -> Tensor {
         head(convolutions.reduce(x) { $1($0) }.flattened(from: 1))
     }
 }
 
-/// The greatest of three by three.
+/// A pooling that takes the greatest of three by three values.
 private struct Pool {
     var stride: [Int]
     var padding = 0
@@ -140,13 +144,16 @@ private struct FoldedConvolution {
     private let stride: Int, padding: Int
     private let pool: Pool?
 
-    /// - Parameter size: of two axes; of three where the first is frames, which become channels.
+    /// - Parameters:
+    ///   - layer: the index of the convolution in the published sequence; its norm comes next.
+    ///   - size: the kernel's lengths along two axes, or along three where the first is frames, which
+    ///     become channels.
     init(
-        _ scope: Scope, _ place: Int, _ inputs: Int, _ outputs: Int, size: [Int], stride: Int,
+        _ scope: Scope, _ layer: Int, _ inputs: Int, _ outputs: Int, size: [Int], stride: Int,
         padding: Int, pool: Pool?
     ) {
-        let convolution = Convolution(scope[place], inputs, outputs, size: size)
-        let norm = BatchNorm(scope[place + 1], outputs)
+        let convolution = Convolution(scope[layer], inputs, outputs, size: size)
+        let norm = BatchNorm(scope[layer + 1], outputs)
         let scale = norm.scale.reshaped([-1] + Array(repeating: 1, count: size.count + 1))
         let scaled = convolution.weight * scale
         if size.count == 3 {

@@ -1,6 +1,6 @@
 import Media
 
-/// Silero VAD: when somebody speaks.
+/// Tells when somebody speaks, by Silero VAD.
 ///
 /// Reference: silero-vad's `OnnxWrapper` (16 kHz): windows of 512 samples, each with the 64 before
 /// it, and a state that goes from window to window.
@@ -23,7 +23,7 @@ public final class VoiceActivity {
         stateOutput = try network.output(ofCount: 256)
     }
 
-    /// Probability of speech for every 512 samples; the last window is filled up with silence.
+    /// The probability of speech for every 512 samples; the last window is filled up with silence.
     ///
     /// - Parameter samples: 16 kHz mono, -1...1.
     public func probabilities(_ samples: [Float]) throws -> [Float] {

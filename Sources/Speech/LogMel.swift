@@ -2,11 +2,11 @@ import Errors
 import Foundation
 import Torch
 
-/// Log-mel spectra as speech features: what is used where there are no weights of wav2vec 2.0. One
+/// Gives log-mel spectra as speech features, for use without the weights of wav2vec 2.0. There is one
 /// layer; a frame's row holds its four spectra of 10 ms, one after the other.
 ///
-/// 80 mel bands of Slaney's scale and area, 0 to 8 kHz, Hann windows of 25 ms, as in Whisper's
-/// `log_mel_spectrogram`; the natural logarithm, after mean and variance were taken out of the samples
+/// As in Whisper's `log_mel_spectrogram` there are 80 mel bands of Slaney's scale and area, 0 to 8 kHz,
+/// and Hann windows of 25 ms. The logarithm is the natural one, taken after mean and variance were taken out of the samples
 /// of the whole recording, so that loudness does not matter.
 public final class LogMel: SpeechEncoder {
     public let layers = 1
@@ -15,9 +15,9 @@ public final class LogMel: SpeechEncoder {
     private static let bands = 80
     private static let windowLength = 400, hop = 160, transformLength = 400
     private static let spectraPerFrame = Recording.samplesPerFrame / hop
-    /// Below it there is nothing but rounding.
+    /// The least power: below it there is nothing but rounding.
     private static let floor = 1e-5
-    /// Frames computed at a time.
+    /// The number of frames computed at a time.
     private static let blockFrames = 250
 
     private let window: Tensor
@@ -60,7 +60,7 @@ public final class LogMel: SpeechEncoder {
         }
     }
 
-    /// Triangles of equal area on the mel scale: `[transformLength / 2 + 1, bands]`.
+    /// The triangles of equal area on the mel scale: `[transformLength / 2 + 1, bands]`.
     private static func filters() -> Tensor {
         let top = mel(Double(Recording.sampleRate) / 2)
         let edges = (0..<(bands + 2)).map { hertz(top * Double($0) / Double(bands + 1)) }
@@ -79,7 +79,7 @@ public final class LogMel: SpeechEncoder {
         return Tensor(values, shape: [bins, bands])
     }
 
-    /// Slaney's mel scale: linear up to 1 kHz, logarithmic above.
+    /// The mel of a frequency on Slaney's scale: linear up to 1 kHz, logarithmic above.
     private static func mel(_ hertz: Double) -> Double {
         hertz < 1000 ? hertz * 3 / 200 : 15 + log(hertz / 1000) * 27 / log(6.4)
     }

@@ -1,23 +1,23 @@
 import Errors
 
-/// A recording: 16 kHz, mono, read front to back as often as somebody needs it.
+/// A recording at 16 kHz, mono, that is read front to back as often as somebody needs it.
 ///
-/// An hour of it need not be in memory: encoders hold what they work on.
+/// It need not be in memory: encoders hold what they work on.
 public struct Recording {
-    /// Samples a second.
+    /// The number of samples a second.
     public static let sampleRate = 16_000
-    /// Samples that one video frame lasts, at 25 frames a second.
+    /// The number of samples that one video frame lasts, at 25 frames a second.
     public static let samplesPerFrame = 640
 
-    /// Gives the next samples, at most as many as asked for; none at the end.
+    /// A function that gives the next samples, at most as many as asked for, and none at the end.
     public typealias Reader = (Int) throws -> [Float]
 
     private let open: () throws -> Reader
 
-    /// - Parameter open: begins at the first sample; each reading gives the same samples.
+    /// - Parameter open: begins a reading at the first sample; each reading gives the same samples.
     public init(open: @escaping () throws -> Reader) { self.open = open }
 
-    /// A recording that is in memory.
+    /// Makes a recording of samples in memory.
     public init(_ samples: [Float]) {
         self.init {
             var position = 0
@@ -29,8 +29,7 @@ public struct Recording {
         }
     }
 
-    /// Video frames that so many samples last: 31 frames of speech, and the beginning of another,
-    /// are 32.
+    /// The number of video frames that so many samples last. A frame that has only begun counts.
     public static func frames(samples: Int) -> Int {
         (samples + samplesPerFrame - 1) / samplesPerFrame
     }
@@ -57,6 +56,8 @@ public struct Recording {
 
         fileprivate init(read: @escaping Reader) { self.read = read }
 
+        /// The samples of a range.
+        ///
         /// - Throws: `LoopyError` `.unsuitable` when there are fewer than when they were counted.
         mutating func samples(_ range: Range<Int>) throws -> ArraySlice<Float> {
             precondition(range.lowerBound >= start, "a recording is read from front to back")
@@ -70,7 +71,8 @@ public struct Recording {
                 guard !piece.isEmpty else {
                     throw LoopyError(
                         .unsuitable,
-                        "ends after \(start + samples.count) samples, sooner than at first")
+                        "ends after \(start + samples.count) samples, sooner than when it was read first"
+                    )
                 }
                 samples += piece
             }

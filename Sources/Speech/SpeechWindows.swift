@@ -1,15 +1,16 @@
 import Torch
 
-/// The audio embedding of a frame: the features of the frames around it (Loopy, section 3.3: five,
-/// f-2 to f+2). Features are stored once a frame; this is how they are read.
+/// Puts together the audio embedding of a frame: the features of the frames around it (Loopy, section
+/// 3.3: five, f-2 to f+2). A dataset stores features once a frame.
 public enum SpeechWindows {
-    /// Frames on either side.
+    /// The number of frames on either side.
     public static let radius = 2
 
+    /// The windows of some frames. Beyond the ends, the first and the last frame are repeated.
+    ///
     /// - Parameters:
     ///   - features: `[T, L, C]`.
-    ///   - frames: whose windows are wanted; all when nil. At the ends the first and the last frame
-    ///     stand for those that are not there.
+    ///   - frames: the frames whose windows are wanted; nil for all.
     /// - Returns: `[t, 5, L, C]`.
     public static func windows(_ features: Tensor, frames: Range<Int>? = nil) -> Tensor {
         let last = features.length(0) - 1

@@ -1,17 +1,18 @@
 import Torch
 
-/// A convolution over time as matrix products, steps in rows: `[T, in]` to `[T', out]`.
+/// A convolution over time that is computed as matrix products, with steps in rows: `[T, in]` to
+/// `[T', out]`.
 ///
 /// The windows of a strided convolution are rows that lie side by side in memory, so that for a
 /// stride of 2 a kernel of 3 is two products without a copy: of the rows in pairs, and of every
 /// second row. On the CPU this is faster than `conv1d`, whose layout has to be changed before and
 /// after (`make bench` has the figures), and norms find their channels last.
 struct StridedConvolution {
-    /// As published: `[out, in, kernel]`.
+    /// The weight as published: `[out, in, kernel]`.
     let weight: Tensor
     let bias: Tensor?
     private let stride: Int
-    /// For each step of a window up to `stride` rows: `[rows · in, out]`.
+    /// The factor of every `stride` rows of a window: `[rows · in, out]`.
     private let factors: [Tensor]
 
     init(
@@ -59,8 +60,8 @@ struct StridedConvolution {
     /// again, for what the norm divides by is known before it runs.
     ///
     /// - Parameters:
-    ///   - norm: of one group a channel.
-    ///   - statistics: of the windows of the whole recording. The convolution's output is linear in
+    ///   - norm: a norm with one group a channel.
+    ///   - statistics: the statistics of the windows of the whole recording. The convolution's output is linear in
     ///     a window, so that its mean and variance follow from the windows' mean and covariance.
     func normalised(by norm: GroupNorm, _ statistics: WaveStatistics) -> StridedConvolution {
         let kernel = weight[.all, 0].to(.float64)  // [out, kernel]: the wave is one channel

@@ -9,7 +9,7 @@
 import Torch
 import Weights
 
-/// The network. It has no dropout or masking: it is only ever applied.
+/// The network, without dropout or masking: it is applied and never trained.
 public struct Wav2Vec2 {
     public let configuration: Wav2Vec2Configuration
     public let featureEncoder: FeatureEncoder
@@ -23,16 +23,16 @@ public struct Wav2Vec2 {
         transformer = Transformer(scope["encoder"], configuration)
     }
 
-    /// Latent speech representations to all hidden states.
+    /// Maps latent speech representations to all hidden states.
     ///
-    /// - Parameter latents: `[T, 512]`, of the feature encoder.
+    /// - Parameter latents: the feature encoder's output, `[T, 512]`.
     /// - Returns: `[T, L, C]`: the transformer's input, and the output of every block.
     public func hiddenStates(_ latents: Tensor) -> Tensor {
         stacked(transformer(featureProjection(latents)), along: 1)
     }
 }
 
-/// The wave to latent speech representations: seven convolutions, each followed by GELU.
+/// Maps the wave to latent speech representations: seven convolutions, each followed by GELU.
 public struct FeatureEncoder {
     private let layers: [Layer]
     private let norm: Wav2Vec2Configuration.FeatureNorm
@@ -48,7 +48,7 @@ public struct FeatureEncoder {
 
     /// - Parameters:
     ///   - wave: `[S, 1]`: normalised samples.
-    ///   - statistics: of the whole recording that they are a piece of.
+    ///   - statistics: the statistics of the whole recording that they are a piece of.
     /// - Returns: `[T, 512]`.
     public func callAsFunction(_ wave: Tensor, _ statistics: WaveStatistics) -> Tensor {
         layers.enumerated().reduce(wave) { x, next in
@@ -85,7 +85,7 @@ public struct FeatureEncoder {
     }
 }
 
-/// Latent speech representations to the transformer's width.
+/// Maps latent speech representations to the transformer's width.
 struct FeatureProjection {
     private let layerNorm: LayerNorm
     private let projection: Linear
@@ -99,7 +99,7 @@ struct FeatureProjection {
     func callAsFunction(_ latents: Tensor) -> Tensor { projection(layerNorm(latents)) }
 }
 
-/// Positions, then blocks of self-attention.
+/// Adds positions, then applies blocks of self-attention.
 struct Transformer {
     private let position: PositionalConvolution
     private let layerNorm: LayerNorm
@@ -120,14 +120,14 @@ struct Transformer {
     /// - Returns: the blocks' input and the output of each, `[T, C]`, as `hidden_states` of
     ///   `transformers` 5. (Version 4 put the norm that ends a large encoder on the last of them.)
     func callAsFunction(_ x: Tensor) -> [Tensor] {
-        let placed = x + position(x)
-        var states = [normalisesFirst ? placed : layerNorm(placed)]
+        let positioned = x + position(x)
+        var states = [normalisesFirst ? positioned : layerNorm(positioned)]
         for block in blocks { states.append(block(states[states.count - 1])) }
         return states
     }
 }
 
-/// Relative positions: a grouped convolution over 128 steps, with weight normalisation.
+/// Tells relative positions: a grouped convolution over 128 steps, with weight normalisation.
 struct PositionalConvolution {
     private let weight: Tensor
     private let bias: Tensor
@@ -149,7 +149,7 @@ struct PositionalConvolution {
         bias = scope.parameter("bias", [channels], .constant(0))
     }
 
-    /// `[T, C]` to `[T, C]`.
+    /// Maps `[T, C]` to `[T, C]`.
     func callAsFunction(_ x: Tensor) -> Tensor {
         let y = convolution(
             x.transposed(0, 1).unsqueezed(0), weight, bias, stride: [1], padding: [kernel / 2],
@@ -159,7 +159,7 @@ struct PositionalConvolution {
     }
 }
 
-/// Self-attention and a wide layer, each added to what came in.
+/// A block of self-attention and a wide layer, each added to its input.
 struct TransformerBlock {
     private let attention: SelfAttention
     private let layerNorm: LayerNorm
@@ -192,7 +192,7 @@ struct TransformerBlock {
     private func feedForward(_ x: Tensor) -> Tensor { narrow(wide(x).geluInPlace()) }
 }
 
-/// Every step attends to every step.
+/// Self-attention in which every step attends to every step.
 struct SelfAttention {
     private let query: Linear, key: Linear, value: Linear, output: Linear
     private let heads: Int
@@ -205,14 +205,14 @@ struct SelfAttention {
         self.heads = heads
     }
 
-    /// `[T, C]` to `[T, C]`.
+    /// Maps `[T, C]` to `[T, C]`.
     func callAsFunction(_ x: Tensor) -> Tensor {
         let attended = scaledDotProductAttention(
             byHead(query(x)), byHead(key(x)), byHead(value(x)))
         return output(attended.transposed(1, 2).reshaped(x.shape))
     }
 
-    /// `[T, C]` to `[1, heads, T, C / heads]`.
+    /// Maps `[T, C]` to `[1, heads, T, C / heads]`.
     private func byHead(_ x: Tensor) -> Tensor {
         x.reshaped(1, x.length(0), heads, -1).transposed(1, 2)
     }
@@ -222,7 +222,7 @@ extension Wav2Vec2 {
     /// Reads a folder in the Hugging Face layout: `config.json`, and `model.safetensors` or
     /// `pytorch_model.bin`.
     ///
-    /// - Throws: `LoopyError`, `LoopyError` or `LoopyError` that says which file is wrong, and how.
+    /// - Throws: `LoopyError` that says which file is wrong, and how.
     public init(folder: String, device: Device = .cpu) throws {
         let configuration = try Wav2Vec2Configuration(contentsOf: folder + "/config.json")
         let checkpoint = try Checkpoint(folder)
@@ -233,7 +233,8 @@ extension Wav2Vec2 {
         }
     }
 
-    /// Models made for a task carry the network under a prefix, and heads that it does not need.
+    /// The network's name of a tensor, nil for one that it does not need: models made for a task carry
+    /// the network under a prefix, and heads.
     private static func rename(_ name: String) -> String? {
         let prefix = "wav2vec2."
         let plain = name.hasPrefix(prefix) ? String(name.dropFirst(prefix.count)) : name

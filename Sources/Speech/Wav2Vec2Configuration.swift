@@ -1,18 +1,18 @@
 import Errors
 import Foundation
 
-/// `config.json` of a wav2vec 2.0 folder in the Hugging Face layout: what the architecture needs of
-/// it. What a file leaves out is as in wav2vec2-base.
+/// The architecture that `config.json` of a wav2vec 2.0 folder in the Hugging Face layout describes. What
+/// a file leaves out is as in wav2vec2-base.
 public struct Wav2Vec2Configuration: Sendable, Equatable {
     /// How the convolutions' outputs are normalised.
     public enum FeatureNorm: String, Decodable, Sendable {
-        /// The first one's, each channel over the whole recording (base).
+        /// The first output is normalised, each channel over the whole recording (base).
         case group
-        /// Every one's, over the channels of each step (large).
+        /// Every output is normalised, over the channels of each step (large).
         case layer
     }
 
-    /// Channels C of the encoder, its blocks, its attention heads, and its wide layers.
+    /// The channels C of the transformer, its blocks, its attention heads, and its wide layers' channels.
     public var hiddenSize = 768
     public var blocks = 12
     public var heads = 12
@@ -21,39 +21,41 @@ public struct Wav2Vec2Configuration: Sendable, Equatable {
     /// Whether blocks normalise before attention (large) or after it (base).
     public var normalisesFirst = false
     public var featureNorm = FeatureNorm.group
-    /// Channels, kernel sizes and strides of the convolutions.
+    /// The channels, kernel sizes and strides of the convolutions.
     public var channels = [512, 512, 512, 512, 512, 512, 512]
     public var kernels = [10, 3, 3, 3, 3, 2, 2]
     public var strides = [5, 2, 2, 2, 2, 2, 2]
     public var convolutionBias = false
-    /// Kernel size and groups of the convolution that tells positions.
+    /// The kernel size and the groups of the convolution that tells positions.
     public var positionKernel = 128
     public var positionGroups = 16
 
     public init() {}
 
-    /// Samples between the starts of two steps: 320.
+    /// The samples between the starts of two steps: 320.
     public var hop: Int { strides.reduce(1, *) }
 
-    /// Samples that one step is computed from: 400.
+    /// The samples that one step is computed from: 400.
     public var receptiveField: Int {
         zip(kernels, strides).reversed().reduce(1) { ($0 - 1) * $1.1 + $1.0 }
     }
 
-    /// Steps that a number of samples gives; 0 when they are too few.
+    /// The number of steps that some samples give; 0 when they are too few.
     public func steps(samples: Int) -> Int {
         zip(kernels, strides).reduce(samples) { $0 < $1.0 ? 0 : ($0 - $1.0) / $1.1 + 1 }
     }
 
-    /// Hidden states: the blocks' input, and the output of each.
+    /// The number of hidden states: the blocks' input, and the output of each.
     public var layers: Int { blocks + 1 }
 
-    /// - Throws: `LoopyError` `.malformed` when the file is not a configuration of wav2vec 2.0, or asks
+    /// Reads a file.
+    ///
+    /// - Throws: `LoopyError` `.missing` when there is none; `.malformed` when it is not a configuration of wav2vec 2.0, or asks
     ///   for what this implementation does not have.
     public init(contentsOf path: String) throws {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw LoopyError(
-                .malformed, "\(path): is missing; a wav2vec2 folder holds config.json and the weights"
+                .missing, "\(path): is missing; a wav2vec2 folder holds config.json and the weights"
             )
         }
         do {

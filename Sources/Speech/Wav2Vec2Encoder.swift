@@ -1,7 +1,7 @@
 import Errors
 import Torch
 
-/// Features of all layers of wav2vec 2.0 for every video frame (Loopy, section 3.3: the hidden states
+/// Gives the features of all layers of wav2vec 2.0 for every video frame (Loopy, section 3.3: the hidden states
 /// of all layers are the audio embedding).
 ///
 /// The samples are normalised once, over the whole recording. The convolutions are computed in blocks,
@@ -11,19 +11,20 @@ import Torch
 public final class Wav2Vec2Encoder: SpeechEncoder {
     /// When features go from the encoder's steps of 20 ms to video frames of 40 ms.
     public enum Alignment: String, Codable, Sendable, CaseIterable {
-        /// The convolutions' output, which the transformer then sees at 25 a second (as the open
-        /// successors of EMO do).
+        /// The convolutions' output is interpolated; the transformer sees 25 a second (as in the open
+        /// successors of EMO).
         case beforeEncoder
-        /// Each hidden state, the transformer having seen 50 a second.
+        /// Each hidden state is interpolated; the transformer has seen 50 a second.
         case afterEncoder
     }
 
-    /// How a recording is cut for the transformer; in seconds.
+    /// The lengths into which a recording is cut for the transformer, in seconds.
     public struct Chunks: Sendable {
-        /// A recording of up to this length is one chunk.
+        /// The length up to which a recording is one chunk.
         public var whole: Double
+        /// The length of a chunk.
         public var length: Double
-        /// What a chunk sees on either side beyond its own length.
+        /// The length that a chunk sees on either side beyond its own.
         public var context: Double
 
         public init(whole: Double = 60, length: Double = 40, context: Double = 10) {
@@ -38,9 +39,9 @@ public final class Wav2Vec2Encoder: SpeechEncoder {
     private let chunks: Chunks
     private let normalises: Bool
     private let device: Device
-    /// Half of the time over which chunks fade into each other, in frames.
+    /// Half the number of frames over which chunks fade into each other.
     private static let fade = 12
-    /// Steps of a block of convolutions: what they hand on then stays in the processor's cache.
+    /// The number of steps of a block of convolutions: what they hand on then stays in the processor's cache.
     private static let blockSteps = 100
 
     public var layers: Int { network.configuration.layers }
@@ -100,15 +101,15 @@ public final class Wav2Vec2Encoder: SpeechEncoder {
 
     /// A stretch that the transformer sees at once.
     struct Chunk: Equatable {
-        /// What is used of it; neighbours overlap by the frames in which they fade.
+        /// The frames that are used of it; neighbours overlap by those in which they fade.
         var frames: Range<Int>
-        /// What the transformer sees.
+        /// The frames that the transformer sees.
         var seen: Range<Int>
-        /// First frame that the next chunk computes too.
+        /// The first frame that the next chunk computes too.
         var nextStart: Int
     }
 
-    /// Chunks of equal length that cover all frames.
+    /// Divides frames into chunks of equal length that cover them all.
     func plan(_ frames: Int) -> [Chunk] {
         func count(_ seconds: Double) -> Int {
             max(1, Int((seconds * 25).rounded()))
@@ -153,7 +154,7 @@ public final class Wav2Vec2Encoder: SpeechEncoder {
         private let statistics: WaveStatistics
         private var window: Recording.Window
         private let device: Device
-        /// Steps in memory: `[t, 512]` from `start` on.
+        /// The steps in memory: `[t, 512]` from `start` on.
         private var kept: [Tensor] = []
         private var start = 0, end = 0
 

@@ -1,22 +1,22 @@
 import Torch
 
-/// What the encoders need of a recording as a whole, from one pass over its samples: how many they
-/// are, their mean and variance, and the mean and covariance of the windows that the first
-/// convolution sees.
+/// Statistics of a whole recording, from one pass over its samples: how many they are, their mean and
+/// variance, and the mean and covariance of the windows that the first convolution sees.
 public struct WaveStatistics {
+    /// The number of samples.
     public let count: Int
-    /// Of all samples: `(x - mean) · scale` has mean 0 and variance 1.
+    /// The mean and the scale of all samples: `(x - mean) · scale` has mean 0 and variance 1.
     public let sampleMean: Double
     public let sampleScale: Double
-    /// Of the normalised windows: float64 `[kernel]` and `[kernel, kernel]`.
+    /// The mean and the covariance of the normalised windows: float64 `[kernel]` and `[kernel, kernel]`.
     let mean: Tensor
     let covariance: Tensor
 
-    /// As `Wav2Vec2FeatureExtractor` adds it to the variance.
+    /// The number that `Wav2Vec2FeatureExtractor` adds to the variance.
     private static let epsilon = 1e-7
 
     /// - Parameters:
-    ///   - kernel, stride: of the first convolution, in samples.
+    ///   - kernel, stride: the size and the step of the first convolution, in samples.
     ///   - normalises: whether mean and variance are taken out of the samples at all.
     init(
         of recording: Recording, kernel: Int, stride: Int, normalises: Bool
@@ -40,22 +40,22 @@ public struct WaveStatistics {
         self.mean = (windowMean - sampleMean) * sampleScale
     }
 
-    /// Samples with mean and variance taken out.
+    /// Takes mean and variance out of samples.
     func normalised(_ samples: some Sequence<Float>) -> [Float] {
         let (mean, scale) = (Float(sampleMean), Float(sampleScale))
         return samples.map { ($0 - mean) * scale }
     }
 }
 
-/// Sums over samples, and over the windows of a strided convolution.
+/// Adds up samples, and the windows of a strided convolution.
 private struct WindowSums {
     let kernel: Int, stride: Int
     var samples = 0, windows = 0
     var sum = 0.0, squares = 0.0
-    /// Sum of the windows, and of their products with themselves.
+    /// The sum of the windows, and of their products with themselves.
     var firsts: [Double]
     var products: [Double]
-    /// What the next window needs of the samples seen.
+    /// The samples seen that the next window needs.
     private var pending: [Float] = []
 
     init(kernel: Int, stride: Int) {

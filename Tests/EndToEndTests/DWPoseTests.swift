@@ -151,7 +151,7 @@ struct DWPoseTests {
         let neither = try extract(choice)
         #expect(neither.status == 64)
         for part in [
-            "extract.keypoints.landmarks: dwpose needs two networks", "Models/dwpose lacks",
+            "extract.keypoints.landmarks: dwpose needs networks (detector, pose)", "Models/dwpose lacks",
             "yolox_l.onnx and dw-ll_ucoco_384.onnx", "`loopy models`",
         ] {
             #expect(neither.errors.contains(part), "\(neither.errors)")
@@ -159,7 +159,7 @@ struct DWPoseTests {
         let cuda = try extract(
             choice + self.choice("extract.keypoints")
                 + ["--set", "extract.keypoints.dwpose.device=cuda:77"])
-        #expect(cuda.status == 65)
+        #expect(cuda.status == 64)
         #expect(cuda.errors.contains("cuda:77"))
         #expect(!FileManager.default.fileExists(atPath: bench.folder + "/k.npy"))
 

@@ -4,7 +4,7 @@ import Perception
 import Testing
 
 @Suite struct KeypointsTests {
-    /// A frame whose points are all at one place.
+    /// A frame whose points are all the same.
     private func frame(_ x: Float, _ y: Float, confidence: Float = 0.9) -> [Float] {
         (0..<68).flatMap { _ in [x, y, confidence] }
     }
@@ -17,8 +17,8 @@ import Testing
             let start = index * 68 * 3
             // all points alike
             for point in 1..<68 {
-                let place = start + point * 3
-                #expect(values[place..<(place + 3)].elementsEqual(values[start..<(start + 3)]))
+                let index = start + point * 3
+                #expect(values[index..<(index + 3)].elementsEqual(values[start..<(start + 3)]))
             }
             return Array(values[start..<(start + 3)])
         }
@@ -54,7 +54,7 @@ import Testing
         let error = #expect(throws: LoopyError.self) {
             try Keypoints.filled([nil, nil, nil])
         }
-        #expect(error?.category == .malformed)
+        #expect(error?.category == .unsuitable)
         #expect(error?.message.contains("any of its 3 frames") == true)
     }
 }

@@ -78,15 +78,15 @@ import Testing
     }
 
     @Test func findsNoFaceWhereThereIsNone() throws {
-        for place in [0, 40] {
-            let frame = try picture(Place.sample("small.mp4"), at: place)
+        for index in [0, 40] {
+            let frame = try picture(Place.sample("small.mp4"), at: index)
             #expect(try Networks.near.get().detect(in: frame) == [])
             #expect(try Networks.far.get().detect(in: frame) == [])
         }
     }
 
-    /// A tall picture is letterboxed at its sides: places must come back unshifted.
-    @Test func tallPicturesGiveTheSamePlaces() throws {
+    /// A tall picture is letterboxed at its sides: boxes must come back unshifted.
+    @Test func tallPicturesGiveTheSameBoxes() throws {
         let path = Place.sample("single_face.mp4")
         let detector = try Networks.near.get()
         let wide = try largest(detector.detect(in: picture(path)))

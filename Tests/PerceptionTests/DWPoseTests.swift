@@ -2,6 +2,7 @@ import Errors
 import Foundation
 import Media
 import Perception
+import TestSupport
 import Testing
 import Torch
 

@@ -238,7 +238,7 @@ private final class SceneNetwork: LandmarkNetwork {
     /// A face that is lost must not take another one away that comes to where it was.
     @Test func aLostFaceDoesNotHideAnother() throws {
         for _ in 0..<5 { _ = try see(face(x: 200), face(x: 340)) }
-        // The left one disappears; the right one moves to its place.
+        // The left one disappears; the right one moves to where it was.
         for step in 1...10 {
             let seen = try see(face(x: 340 - Double(step) * 14))
             #expect(seen.filter { !$0.isCoasting }.map(\.face) == [1])

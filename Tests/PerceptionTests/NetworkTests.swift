@@ -1,6 +1,7 @@
 import Errors
 import Foundation
 import Perception
+import TestSupport
 import Testing
 
 @Suite struct NetworkTests {

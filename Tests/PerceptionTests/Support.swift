@@ -1,6 +1,7 @@
 import Foundation
 import Media
 import Perception
+import TestSupport
 import Testing
 
 /// Files that lie beside the package's sources.
@@ -18,14 +19,7 @@ enum Place {
     static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
 }
 
-/// Calls `body` with a folder of its own, which is gone afterwards.
-func withFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
-    let path = FileManager.default.temporaryDirectory.path + "/loopy-" + UUID().uuidString
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    return try body(path)
-}
-
+/// Runs a program that must succeed.
 func run(_ arguments: [String]) throws {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
@@ -35,7 +29,7 @@ func run(_ arguments: [String]) throws {
     try #require(process.terminationStatus == 0, "\(arguments.joined(separator: " "))")
 }
 
-/// The picture at one place of the 25 fps grid.
+/// The picture at an index of the 25 fps grid.
 func picture(_ path: String, at index: Int = 0) throws -> VideoFrame {
     let reader = try VideoReader(path: path, range: index..<(index + 1), threads: 1)
     return try #require(try reader.next()).frame

@@ -25,7 +25,8 @@ import Torch
     }
 
     @Test func nothingIsSaid() {
-        #expect(throws: LoopyError.self) { try LogMel().encode(Recording([])) }
+        let error = #expect(throws: LoopyError.self) { try LogMel().encode(Recording([])) }
+        #expect(error?.category == .unsuitable)
     }
 }
 

@@ -52,9 +52,10 @@ import Torch
     @Test func tooShortARecordingIsSaid() throws {
         let encoder = Wav2Vec2Encoder(
             try Wav2Vec2(folder: fixture("base")), alignment: .afterEncoder)
-        #expect(throws: LoopyError.self) {
+        let error = #expect(throws: LoopyError.self) {
             try encoder.encode(Recording([Float](repeating: 0, count: 399)))
         }
+        #expect(error?.category == .unsuitable)
     }
 
     @Test func silenceGivesNumbers() throws {
@@ -74,6 +75,7 @@ import Torch
         try FileManager.default.copyItem(
             atPath: fixture("base/model.safetensors"), toPath: folder + "/model.safetensors")
         let error = #expect(throws: LoopyError.self) { try Wav2Vec2(folder: folder) }
+        #expect(error?.category == .malformed)
         #expect(error?.message.contains("model.safetensors") == true)
         #expect(error?.message.contains("of another network") == true)
         #expect(error?.message.contains("conv_layers.0.conv.bias") == true)
