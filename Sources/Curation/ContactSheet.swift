@@ -96,10 +96,9 @@ public struct ContactSheet {
 
     private func picture(of source: Source, at frame: Int) throws -> VideoFrame? {
         guard let clock = source.probe?.video.clock else { return nil }
-        let file = try RecordedFile(source.path)
-        return try VideoReader(
-            path: file.path, clock: clock, range: frame..<(frame + 1)
-        ).next()?.frame
+        return try RecordedPath(source.path).withReadablePath { path in
+            try VideoReader(path: path, clock: clock, range: frame..<(frame + 1)).next()?.frame
+        }
     }
 
     /// The square around the face, or the whole picture where there is none, and the points on it.

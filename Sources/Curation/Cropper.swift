@@ -108,7 +108,7 @@ public final class CropStage: UnitStage {
         }
         return Clip(
             source: source,
-            media: try SourceMedia(
+            media: SourceMedia(
                 source, probe: probe, limits: settings.limits, threads: threads),
             frames: decision.frames, crop: crop, audioDelay: decision.audioDelay ?? 0)
     }

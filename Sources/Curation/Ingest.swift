@@ -109,9 +109,13 @@ public struct Ingest {
         var source = Source(
             digest: Digest.of(path), path: path, bytes: bytes, modified: modified)
         do {
-            let file = try RecordedFile(path)
-            let probe = try MediaProbe(path: file.path, limits: settings.limits)
-            source.digest = try Digest.ofFile(file.path)
+            let (probe, digest) = try RecordedPath(path).withReadablePath { readable in
+                (
+                    try MediaProbe(path: readable, limits: settings.limits),
+                    try Digest.ofFile(readable)
+                )
+            }
+            source.digest = digest
             source.probe = probe
             if probe.duration - probe.lastPacketEnd > max(1, 0.02 * probe.duration) {
                 source.reason = "truncated"

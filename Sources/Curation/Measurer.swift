@@ -44,7 +44,7 @@ final class Measurer {
 
     func measure(_ stretch: Stretch) throws -> StretchMeasurement {
         guard let probe = stretch.source.probe else { return StretchMeasurement() }
-        let media = try SourceMedia(
+        let media = SourceMedia(
             stretch.source, probe: probe, limits: settings.limits, threads: threads)
         // Sound and pictures have nothing to do with each other until both are there.
         let listening = Background { try self.listen(stretch.frames, media) }

@@ -5,23 +5,24 @@ import Media
 /// A source that can be decoded: gives the pictures and the sound of any frames of it.
 package struct SourceMedia: Sendable {
     package let probe: MediaProbe
-    private let file: RecordedFile
+    private let path: RecordedPath
     private let limits: MediaLimits
     private let threads: Int
 
     /// - Parameter threads: of decoding; 0 for one a processor.
-    /// - Throws: `LoopyError` when the file cannot be opened.
-    init(_ source: Source, probe: MediaProbe, limits: MediaLimits, threads: Int) throws {
+    init(_ source: Source, probe: MediaProbe, limits: MediaLimits, threads: Int) {
         self.probe = probe
         self.limits = limits
         self.threads = threads
-        file = try RecordedFile(source.path)
+        path = RecordedPath(source.path)
     }
 
     func pictures(_ frames: Range<Int>) throws -> sending VideoReader {
-        try VideoReader(
-            path: file.path, clock: probe.video.clock, range: frames, threads: threads,
-            limits: limits)
+        try path.withReadablePath { path in
+            try VideoReader(
+                path: path, clock: probe.video.clock, range: frames, threads: threads,
+                limits: limits)
+        }
     }
 
     /// The sound of some frames, with zeros where there is none.
@@ -31,9 +32,11 @@ package struct SourceMedia: Sendable {
     func samples(_ frames: Range<Int>, delay: Int = 0) throws -> [Float] {
         // Sound that leads is delayed: what belongs to frame n is taken from before it.
         let first = Double(frames.lowerBound - delay) / Double(Grid.framesPerSecond)
-        return try AudioReader.read(
-            path: file.path, start: probe.video.clock.startSeconds + first,
-            count: frames.count * Grid.samplesPerFrame, limits: limits)
+        return try path.withReadablePath { path in
+            try AudioReader.read(
+                path: path, start: probe.video.clock.startSeconds + first,
+                count: frames.count * Grid.samplesPerFrame, limits: limits)
+        }
     }
 
     /// The sound of some frames; nil where there is no sound track, or none that can be decoded.

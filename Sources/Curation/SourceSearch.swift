@@ -22,7 +22,8 @@ struct SourceSearch {
     mutating func add(_ input: String) throws {
         var path = RecordedPath(input)
         if let plain = String(validating: path.bytes, as: UTF8.self) {
-            path = RecordedPath(bytes: Array(URL(fileURLWithPath: plain).standardizedFileURL.path.utf8))
+            let absolute = URL(fileURLWithPath: plain).standardizedFileURL.path
+            path = RecordedPath(bytes: Array(absolute.utf8))
         }
         guard let kind = Self.kind(of: path) else {
             throw LoopyError(.missing, "\(path.text): there is no such file or folder")

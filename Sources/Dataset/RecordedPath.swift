@@ -33,8 +33,9 @@ public struct RecordedPath: Sendable, Equatable {
     }
 
     /// Calls `body` with the path as the C library wants it.
-    public func withCString<Result>(_ body: (UnsafePointer<CChar>) throws -> Result) rethrows -> Result
-    {
+    public func withCString<Result>(
+        _ body: (UnsafePointer<CChar>) throws -> Result
+    ) rethrows -> Result {
         try (bytes + [0]).withUnsafeBufferPointer { buffer in
             // There is at least the zero, so the buffer has an address.
             try buffer.baseAddress!.withMemoryRebound(to: CChar.self, capacity: buffer.count, body)
@@ -69,30 +70,21 @@ public struct RecordedPath: Sendable, Equatable {
     }
 }
 
-/// A recorded file under a path that FFmpeg and Foundation can open, for as long as this object lives.
-///
-/// Both take paths as UTF-8. A file whose name is not UTF-8 is opened by its bytes, and read through the
-/// name that Linux has for every open file.
-public final class RecordedFile: Sendable {
-    public let path: String
-    private let descriptor: Int32?
-
-    /// - Throws: `LoopyError` `.unreadable`.
-    public init(_ recorded: String) throws {
-        let recordedPath = RecordedPath(recorded)
-        guard Array(recorded.utf8) != recordedPath.bytes else {
-            (path, descriptor) = (recorded, nil)
-            return
-        }
-        let opened = recordedPath.withCString { open($0, O_RDONLY | O_CLOEXEC) }
-        guard opened >= 0 else {
+extension RecordedPath {
+    /// Calls `body` with a path under which FFmpeg and Foundation can open the file while `body` runs.
+    ///
+    /// Both take paths as UTF-8. A file whose name is not UTF-8 is opened by its bytes, and read through
+    /// the name that Linux has for every open file.
+    ///
+    /// - Throws: `LoopyError` `.unreadable`; what `body` throws.
+    public func withReadablePath<Result>(_ body: (String) throws -> Result) throws -> Result {
+        if Array(text.utf8) == bytes { return try body(text) }
+        let descriptor = withCString { open($0, O_RDONLY | O_CLOEXEC) }
+        guard descriptor >= 0 else {
             throw LoopyError(
-                .unreadable, "cannot be read (\(String(cString: strerror(errno))))", path: recorded)
+                .unreadable, "cannot be read (\(String(cString: strerror(errno))))", path: text)
         }
-        (path, descriptor) = ("/proc/self/fd/\(opened)", opened)
-    }
-
-    deinit {
-        if let descriptor { close(descriptor) }
+        defer { close(descriptor) }
+        return try body("/proc/self/fd/\(descriptor)")
     }
 }

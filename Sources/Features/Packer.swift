@@ -33,9 +33,12 @@ public final class Packer: UnitStage {
         let plan = ClipPlan(try dataset.selection())
         columns = settings.columns.isEmpty ? Self.columns(catalogue) : settings.columns
         // Without clips there is nothing to read, and columns may be missing.
-        let readers = try plan.units.isEmpty ? [] : columns.map {
-            try ColumnReader($0, in: dataset, catalogue: catalogue)
-        }
+        let readers =
+            try plan.units.isEmpty
+            ? []
+            : columns.map {
+                try ColumnReader($0, in: dataset, catalogue: catalogue)
+            }
         self.plan = plan
         self.readers = readers
         store = UnitStore(dataset.shardsFolder, namesCarryDigest: false)
@@ -115,7 +118,8 @@ public final class Packer: UnitStage {
         let catalogue = try Catalogue.update(dataset) { catalogue in
             catalogue.shards = units.compactMap { unit -> Catalogue.Shard? in
                 guard let record = store.record(unit), let file = record.files.first,
-                    let split = Decision.Split(rawValue: String(unit.name.prefix(while: { $0 != "-" })))
+                    let split = Decision.Split(
+                        rawValue: String(unit.name.prefix(while: { $0 != "-" })))
                 else { return nil }
                 return Catalogue.Shard(
                     name: file.name, split: split, clips: record.items.count,

@@ -43,8 +43,7 @@ public struct Verification {
     private mutating func check(_ sources: [Source]) {
         for source in sources where source.probe != nil {
             files += 1
-            guard let file = try? RecordedFile(source.path),
-                let digest = try? Digest.ofFile(file.path)
+            guard let digest = try? RecordedPath(source.path).withReadablePath(Digest.ofFile)
             else {
                 problems.append("\(source.path): is gone or cannot be read")
                 continue

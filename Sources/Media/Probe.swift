@@ -145,7 +145,10 @@ private struct PacketTimes {
                 // A leap beyond an hour is a broken timestamp.
                 if end - lastEnd <= Double(VideoClock.longestPauseSeconds) {
                     lastEnd = max(lastEnd, end)
-                    if index == audio { audioEnd = max(audioEnd ?? -.infinity, end + start) }
+                    let isHeard = packet.pointee.flags & AV_PKT_FLAG_DISCARD == 0
+                    if index == audio, isHeard {
+                        audioEnd = max(audioEnd ?? -.infinity, end + start)
+                    }
                 }
             }
             if index != video || packet.pointee.flags & AV_PKT_FLAG_DISCARD != 0 { continue }

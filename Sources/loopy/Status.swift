@@ -51,7 +51,8 @@ struct Funnel {
         text = (lines + Self.advice(counts, dataset)).joined(separator: "\n")
     }
 
-    private static func advice(_ counts: Catalogue.Counts, _ dataset: DatasetDirectory) -> [String] {
+    private static func advice(_ counts: Catalogue.Counts, _ dataset: DatasetDirectory) -> [String]
+    {
         guard counts.accepted == 0, FileManager.default.fileExists(atPath: dataset.selectionFile)
         else { return [] }
         if counts.sources == 0 {

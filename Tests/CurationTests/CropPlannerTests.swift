@@ -139,16 +139,18 @@ import TestSupport
     @Test func theMarginIsWhatThePictureLeaves() {
         let head = Box(left: 400, top: 300, right: 600, bottom: 500)
         func margin(_ width: Int, _ height: Int) -> Double? {
-            guard case .crop(_, let margin) = planner(width, height)
-                .plan(heads: [head], faceHeight: 60)
+            guard
+                case .crop(_, let margin) = planner(width, height)
+                    .plan(heads: [head], faceHeight: 60)
             else { return nil }
             return margin
         }
         #expect(margin(1920, 1080).map { abs($0 - 0.05) < 1e-9 } == true)
         #expect(margin(1920, 500).map { abs($0 - 0.05) < 1e-9 } == true)
         let low = Box(left: 400, top: 0, right: 600, bottom: 200)
-        guard case .crop(let crop, let least) = planner(1920, 208)
-            .plan(heads: [low], faceHeight: 60)
+        guard
+            case .crop(let crop, let least) = planner(1920, 208)
+                .plan(heads: [low], faceHeight: 60)
         else { return }
         #expect(crop.side == 208)
         #expect(abs(least - 0.02) < 1e-9)

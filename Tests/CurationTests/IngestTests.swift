@@ -139,7 +139,7 @@ import TestSupport
             let report = try ingest(folder)
             #expect(report.sources.map(\.path) == [path.text])
             #expect(report.sources.first?.reason == nil)
-            let digest = try Digest.ofFile(RecordedFile(path.text).path)
+            let digest = try path.withReadablePath(Digest.ofFile)
             #expect(report.sources.first?.digest == digest)
             #expect(try ingest(folder, [path.text]).sources == report.sources)
         }

@@ -37,7 +37,8 @@ import TestSupport
         let page = try String(
             contentsOfFile: Place.package + "/docs/metrics.md", encoding: .utf8)
         let table = page.split(separator: "\n").filter { $0.hasPrefix("| `") }.map(String.init)
-        #expect(table == rows, "docs/metrics.md should have these rows:\n\(rows.joined(separator: "\n"))")
+        let wanted = rows.joined(separator: "\n")
+        #expect(table == rows, "docs/metrics.md should have these rows:\n\(wanted)")
     }
 
     /// Datasets of other versions have other metrics.

@@ -36,10 +36,12 @@ import TestSupport
             try #require(descriptor >= 0)
             #expect(write(descriptor, "hello", 5) == 5)
             close(descriptor)
-            let file = try RecordedFile(path.text)
-            #expect(try bytes(of: file.path) == Array("hello".utf8))
-            #expect(try bytes(of: file.path) == Array("hello".utf8))
-            #expect(try RecordedFile(folder + "/plain").path == folder + "/plain")
+            let recorded = RecordedPath(path.text)
+            for _ in 0..<2 {
+                #expect(try recorded.withReadablePath(bytes) == Array("hello".utf8))
+            }
+            let plain = RecordedPath(folder + "/plain")
+            #expect(try plain.withReadablePath { $0 } == folder + "/plain")
         }
     }
 }

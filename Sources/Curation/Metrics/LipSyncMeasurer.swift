@@ -17,7 +17,8 @@ struct LipSyncMeasurer: MetricMeasurer {
     func values(of face: TrackedFace) throws -> [Metric: Double?] {
         guard let media = face.media, let samples = try media.sound(face.frames) else { return [:] }
         let crops = LipSync.faceCrops(face.track.boxes)
-        let score = try network.score(media.pictures(face.frames), samples: samples) { picture, _, _ in
+        let pictures = try media.pictures(face.frames)
+        let score = try network.score(pictures, samples: samples) { picture, _, _ in
             crops[min(picture, crops.count - 1)]
         }
         guard let all = score?.all else { return [:] }
