@@ -7,7 +7,7 @@ import Torch
 /// The samples are normalised once, over the whole recording. The convolutions are computed in blocks,
 /// which changes nothing. Only the transformer sees a long recording in chunks: each with context on
 /// both sides, and neighbours fade into each other over a second. Chunks see less far than the whole
-/// recording at once; the README says how much that changes.
+/// recording at once; docs/speech.md says how much that changes.
 public final class Wav2Vec2Encoder: SpeechEncoder {
     /// When features go from the encoder's steps of 20 ms to video frames of 40 ms.
     public enum Alignment: String, Codable, Sendable, CaseIterable {
