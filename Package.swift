@@ -122,6 +122,11 @@ let package = Package(
             name: "bench-loopy", dependencies: ["Training", "LoopyModel", "Diffusion", "Torch"],
             path: "Benchmarks/Loopy", swiftSettings: cHeaders, linkerSettings: cLibraries),
 
+        .executableTarget(
+            name: "fuzz-loopy",
+            dependencies: ["Curation", "Media", "Weights", "TestSupport", arguments] + dataset,
+            path: "Fuzzing", swiftSettings: cHeaders, linkerSettings: cLibraries),
+
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         tests("StorageTests", exclude: ["Fixtures"]),
         tests("SettingsTests"),
@@ -154,6 +159,9 @@ let package = Package(
                 "Weights",
             ], exclude: ["Fixtures"]),
         tests("WeightsTests", ["Weights"], exclude: ["Fixtures"]),
+        tests("WorkTests", ["Work"]),
+        tests("StageCommandTests", ["StageCommand"]),
+        tests("ReportTests", ["Report", "Media"]),
         tests("EndToEndTests", ["Media", "Diffusion", "Torch", "Weights"]),
     ],
     swiftLanguageModes: [.v6],

@@ -4,6 +4,7 @@ import Errors
 import Foundation
 import Settings
 import StageCommand
+import Synchronization
 import Work
 
 struct Run: AsyncParsableCommand {
@@ -94,13 +95,11 @@ struct Run: AsyncParsableCommand {
 }
 
 /// Shows one stage's progress after the other.
-private final class ProgressBoard: @unchecked Sendable {
-    // Unchecked: every access holds the lock.
-    private let lock = NSLock()
-    private var progress: ProgressLine?
+private final class ProgressBoard: Sendable {
+    private let line = Mutex<ProgressLine?>(nil)
 
     func show(_ event: PipelineRun.Event) {
-        lock.withLock {
+        line.withLock { progress in
             switch event {
             case .stageBegan(let name, let units):
                 progress = units > 0 ? ProgressLine(name, total: units) : nil
