@@ -132,6 +132,11 @@ let package = Package(
             name: "bench-loopy", dependencies: ["Training", "LoopyModel", "Diffusion", "Torch"],
             path: "Benchmarks/Loopy", swiftSettings: cHeaders, linkerSettings: cLibraries),
 
+        .executableTarget(
+            name: "fuzz-loopy",
+            dependencies: ["Curation", "Media", "Weights", "TestSupport", arguments] + dataset,
+            path: "Fuzzing", swiftSettings: cHeaders, linkerSettings: cLibraries),
+
         .target(
             name: "TorchConfiguration", dependencies: ["CTorch"], path: "Tests/TorchConfiguration"),
         .target(
@@ -170,6 +175,9 @@ let package = Package(
                 "Weights",
             ], exclude: ["Fixtures"]),
         tests("WeightsTests", ["Weights"], exclude: ["Fixtures"]),
+        tests("WorkTests", ["Work"]),
+        tests("StageCommandTests", ["StageCommand"]),
+        tests("ReportTests", ["Report", "Media"]),
         tests(
             "EndToEndTests",
             ["Media", "Diffusion", "Torch", "Weights"]

@@ -81,8 +81,10 @@ public struct Page {
     public func write() throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
-        // A slash is escaped, so nothing in the facts can end the script that holds them.
+        // Without this character nothing in the facts can end the script that holds them, or begin
+        // another inside of it.
         let json = String(decoding: try encoder.encode(facts), as: UTF8.self)
+            .replacingOccurrences(of: "<", with: "\\u003c")
         let page = String(decoding: PackageResources.page_html, as: UTF8.self)
             .replacingOccurrences(of: "\"FACTS\"", with: json)
         try OutputFile.write(page.utf8, to: output)
@@ -94,7 +96,9 @@ public struct Page {
         let target = URL(fileURLWithPath: path).standardizedFileURL.path
         let isBelow = target.hasPrefix(folder.path + "/")
         let relative = isBelow ? String(target.dropFirst(folder.path.count + 1)) : target
-        return relative.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? relative
+        // A colon in a name would be taken for the end of a scheme.
+        let allowed = CharacterSet.urlPathAllowed.subtracting(CharacterSet(charactersIn: ":"))
+        return relative.addingPercentEncoding(withAllowedCharacters: allowed) ?? relative
     }
 }
 

@@ -1,17 +1,17 @@
 import Foundation
+import Synchronization
 
 /// Whether Ctrl-C or SIGTERM was received since this was made.
 public final class StopSignals {
     private let flag = Flag()
     private var sources: [any DispatchSourceSignal] = []
 
-    private final class Flag: @unchecked Sendable {
-        // Unchecked: guarded by the lock.
-        private let lock = NSLock()
-        private var isSet = false
+    /// A flag that the signals' queue sets.
+    private final class Flag: Sendable {
+        private let isSet = Mutex(false)
 
-        var value: Bool { lock.withLock { isSet } }
-        func set() { lock.withLock { isSet = true } }
+        var value: Bool { isSet.withLock { $0 } }
+        func set() { isSet.withLock { $0 = true } }
     }
 
     public init() {

@@ -1,5 +1,6 @@
 import Foundation
 import Subprocess
+import Synchronization
 
 #if canImport(System)
     import System
@@ -107,21 +108,26 @@ struct StageProcess: Sendable {
 }
 
 /// What a worker is working on, and since when.
-private final class ItemWatch: @unchecked Sendable {
-    // Unchecked: every access holds the lock.
-    private let lock = NSLock()
-    private var current: String?
-    private var since = ContinuousClock.now
-    private var isTimedOut = false
+private final class ItemWatch: Sendable {
+    private struct State {
+        var item: String?
+        var since = ContinuousClock.now
+        var isTimedOut = false
+    }
 
-    func start(_ item: String?) { lock.withLock { (current, since) = (item, .now) } }
-    func setTimedOut() { lock.withLock { isTimedOut = true } }
+    private let state = Mutex(State())
 
-    var item: String? { lock.withLock { current } }
-    var timedOut: Bool { lock.withLock { isTimedOut } }
+    func start(_ item: String?) {
+        state.withLock { ($0.item, $0.since) = (item, .now) }
+    }
+
+    func setTimedOut() { state.withLock { $0.isTimedOut = true } }
+
+    var item: String? { state.withLock { $0.item } }
+    var timedOut: Bool { state.withLock { $0.isTimedOut } }
 
     func secondsOnItem() -> Double {
-        let elapsed = lock.withLock { ContinuousClock.now - since }
+        let elapsed = ContinuousClock.now - state.withLock { $0.since }
         return Double(elapsed.components.seconds)
             + Double(elapsed.components.attoseconds) / 1e18
     }

@@ -5,6 +5,7 @@ import Foundation
 import Settings
 import StageCommand
 import Storage
+import Synchronization
 import Work
 
 struct Run: AsyncParsableCommand {
@@ -115,13 +116,11 @@ extension DatasetDirectory {
 }
 
 /// Shows one stage's progress after the other.
-private final class ProgressBoard: @unchecked Sendable {
-    // Unchecked: every access holds the lock.
-    private let lock = NSLock()
-    private var progress: ProgressLine?
+private final class ProgressBoard: Sendable {
+    private let line = Mutex<ProgressLine?>(nil)
 
     func show(_ event: PipelineRun.Event) {
-        lock.withLock {
+        line.withLock { progress in
             switch event {
             case .stageBegan(let name, let units):
                 progress = units > 0 ? ProgressLine(name, total: units) : nil

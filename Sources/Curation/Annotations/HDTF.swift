@@ -13,6 +13,8 @@ package enum HDTF {
     private static let kinds = ["video_url", "annotion_time", "crop_wh", "resolution"]
     /// The dataset means to hold nothing below.
     private static let smallestHeight = 720
+    /// Numbers beyond this, in seconds and in pixels, are mistakes.
+    private static let largestNumber = 1_000_000
 
     private static func file(_ subset: String, _ kind: String) -> String {
         "\(subset)_\(kind).txt"
@@ -106,7 +108,8 @@ package enum HDTF {
         guard (2...3).contains(parts.count), numbers.count == parts.count, numbers.last! < 60 else {
             return nil  // there are two or three
         }
-        return Double(numbers.reduce(0) { $0 * 60 + $1 })
+        let seconds = numbers.reduce(0.0) { $0 * 60 + Double($1) }
+        return seconds <= Double(largestNumber) ? seconds : nil
     }
 
     private static func youTubeID(_ url: String) -> String? {
@@ -175,7 +178,9 @@ package enum HDTF {
                         "lacks \(video): its crop boxes cannot be placed and are left out"))
                 return nil
             }
-            guard let height = row.values.first.flatMap({ Int($0) }), height > 0 else {
+            guard let height = row.values.first.flatMap({ Int($0) }),
+                1...HDTF.largestNumber ~= height
+            else {
                 problems.append(
                     AnnotationProblem(
                         heights.file, line: row.line,
@@ -236,7 +241,9 @@ package enum HDTF {
             _ row: AnnotationTable.Row, height: Int?, _ problems: inout [AnnotationProblem]
         ) -> AnnotatedBox? {
             let numbers = row.values.compactMap { Int($0) }
-            guard row.values.count == 4, numbers.count == 4, numbers[1] > 0, numbers[3] > 0 else {
+            guard row.values.count == 4, numbers.count == 4, numbers[1] > 0, numbers[3] > 0,
+                numbers.allSatisfy({ -HDTF.largestNumber...HDTF.largestNumber ~= $0 })
+            else {
                 problems.append(
                     AnnotationProblem(
                         crops.file, line: row.line,

@@ -1,0 +1,72 @@
+import Foundation
+
+/// Runs this executable as a child that reads inputs, and watches it.
+enum ChildProcess {
+    struct End {
+        var read = 0
+        var refused = 0
+        /// The index after the last input that was begun.
+        var next = 0
+        /// What went wrong; nil when nothing did.
+        var reason: String?
+        var errors = ""
+    }
+
+    /// - Parameter limit: seconds without a word after which the child is ended.
+    static func run(
+        _ reader: Reader, log: String, limit: Double, _ arguments: [String]
+    ) throws -> End {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        process.arguments = ["child", reader.name] + arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(
+            ["ASAN_OPTIONS": "detect_leaks=0:handle_sigill=1:allocator_may_return_null=1"]
+        ) { own, _ in own }
+        for path in [log, log + ".errors"] {
+            try Data().write(to: URL(fileURLWithPath: path))
+        }
+        process.standardOutput = FileHandle(forWritingAtPath: log)
+        process.standardError = FileHandle(forWritingAtPath: log + ".errors")
+        try process.run()
+        var isHung = false
+        var (size, since) = (0, Date())
+        while process.isRunning {
+            Thread.sleep(forTimeInterval: 0.05)
+            let now = (try? FileManager.default.attributesOfItem(atPath: log)[.size] as? Int) ?? 0
+            if now != size { (size, since) = (now, Date()) }
+            if Date().timeIntervalSince(since) > limit {
+                isHung = true
+                kill(process.processIdentifier, SIGKILL)
+            }
+        }
+        process.waitUntilExit()
+        return try end(process, isHung: isHung, log: log)
+    }
+
+    private static func end(_ process: Process, isHung: Bool, log: String) throws -> End {
+        var end = End()
+        let lines = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n")
+        for line in lines {
+            let words = line.split(separator: " ")
+            switch words.first {
+            case "read": end.read += 1
+            case "refused": end.refused += 1
+            case "at": end.next = (Int(words.last ?? "") ?? 0) + 1
+            case "end": end.next = Int(words.last ?? "") ?? 0
+            default: break
+            }
+        }
+        let errors = (try? Data(contentsOf: URL(fileURLWithPath: log + ".errors"))) ?? Data()
+        end.errors = String(decoding: errors.suffix(20_000), as: UTF8.self)
+        if isHung {
+            end.reason = "does not end"
+        } else if process.terminationReason == .uncaughtSignal || process.terminationStatus != 0 {
+            let telling = ["Fatal error", "SUMMARY:", "Error: ", "runtime error", "Crash"]
+            let line = end.errors.split(separator: "\n").first { line in
+                telling.contains { line.contains($0) }
+            }
+            end.reason = line.map { String($0.prefix(200)) } ?? "status \(process.terminationStatus)"
+        }
+        return end
+    }
+}
