@@ -52,7 +52,7 @@ public struct FeatureStatistics {
     /// R of the QR decomposition: `[C, C]`, with the same product RᵀR. On one thread: the solver rounds
     /// otherwise on several.
     private static func shortened(_ factor: Tensor) -> Tensor {
-        onOneThread { Operator.qr.tensors(factor, "r" as StaticString)[1] }
+        LibTorch.withThreads(1) { Operator.qr.tensors(factor, "r" as StaticString)[1] }
     }
 
     /// The Fréchet distance of two normal distributions with these means and covariances (divided by

@@ -54,9 +54,9 @@ public protocol ColumnSettings: Codable, Sendable {
 /// All columns that can be extracted, in the order in which they depend on each other, and in which a
 /// clip's members stand in a shard.
 public enum FeatureColumns {
-    public static let all: [any FeatureColumn.Type] = [
-        KeypointsColumn.self, MotionColumn.self, SpeechColumn.self, LatentsColumn.self,
-    ]
+    public static var all: [any FeatureColumn.Type] {
+        [KeypointsColumn.self, MotionColumn.self, SpeechColumn.self, LatentsColumn.self]
+    }
 
     public static var names: [String] { all.map { $0.name } }
 

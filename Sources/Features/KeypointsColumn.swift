@@ -16,7 +16,7 @@ public struct KeypointsSettings: Sendable {
 }
 
 /// The choice of the network stands beside the other settings, in the same section.
-extension KeypointsSettings: Codable {
+extension KeypointsSettings: ColumnSettings {
     private enum CodingKeys: CodingKey { case detector }
 
     public init(from decoder: any Decoder) throws {

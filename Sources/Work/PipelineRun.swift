@@ -55,7 +55,7 @@ public struct PipelineRun: Sendable {
     /// - Throws: `LoopyError` when a stage cannot go on at all, `LoopyError` for a pipeline file
     ///   that cannot be understood.
     public func run(
-        isNeeded: @Sendable (String) throws -> Bool,
+        isNeeded: @Sendable (String) throws -> Bool = { _ in true },
         _ onEvent: @escaping @Sendable (Event) -> Void
     ) async throws -> Bool {
         let stages = try Configuration.stages(of: file).filter {
