@@ -6,8 +6,8 @@
 #   Scripts/setup.sh            what building and running need
 #   Scripts/setup.sh samples    also the demo's videos, portraits and speech, into .deps/samples and
 #                               .deps/portraits
-#   Scripts/setup.sh python     also a Python environment that reads shards and event files, into
-#                               .deps/python
+#   Scripts/setup.sh python     also a Python environment that reads shards, event files and exported
+#                               weights, into .deps/python
 #   Scripts/setup.sh install    also what makes an installed folder: patchelf and strip
 #   Scripts/setup.sh bench      also what the benchmarks compare with and the fixtures are made by
 #                               (MediaPipe for Python, PyAV, PyTorch, transformers, diffusers,
@@ -175,7 +175,8 @@ install_networks
 for extra in "$@"; do
     case $extra in
         samples) install_samples ;;
-        python) environment python webdataset==1.0.2 numpy tensorboard==2.21.0 datasets==5.2.0 ;;
+        python) environment python webdataset==1.0.2 numpy tensorboard==2.21.0 datasets==5.2.0 \
+            diffusers==0.42.1 ;;
         install) debian_packages+=(patchelf binutils); install_debian_packages ;;
         bench) environment bench mediapipe==0.10.14 av "torch==$torch_version" transformers==5.23.0 \
             diffusers==0.42.1 python_speech_features==0.6 scipy safetensors webdataset==1.0.2 ;;

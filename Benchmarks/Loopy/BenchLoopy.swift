@@ -3,7 +3,7 @@ import Torch
 
 /// Loopy's side of what is measured of its parts, on two threads; prints JSON.
 ///
-///     bench-loopy forward|step [recomputing]
+///     bench-loopy forward|step [checkpointing]
 ///     bench-loopy sampling apart|together|published
 ///     bench-loopy windows SHARDS COUNT
 @main
@@ -22,12 +22,12 @@ struct BenchLoopy {
         case "forward", "step":
             let what = arguments.first!  // as matched
             let seconds = try benchmarkModel(
-                step: what == "step", gradientCheckpointing: arguments.contains("recomputing"))
+                step: what == "step", gradientCheckpointing: arguments.contains("checkpointing"))
             print("{\"\(what)_s\": \(seconds)}")
         default:
             FileHandle.standardError.write(
                 Data(
-                    "bench-loopy: forward, step [recomputing], sampling ORDER, or windows SHARDS COUNT\n"
+                    "bench-loopy: forward, step [checkpointing], sampling ORDER, or windows SHARDS COUNT\n"
                         .utf8))
             exit(64)
         }

@@ -53,7 +53,7 @@ inline at::Tensor unwrap(LoopyTensor tensor) {
             implementation(tensor)));
 }
 
-/// As many as most operators give lie on the stack.
+/// A list of tensors: as many as most operators give lie on the stack.
 using TensorList = c10::SmallVector<at::Tensor, 4>;
 
 /// Makes the caller the owner of results, in an array that loopy_torch_free_results frees.

@@ -1,11 +1,11 @@
 import Torch
 
-// Shapes: B pictures or places, N queries, M keys, C channels.
+// Shapes: B pictures or pixels, N queries, M keys, C channels.
 
 /// Attention with several heads (diffusers' `Attention`): `to_q`, `to_k`, `to_v`, `to_out.0`.
 ///
 /// Called with tokens alone it is self-attention, with a context cross-attention. Keys and values
-/// that come from several places are made by `keysAndValues`, joined, and given to `attend`.
+/// that come from several tensors are made by `keysAndValues`, joined, and given to `attend`.
 public struct Attention {
     /// Keys and values, head by head: `[B, heads, M, C / heads]` each.
     public struct KeysAndValues {
@@ -22,8 +22,8 @@ public struct Attention {
     private let heads: Int
 
     /// - Parameters:
-    ///   - channels: of the queries and the result.
-    ///   - context: channels of what keys and values are made of; the queries' when left out.
+    ///   - channels: the number of channels of the queries and the result.
+    ///   - context: the number of channels of what keys and values are made of; the queries' when left out.
     ///   - bias: whether queries, keys and values have one.
     ///   - startsAtZero: whether a new layer adds nothing at first.
     public init(
@@ -49,11 +49,13 @@ public struct Attention {
         attend(x, keysAndValues(context ?? x), mask: mask)
     }
 
+    /// Makes keys and values, to be joined with others or kept.
     public func keysAndValues(_ context: Tensor) -> KeysAndValues {
         KeysAndValues(
             keys: toK(context).split(heads: heads), values: toV(context).split(heads: heads))
     }
 
+    /// Attends to keys and values that were made before.
     public func attend(_ x: Tensor, _ context: KeysAndValues, mask: Tensor? = nil) -> Tensor {
         let attended = scaledDotProductAttention(
             toQ(x).split(heads: heads), context.keys, context.values, mask: mask)
@@ -92,7 +94,7 @@ public struct FeedForward {
     }
 }
 
-/// Tokens for the places of a picture, worked on by a block, and added to it (diffusers'
+/// Tokens for the pixels of a picture, worked on by a block, and added to it (diffusers'
 /// `Transformer2DModel`, with 1x1 convolutions on both sides).
 public struct SpatialTransformer<Block> {
     private let norm: GroupNorm

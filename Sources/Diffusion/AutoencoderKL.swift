@@ -3,7 +3,7 @@ import Foundation
 import Torch
 import Weights
 
-// Shapes: B pictures, C channels, H W pixels, h w places of the latents.
+// Shapes: B pictures, C channels, H W rows and columns of pixels, h w of latents.
 
 /// Stable Diffusion's autoencoder (diffusers' `AutoencoderKL`): pictures to latents of an eighth of the
 /// side, and back.
@@ -35,8 +35,7 @@ public struct AutoencoderKL: LatentCodec {
 
     /// - Parameter folder: a published `vae` folder, config.json and weights; or the folder of a whole
     ///   Stable Diffusion that holds one.
-    /// - Throws: `LoopyError` for another architecture, `LoopyError` and `LoopyError` for files
-    ///   that cannot be used.
+    /// - Throws: `LoopyError` for another architecture, and for files that cannot be used.
     public init(folder: String, device: Device = .cpu) throws {
         let folder = Self.folder(folder)
         let configuration = try AutoencoderConfiguration(contentsOf: folder + "/config.json")
@@ -45,7 +44,7 @@ public struct AutoencoderKL: LatentCodec {
         ) { AutoencoderKL($0, configuration) }
     }
 
-    /// Where the autoencoder of a published folder lies: in `vae`, where there is such a folder.
+    /// The folder in which a published autoencoder lies: `vae`, where there is such a folder.
     public static func folder(_ folder: String) -> String {
         let inner = folder + "/vae"
         return FileManager.default.fileExists(atPath: inner + "/config.json") ? inner : folder
@@ -100,17 +99,17 @@ public struct AutoencoderKL: LatentCodec {
 
 /// The shape of an autoencoder. The defaults are Stable Diffusion 1.5's.
 public struct AutoencoderConfiguration: Sendable, Equatable {
-    /// By resolution, from the finest.
+    /// The channels of each resolution, from the finest.
     public var channels = [128, 256, 512, 512]
-    /// On the way down; there is one more on the way up.
+    /// The number of layers on the way down; there is one more on the way up.
     public var layersPerBlock = 2
     public var latentChannels = 4
     public var groups = 32
-    /// What latents are multiplied by.
+    /// The number that latents are multiplied by.
     public var scaling = 0.18215
     public var hasQuantisation = true
 
-    /// Pixels per place of the latents, along each side.
+    /// The number of pixels along each side that one pixel of the latents stands for.
     public var factor: Int { 1 << (channels.count - 1) }
 
     public init() {}
@@ -256,7 +255,7 @@ private struct Decoder {
     }
 }
 
-/// Attention among all places, between two residual blocks.
+/// Attention among all pixels of the latents, between two residual blocks.
 private struct Middle {
     private let before: ResidualBlock
     private let norm: GroupNorm

@@ -93,7 +93,7 @@ public struct NoiseSchedule: Sendable {
     ///
     /// - Parameters:
     ///   - clean, noise: `[B, …]`.
-    ///   - timesteps: one a sample.
+    ///   - timesteps: a timestep for each sample.
     public func addNoise(_ clean: Tensor, _ noise: Tensor, at timesteps: [Int]) -> Tensor {
         let (signalRoot, noiseRoot) = roots(timesteps, like: clean)
         return signalRoot * clean + noiseRoot * noise
@@ -109,7 +109,7 @@ public struct NoiseSchedule: Sendable {
     /// Weights of the samples' losses by min-SNR (Hang et al. 2023): the loss on the clean picture is
     /// weighted by `min(SNR, γ)`, said in terms of what is predicted.
     ///
-    /// - Returns: one a sample.
+    /// - Returns: a weight for each sample.
     public func minSNRWeights(at timesteps: [Int], gamma: Double) -> [Double] {
         timesteps.map { timestep in
             let ratio = alphasCumprod[timestep] / (1 - alphasCumprod[timestep])
@@ -146,36 +146,5 @@ public struct NoiseSchedule: Sendable {
         "\(settings.betaSchedule.rawValue) \(settings.betaStart) to \(settings.betaEnd) in "
             + "\(settings.numTrainTimesteps) steps, prediction \(settings.predictionType.rawValue)"
             + (settings.rescaleBetasZeroSnr ? ", zero terminal SNR" : "")
-    }
-}
-
-extension NoiseSchedule.Settings {
-    /// The names that settings had before they were those of diffusers: runs and exports of that time are
-    /// still read.
-    private enum FormerKeys: String, CodingKey {
-        case steps, growth, firstBeta, lastBeta, prediction, zeroTerminalSnr
-    }
-
-    public init(from decoder: any Decoder) throws {
-        let former = try decoder.container(keyedBy: FormerKeys.self)
-        guard former.contains(.growth) else {
-            let values = try decoder.container(keyedBy: CodingKeys.self)
-            numTrainTimesteps = try values.decode(Int.self, forKey: .numTrainTimesteps)
-            betaSchedule = try values.decode(
-                NoiseSchedule.BetaSchedule.self, forKey: .betaSchedule)
-            betaStart = try values.decode(Double.self, forKey: .betaStart)
-            betaEnd = try values.decode(Double.self, forKey: .betaEnd)
-            predictionType = try values.decode(
-                NoiseSchedule.PredictionType.self, forKey: .predictionType)
-            rescaleBetasZeroSnr = try values.decode(Bool.self, forKey: .rescaleBetasZeroSnr)
-            return
-        }
-        numTrainTimesteps = try former.decode(Int.self, forKey: .steps)
-        betaSchedule = try former.decode(NoiseSchedule.BetaSchedule.self, forKey: .growth)
-        betaStart = try former.decode(Double.self, forKey: .firstBeta)
-        betaEnd = try former.decode(Double.self, forKey: .lastBeta)
-        let prediction = try former.decode(String.self, forKey: .prediction)
-        predictionType = prediction == "velocity" ? .vPrediction : .epsilon
-        rescaleBetasZeroSnr = try former.decode(Bool.self, forKey: .zeroTerminalSnr)
     }
 }

@@ -15,16 +15,16 @@ public struct PatchPCA: LatentCodec {
     public let factor: Int
     /// Float64 `[channels, 3 factor²]`, orthonormal rows; a patch's values by colour, row, column.
     public let components: Tensor
-    /// Of the patches: float64 `[3 factor²]`.
+    /// The mean of the patches: float64 `[3 factor²]`.
     public let mean: Tensor
-    /// Of the patches along each component, in the pictures' units squared, falling.
+    /// The variance of the patches along each component, in the pictures' units squared, falling.
     public let explainedVariance: [Double]
-    /// Of the patches, over all 3 factor² values: what all components together explain.
+    /// The variance of the patches over all 3 factor² values: what all components together explain.
     public let totalVariance: Double
-    /// From the pictures' units to the latents'.
+    /// The factor from the pictures' units to the latents'.
     public let scale: Double
     public var channels: Int { explainedVariance.count }
-    /// In float32: to latents `[channels, 3 factor²]`, `[channels]`; back from them, the transpose.
+    /// The weights in float32: to latents `[channels, 3 factor²]`, `[channels]`; back from them, the transpose.
     private let encoder: (weight: Tensor, bias: Tensor)
     private let decoder: (weight: Tensor, bias: Tensor)
 
@@ -71,7 +71,7 @@ public struct PatchPCA: LatentCodec {
         LibTorch.withThreads(1) { Operator.eigen.tensors(matrix) }
     }
 
-    /// Of a component that is more than rounding, for values of about 1.
+    /// The least variance of a component that is more than rounding, for values of about 1.
     private static let smallestVariance = 1e-12
 
     init(
@@ -94,7 +94,7 @@ public struct PatchPCA: LatentCodec {
     }
 
     /// - Parameter vectors: `[channels, length]`, by rising variance.
-    /// - Returns: by falling variance, the first of each one's greatest values positive.
+    /// - Returns: the vectors by falling variance, the first of each one's greatest values positive.
     private static func normalised(_ vectors: Tensor) -> Tensor {
         let length = vectors.length(1)
         let values: [Double] = vectors.array()

@@ -2,7 +2,7 @@ import Errors
 import Torch
 import Weights
 
-// As a safetensors file: a codec belongs to the model that learnt its latents.
+// A codec as a safetensors file, which belongs to the model that learnt its latents.
 extension PatchPCA {
     private static let format = "loopy.patch-pca"
     private static let version = "1"

@@ -32,8 +32,7 @@ public struct PlainUNet {
     }
 
     /// - Parameter folder: a published `unet` folder, config.json and weights.
-    /// - Throws: `LoopyError` for another architecture, `LoopyError` and `LoopyError` for files
-    ///   that cannot be used.
+    /// - Throws: `LoopyError` for another architecture, and for files that cannot be used.
     public init(folder: String, device: Device = .cpu) throws {
         let configuration = try UNetConfiguration(contentsOf: folder + "/config.json")
         self = try ParameterStore.load(Checkpoint(folder), device: device) {
@@ -79,7 +78,7 @@ extension PlainUNet.Block {
 }
 
 extension ResidualBlock {
-    /// The one at a place of a U-Net.
+    /// Makes the residual block of a layer of a U-Net.
     public init<Layer>(_ position: UNet<Layer>.LayerPosition, _ configuration: UNetConfiguration) {
         self.init(
             position.scope["resnets"][position.index], position.inputs, position.outputs,
@@ -93,7 +92,7 @@ extension ResidualBlock {
 }
 
 extension SpatialTransformer {
-    /// The one at a place of a U-Net; nil where there is none.
+    /// Makes the spatial transformer of a layer of a U-Net; nil where there is none.
     public init?<Layer>(
         _ position: UNet<Layer>.LayerPosition, _ configuration: UNetConfiguration,
         makeBlock: (Scope) -> Block

@@ -1,6 +1,6 @@
 import Torch
 
-// Shapes: B pictures, C channels, H W places, E width of the timestep embedding.
+// Shapes: B pictures, C channels, H W rows and columns, E width of the timestep embedding.
 
 /// Two convolutions with a way around them (diffusers' `ResnetBlock2D`).
 public struct ResidualBlock {
@@ -27,7 +27,7 @@ public struct ResidualBlock {
 
     /// - Parameters:
     ///   - x: `[B, C, H, W]`.
-    ///   - embedding: of the timestep, activated: `[B, E]`.
+    ///   - embedding: the timestep's embedding, activated: `[B, E]`.
     public func callAsFunction(_ x: Tensor, _ embedding: Tensor? = nil) -> Tensor {
         var h = conv1(norm1(x).silu())
         if let embedding, let project = self.embedding {
@@ -38,7 +38,7 @@ public struct ResidualBlock {
     }
 }
 
-/// To half the side, by a convolution (diffusers' `Downsample2D`).
+/// Halves the side by a convolution (diffusers' `Downsample2D`).
 public struct Downsampling {
     private let conv: Convolution
     private let padsEnds: Bool
@@ -57,7 +57,7 @@ public struct Downsampling {
     }
 }
 
-/// To a larger size: nearest values, then a convolution (diffusers' `Upsample2D`).
+/// Enlarges by nearest values, then a convolution (diffusers' `Upsample2D`).
 public struct Upsampling {
     private let conv: Convolution
 

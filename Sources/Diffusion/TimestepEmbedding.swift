@@ -9,8 +9,8 @@ public struct TimestepEmbedding {
     private let channels: Int
 
     /// - Parameters:
-    ///   - channels: of the sinusoids.
-    ///   - width: E, of the embedding.
+    ///   - channels: the number of channels of the sinusoids.
+    ///   - width: E, the width of the embedding.
     public init(_ scope: Scope, channels: Int, width: Int) {
         linear1 = Linear(scope["linear_1"], channels, width)
         linear2 = Linear(scope["linear_2"], width, width)

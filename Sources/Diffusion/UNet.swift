@@ -1,23 +1,23 @@
 import Torch
 
-// Shapes: B pictures, C channels, H W places, E width of the timestep embedding.
+// Shapes: B pictures, C channels, H W rows and columns, E width of the timestep embedding.
 
 /// The frame of Stable Diffusion's U-Net: what leads down, through the middle and up again, with the
-/// names of diffusers' `UNet2DConditionModel`. What a layer is, at each place, is its user's: the plain
+/// names of diffusers' `UNet2DConditionModel`. What each layer is, its user says: the plain
 /// net's, the reference net's and the denoising net's layers all begin with a residual block.
 public struct UNet<Layer> {
-    /// Where a layer stands.
+    /// The position of a layer in the net, and its size.
     public struct LayerPosition {
-        /// Of its block: `down_blocks.1`.
+        /// The scope of its block: `down_blocks.1`.
         public let scope: Scope
-        /// In its block: `resnets.0`, `attentions.0`.
+        /// The index in its block: `resnets.0`, `attentions.0`.
         public let index: Int
         /// Channels that come in, and that go out.
         public let inputs: Int
         public let outputs: Int
         /// Whether a spatial transformer stands behind the residual block.
         public let hasAttention: Bool
-        /// Of its resolution: 0 is the finest, each next one has half the side.
+        /// The resolution's index: 0 is the finest, each next one has half the side.
         public let level: Int
         /// Whether it stands on the way up, where two tensors come in.
         public let isUp: Bool

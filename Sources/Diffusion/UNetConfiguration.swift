@@ -5,14 +5,14 @@ import Foundation
 public struct UNetConfiguration: Sendable, Equatable {
     public var inputChannels = 4
     public var outputChannels = 4
-    /// By resolution, from the finest.
+    /// The channels of each resolution, from the finest.
     public var channels = [320, 640, 1280, 1280]
-    /// At which resolutions spatial transformers stand. The middle always has one.
+    /// Whether each resolution has spatial transformers. The middle always has one.
     public var attention = [true, true, true, false]
-    /// On the way down; there is one more on the way up.
+    /// The number of layers on the way down; there is one more on the way up.
     public var layersPerBlock = 2
     public var heads = 8
-    /// Of group normalisation.
+    /// The number of groups of group normalisation.
     public var groups = 32
     /// Channels of the text encoder; nil for no text attention.
     public var textChannels: Int? = 768
@@ -20,7 +20,7 @@ public struct UNetConfiguration: Sendable, Equatable {
     /// E.
     public var embeddingWidth: Int { 4 * channels[0] }
 
-    /// By how much each side of the latents must be divisible.
+    /// The number by which each side of the latents must be divisible.
     public var factor: Int { 1 << (channels.count - 1) }
 
     public init() {}
@@ -43,15 +43,40 @@ public struct UNetConfiguration: Sendable, Equatable {
         textChannels = file.crossAttentionDim
     }
 
+    /// The `config.json` of a `unet` folder, as diffusers' `UNet2DConditionModel` writes and opens it.
+    ///
+    /// - Precondition: the net has text attention; diffusers knows none without.
+    public func published() throws -> [UInt8] {
+        guard let textChannels else {
+            fatalError("a U-Net without text attention has no configuration of diffusers'")
+        }
+        let downBlocks = attention.map { $0 ? "CrossAttnDownBlock2D" : "DownBlock2D" }
+        let file = Published(
+            _className: "UNet2DConditionModel", inChannels: inputChannels,
+            outChannels: outputChannels, blockOutChannels: channels, downBlockTypes: downBlocks,
+            upBlockTypes: downBlocks.reversed().map {
+                $0.replacingOccurrences(of: "Down", with: "Up")
+            }, layersPerBlock: layersPerBlock, attentionHeadDim: heads,
+            crossAttentionDim: textChannels, normNumGroups: groups, normEps: 1e-5, actFn: "silu",
+            flipSinToCos: true, freqShift: 0, downsamplePadding: 1)
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        return Array(try encoder.encode(file)) + [0x0a]
+    }
+
     /// What diffusers writes; keys that change nothing here are not read.
-    private struct Published: Decodable {
+    private struct Published: Codable {
+        /// The class of diffusers' that opens the file, under diffusers' key.
+        // swift-format-ignore: NoLeadingUnderscores
+        var _className: String?
         var inChannels: Int
         var outChannels: Int
         var blockOutChannels: [Int]
         var downBlockTypes: [String]
         var upBlockTypes: [String]
         var layersPerBlock: Int
-        /// By an old mistake, the number of heads.
+        /// The number of heads, by an old mistake of diffusers'.
         var attentionHeadDim: Int
         var crossAttentionDim: Int
         var normNumGroups: Int

@@ -8,7 +8,7 @@ import Torch
 /// Five tokens, one a frame. The layers of a frame are joined along channels, brought to a common width
 /// and normalised; a learnable embedding tells the five apart.
 struct AudioEmbedding {
-    /// Frames that one embedding covers.
+    /// The number of frames that one embedding covers.
     static let window = 5
 
     private let projection: Linear
@@ -25,7 +25,7 @@ struct AudioEmbedding {
 
     /// - Parameters:
     ///   - speech: `[B, F, 5, L, S]`.
-    ///   - isMasked: for each sample.
+    ///   - isMasked: whether each sample goes without audio.
     /// - Returns: `[B, F, 5, W]`.
     func callAsFunction(_ speech: Tensor, isMasked: [Bool]) -> Tensor {
         let features = speech.zeroed(where: isMasked)

@@ -29,7 +29,7 @@ public struct AudioToLatents {
 
     private let embeddings: Tensor
     private let toK: Linear, toV: Linear
-    /// From each condition to a query.
+    /// The layers that make a query of each condition.
     private let audio: Linear, landmarks: Linear, headMotion: Linear, expression: Linear
     private let projection: Linear
     private let heads: Int
@@ -48,13 +48,13 @@ public struct AudioToLatents {
         heads = size.heads
     }
 
-    /// Of the iBUG layout.
+    /// The number of key points of the iBUG layout.
     private static let landmarkCount = 68
 
     /// - Parameters:
     ///   - tokens: the audio embedding, `[B, F, 5, W]`.
     ///   - movement: may be missing where every sample's source is audio.
-    ///   - isMasked: for each sample.
+    ///   - isMasked: whether each sample goes without motion latents.
     /// - Returns: what is added to the timestep embedding, `[B, F, E]`.
     func callAsFunction(
         _ tokens: Tensor, _ movement: Conditions.FacialMovement?, _ sources: [MotionSource],

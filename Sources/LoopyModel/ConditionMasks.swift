@@ -31,7 +31,7 @@ public struct ConditionMask: Sendable, Equatable {
         public init() {}
     }
 
-    /// - Parameter generator: on the CPU.
+    /// - Parameter generator: a generator on the CPU.
     public static func drawn(
         _ probabilities: Probabilities, _ generator: Generator
     ) -> ConditionMask {
@@ -46,9 +46,9 @@ public struct ConditionMask: Sendable, Equatable {
 }
 
 extension Tensor {
-    /// With zeros for the samples that are masked.
+    /// Sets the samples that are masked to zero.
     ///
-    /// - Parameter isMasked: one for each of the first axis.
+    /// - Parameter isMasked: a truth value for each index of the first axis.
     func zeroed(where isMasked: [Bool]) -> Tensor {
         guard isMasked.contains(true) else { return self }
         let shape = [isMasked.count] + Array(repeating: 1, count: rank - 1)

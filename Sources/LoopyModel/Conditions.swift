@@ -1,6 +1,6 @@
 import Torch
 
-// Shapes: B samples, F frames of a clip, M motion frames, C channels and h w places of latents,
+// Shapes: B samples, F frames of a clip, M motion frames, C channels and h w rows and columns of latents,
 // L layers and S channels of speech features.
 
 /// What a clip is made from besides noise (section 3.1): the reference image, the motion frames, speech,

@@ -1,7 +1,7 @@
 import Diffusion
 import Torch
 
-// Shapes: B samples, F frames of a clip, M motion frames, C channels, H W places, N = H W tokens,
+// Shapes: B samples, F frames of a clip, M motion frames, C channels, H W rows and columns, N = H W tokens,
 // W audio width, E width of the timestep embedding.
 
 /// The denoising net (section 3.1): the U-Net of Stable Diffusion on the frames of a clip. Each layer is
@@ -57,8 +57,8 @@ struct DenoisingNet {
     /// - Parameters:
     ///   - latents: `[B F, C, h, w]`.
     ///   - timesteps: `[B F]`.
-    ///   - gradientCheckpointing: whether the backward pass computes layers again instead of keeping what they
-    ///     computed.
+    ///   - gradientCheckpointing: whether the backward pass computes layers again instead of keeping
+    ///     what they computed.
     /// - Returns: the prediction, `[B F, C, h, w]`.
     func callAsFunction(
         _ latents: Tensor, _ timesteps: Tensor, _ context: Context, gradientCheckpointing: Bool
@@ -134,7 +134,7 @@ struct DenoisingBlock {
 
     /// - Parameters:
     ///   - tokens: `[B F, N, C]`.
-    ///   - reference: the references' tokens at this place, `[B, N, C]`, of the samples that have one.
+    ///   - reference: the references' tokens in this layer, `[B, N, C]`, of the samples that have one.
     ///   - audio: `[B F, 5, W]`.
     func callAsFunction(
         _ tokens: Tensor, reference: Tensor?, _ division: ReferenceDivision?,

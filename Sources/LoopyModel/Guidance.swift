@@ -22,7 +22,7 @@ public struct Guidance: Codable, Sendable, Equatable {
 
     public init() {}
 
-    /// - Parameter step: of `count`, from 0.
+    /// - Parameter step: the index of one of `count` steps.
     package func guides(step: Int, of count: Int) -> Bool {
         let time = (Double(step) + 0.5) / Double(count)
         return first <= time && time <= last
@@ -109,7 +109,7 @@ public struct GuidedModel {
     ///
     /// - Parameters:
     ///   - noise: `[B, F, C, h, w]`.
-    ///   - generator: for the noise on the way, where DDIM's η is not 0.
+    ///   - generator: draws the noise on the way, where DDIM's η is not 0.
     public func sample(_ noise: Tensor, _ ddim: DDIM, generator: Generator) -> Tensor {
         var latents = noise
         for (index, step) in ddim.steps.enumerated() {

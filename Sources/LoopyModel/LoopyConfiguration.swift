@@ -15,15 +15,15 @@ public struct LoopyConfiguration: Codable, Sendable, Equatable {
 
     // Both U-Nets.
     public var latentChannels = 4
-    /// By resolution, from the finest.
+    /// The channels of each resolution, from the finest.
     public var channels = [320, 640, 1280, 1280]
-    /// At which resolutions spatial attention stands. The middle always has it.
+    /// Whether each resolution has spatial attention. The middle always has it.
     public var attention = [true, true, true, false]
-    /// On the way down; there is one more on the way up.
+    /// The number of layers on the way down; there is one more on the way up.
     public var layersPerBlock = 2
-    /// Of every attention in the U-Nets.
+    /// The number of heads of every attention in the U-Nets.
     public var heads = 8
-    /// Of group normalisation.
+    /// The number of groups of group normalisation.
     public var normGroups = 32
 
     /// F: frames of a clip.
@@ -64,7 +64,7 @@ public struct LoopyConfiguration: Codable, Sendable, Equatable {
     /// M: motion frames after the temporal segment module.
     public var motionFrames: Int { segments.count }
 
-    /// Of either net, as a plain U-Net without text.
+    /// The shape of either net, as a plain U-Net without text.
     public var unet: UNetConfiguration {
         var unet = UNetConfiguration()
         unet.inputChannels = latentChannels
@@ -95,7 +95,7 @@ public struct LoopyConfiguration: Codable, Sendable, Equatable {
         guard !channels.isEmpty, channels.count == attention.count else {
             throw LoopyError(
                 .configuration,
-                "model.attention: wants a truth value for each of the \(channels.count) resolutions "
+                "model.attention: needs a truth value for each of the \(channels.count) resolutions "
                     + "that channels names")
         }
         for width in channels where width < 1 || width % normGroups != 0 || width % heads != 0 {

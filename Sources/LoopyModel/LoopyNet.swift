@@ -2,7 +2,7 @@ import Diffusion
 import Errors
 import Torch
 
-// Shapes: B samples, F frames of a clip, M motion frames, C channels and h w places of latents.
+// Shapes: B samples, F frames of a clip, M motion frames, C channels and h w rows and columns of latents.
 
 /// Loopy (section 3, figure 2): noisy latents of a clip go in, and the noise in them comes out, given
 /// a reference image, the frames before the clip, and speech.
@@ -47,10 +47,10 @@ public struct LoopyNet {
     }
 
     /// - Parameters:
-    ///   - latents: of clips, noisy: `[B, F, C, h, w]`.
-    ///   - timesteps: one a sample, `[B]`.
-    ///   - gradientCheckpointing: whether the backward pass computes layers again instead of keeping what they
-    ///     computed: the same gradients, more time, less memory.
+    ///   - latents: noisy latents of clips: `[B, F, C, h, w]`.
+    ///   - timesteps: a timestep for each sample, `[B]`.
+    ///   - gradientCheckpointing: whether the backward pass computes layers again instead of keeping
+    ///     what they computed: the same gradients, more time, less memory.
     /// - Returns: noise, or velocity, as the schedule has it: `[B, F, C, h, w]`.
     public func callAsFunction(
         _ latents: Tensor, _ timesteps: Tensor, _ conditions: Conditions,
@@ -91,7 +91,7 @@ public struct LoopyNet {
         guard hasReference.contains(true) else { return }
         let device = conditions.reference.device
         let division = ReferenceDivision(hasReference, device: device)
-        /// Of the samples that have a reference.
+        /// The part of the samples that have a reference.
         func referenced(_ tensor: Tensor) -> Tensor {
             division.map { tensor.indexSelect($0.referenced, along: 0) } ?? tensor
         }
@@ -154,7 +154,7 @@ extension LoopyNet.EncodedConditions {
         func both(_ own: Tensor?, _ others: Tensor?) -> Tensor? {
             own.map { own in others.map { concatenated([own, $0], along: 0) } ?? own }
         }
-        /// Without copying, where there is one sample.
+        /// Repeats a batch, without copying where there is one sample.
         func twice(_ tensor: Tensor?) -> Tensor? {
             guard let tensor else { return nil }
             guard tensor.length(0) == 1 else { return concatenated([tensor, tensor], along: 0) }

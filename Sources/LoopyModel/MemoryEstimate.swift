@@ -6,25 +6,25 @@ import Torch
 /// has allocated at its highest, without the program, its libraries and the allocator's reserve.
 ///
 /// Training keeps for the backward pass what each operator needs of its inputs and results. The counts
-/// below follow the layers' forward passes, in units of one picture's worth of channels at one place.
+/// below follow the layers' forward passes, in units of one channel at one pixel of the latents.
 public struct MemoryEstimate: Sendable {
-    /// Of numbers in activations, and in the weights that sampling uses.
+    /// The precision of activations, and of the weights that sampling uses.
     public enum Precision: String, Codable, Sendable, CaseIterable {
         case float32, bfloat16
 
         var size: Int { self == .float32 ? 4 : 2 }
     }
 
-    /// In bytes.
+    /// The bytes of the weights.
     public var weights: Int
-    /// Of gradients, and of AdamW's two moments: float32.
+    /// The bytes of gradients, and of AdamW's two moments: float32.
     public var gradients: Int
     public var optimiser: Int
-    /// Kept from forward to backward pass, and what the backward pass adds.
+    /// The bytes that are kept from forward to backward pass, and what the backward pass adds.
     public var activations: Int
-    /// The same with recomputation.
+    /// The same with gradient checkpointing.
     public var checkpointedActivations: Int
-    /// Of weights, reference features and the largest layer's values, when sampling.
+    /// The bytes of weights, reference features and the largest layer's values, when sampling.
     public var sampling: Int
 
     public var training: Int { weights + gradients + optimiser + activations }
@@ -33,7 +33,7 @@ public struct MemoryEstimate: Sendable {
     }
 
     /// - Parameters:
-    ///   - side: places of the latents, along each side.
+    ///   - side: the side of the latents.
     ///   - precision: training keeps weights in float32 in any case.
     public init(
         _ configuration: LoopyConfiguration, parameters: Int, batch: Int, side: Int,
@@ -69,7 +69,7 @@ public struct MemoryEstimate: Sendable {
 
     /// A layer of either net.
     private struct Layer {
-        /// H W.
+        /// The number of pixels, H W.
         let pixels: Int
         let outputs: Int
         let hasAttention: Bool
@@ -94,7 +94,7 @@ public struct MemoryEstimate: Sendable {
         var reference: Int { residual + (hasAttention ? outputs * 27 : 0) }
     }
 
-    /// In the order in which they run.
+    /// The layers, in the order in which they run.
     private static func layers(_ configuration: LoopyConfiguration, side: Int) -> [Layer] {
         var layers: [Layer] = []
         _ = UNet<Void>(ParameterStore.describing().root, configuration.unet) { position in

@@ -5,7 +5,7 @@ public struct ModelSummary {
     /// A module, or one weight.
     public struct Node {
         public var name: String
-        /// Of a weight; nil for a module.
+        /// The shape of a weight; nil for a module.
         public var shape: [Int]?
         public var parameters: Int
         public var children: [Node]

@@ -7,11 +7,11 @@ extension LoopyNet {
     ///
     /// - Parameters:
     ///   - clean: latents of clips, `[B, F, C, h, w]`.
-    ///   - noise: of the same shape.
-    ///   - timesteps: one a sample.
+    ///   - noise: noise of the same shape.
+    ///   - timesteps: a timestep for each sample.
     ///   - gamma: weighs samples by min-SNR; nil for equal weights.
     ///   - gradientCheckpointing: as for the model.
-    /// - Returns: one number.
+    /// - Returns: a single number.
     public func loss(
         _ clean: Tensor, noise: Tensor, timesteps: [Int], _ conditions: Conditions,
         _ schedule: NoiseSchedule, gamma: Double? = nil, gradientCheckpointing: Bool = false

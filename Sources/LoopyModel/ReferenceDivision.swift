@@ -4,11 +4,11 @@ import Torch
 /// reference run once for those that have it and once for the others, so that nothing is computed to be
 /// masked.
 struct ReferenceDivision {
-    /// One a sample.
+    /// Whether each sample has a reference.
     let hasReference: [Bool]
     /// Samples with a reference, and without: int64.
     let referenced: Tensor, others: Tensor
-    /// Where each sample is among those with a reference, followed by the others: int64 `[B]`.
+    /// The index of each sample among those with a reference, followed by the others: int64 `[B]`.
     let positions: Tensor
 
     /// Nil where all samples have a reference, or none has.
@@ -32,7 +32,7 @@ extension ReferenceDivision? {
     ///
     /// - Parameters:
     ///   - reference: features of the samples that have one; nil where none has.
-    ///   - x: of all samples: `[B N, …]`.
+    ///   - x: the values of all samples: `[B N, …]`.
     func running(
         _ reference: Tensor?, _ x: Tensor, _ layer: (_ reference: Tensor?, Tensor) -> Tensor
     ) -> Tensor {

@@ -1,16 +1,16 @@
 import Diffusion
 import Torch
 
-// Shapes: B samples, M motion frames, C channels, H W places, N = H W tokens, h w places of latents.
+// Shapes: B samples, M motion frames, C channels, H W rows and columns, N = H W tokens, h w of latents.
 
 /// What the reference net gives the denoising net, layer by layer, in the order in which layers run: of
 /// the samples that have a reference.
 public struct ReferenceFeatures {
     public struct Layer {
-        /// Of the reference image, as its spatial attention saw it: `[B, N, C]`. Nil where there is no
-        /// spatial attention.
+        /// The reference image's tokens, as its spatial attention saw them: `[B, N, C]`. Nil where there
+        /// is no spatial attention.
         public var spatial: Tensor?
-        /// Of the motion frames: `[B, M, C, H, W]`. Nil where there are none.
+        /// The motion frames' features: `[B, M, C, H, W]`. Nil where there are none.
         public var motion: Tensor?
     }
 
@@ -21,7 +21,7 @@ public struct ReferenceFeatures {
 /// the reference image's latents and the motion frames', frame by frame, once for a clip, at timestep 0.
 ///
 /// Features come back as values. Where others keep banks that one net fills and the other empties,
-/// recomputation and accumulation get gradients wrong.
+/// gradient checkpointing and accumulation get gradients wrong.
 struct ReferenceNet {
     fileprivate struct Layer {
         let residual: ResidualBlock
@@ -58,8 +58,8 @@ struct ReferenceNet {
     /// - Parameters:
     ///   - reference: `[B, C, h, w]`.
     ///   - motionFrames: `[B, M, C, h, w]`.
-    ///   - gradientCheckpointing: whether the backward pass computes layers again instead of keeping what they
-    ///     computed.
+    ///   - gradientCheckpointing: whether the backward pass computes layers again instead of keeping
+    ///     what they computed.
     func callAsFunction(
         _ reference: Tensor, motionFrames: Tensor?, gradientCheckpointing: Bool
     ) -> ReferenceFeatures {

@@ -2,9 +2,9 @@ import Diffusion
 import Foundation
 import Torch
 
-// Shapes: B samples, F frames of a clip, M motion frames, C channels, H W places.
+// Shapes: B samples, F frames of a clip, M motion frames, C channels, H W rows and columns.
 
-/// A temporal layer (section 3.2): self-attention over time, at every place of the picture.
+/// A temporal layer (section 3.2): self-attention over time, at every pixel of the features.
 ///
 /// The *inter-clip* layer comes first. It sees the motion frames' features from the reference net beside
 /// the clip's own, joined along time; learnable temporal embeddings tell them apart, and the clip's part
@@ -14,7 +14,7 @@ import Torch
 /// weights the intra-clip layer may begin with. The last projection begins at zero, so that a new layer
 /// changes nothing.
 struct TemporalLayer {
-    /// Self-attention on normalised tokens to which their place in time was added.
+    /// Self-attention on normalised tokens to which their position in time was added.
     private struct Step {
         let norm: LayerNorm
         let attention: Attention
@@ -55,8 +55,8 @@ struct TemporalLayer {
 
     /// - Parameters:
     ///   - x: the clips' frames, `[B F, C, H, W]`.
-    ///   - motion: the motion frames' features at this place, `[B, M, C, H, W]`; nil where no sample has
-    ///     any.
+    ///   - motion: the motion frames' features from this layer, `[B, M, C, H, W]`; nil where no sample
+    ///     has any.
     ///   - isVisible: which of the M motion frames each sample sees, `[B, M]`; nil for all.
     func callAsFunction(
         _ x: Tensor, samples: Int, motion: Tensor? = nil, isVisible: Tensor? = nil
@@ -108,7 +108,7 @@ struct TemporalLayer {
             .expanded(-1, pixels, -1).reshaped(samples * pixels, 1, 1, -1)
     }
 
-    /// AnimateDiff's: sine and cosine of wavelengths from 2π to 20000π, in turn. `[1, length, channels]`.
+    /// The table of AnimateDiff: sine and cosine of wavelengths from 2π to 20000π, in turn. `[1, length, channels]`.
     private static func sinusoids(_ length: Int, _ channels: Int) -> Tensor {
         var values: [Float] = []
         for position in 0..<length {

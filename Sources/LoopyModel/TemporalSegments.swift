@@ -20,7 +20,7 @@ public struct TemporalSegments: Codable, Sendable, Equatable {
 
     public var stride = 4
     public var ratio = 2
-    /// Frames before the clip that it looks at.
+    /// The number of frames before the clip that it looks at.
     public var motionFrames = 124
     public var abstraction = Abstraction.uniform
 
@@ -43,7 +43,7 @@ public struct TemporalSegments: Codable, Sendable, Equatable {
         return spans
     }
 
-    /// M.
+    /// M: the number of motion frames.
     public var count: Int { spans.count }
 
     /// Motion frames of a clip.
@@ -54,7 +54,7 @@ public struct TemporalSegments: Codable, Sendable, Equatable {
     /// - Parameters:
     ///   - history: latents of the frames before the clip, in the order of time, `[T, C, H, W]`; T may
     ///     be anything, and so may the type. The last `motionFrames` of them count.
-    ///   - generator: wanted for `random`.
+    ///   - generator: needed for `random`.
     /// - Returns: float32, `[M, C, H, W]`, the nearest first, zeros where absent; and which are present.
     public func abstract(
         _ history: Tensor, generator: Generator? = nil
@@ -70,7 +70,7 @@ public struct TemporalSegments: Codable, Sendable, Equatable {
                 return history[available - 1 - (span.lowerBound + span.count / 2)].to(.float32)
             case .mean: return history[part].to(.float32).mean([0])
             case .random:
-                guard let generator else { fatalError("random motion frames want a generator") }
+                guard let generator else { fatalError("random motion frames need a generator") }
                 let drawn = Tensor.integers(part, [1], generator: generator)
                 return history[Int(drawn.scalar)].to(.float32)
             }

@@ -41,12 +41,28 @@ enum RunDocument {
         "stream.place": "position", "stream.counts.passedOver": "skipped",
     ]
 
+    /// The former names in a noise schedule, which stands in run.json, in state.json and in an export's
+    /// config.json.
+    private static let scheduleNames = [
+        "steps": "numTrainTimesteps", "growth": "betaSchedule", "firstBeta": "betaStart",
+        "lastBeta": "betaEnd", "prediction": "predictionType",
+        "zeroTerminalSnr": "rescaleBetasZeroSnr",
+    ]
+
+    private static func presentName(_ key: String, in path: String) -> String? {
+        path == "schedule" || path == "settings.schedule"
+            ? scheduleNames[key] : names[path.isEmpty ? key : path + "." + key]
+    }
+
     private static func renamed(_ value: Any, at path: String = "") -> Any {
-        guard let object = value as? [String: Any] else { return value }
+        guard let object = value as? [String: Any] else {
+            let isPrediction = path.hasSuffix("schedule.prediction")
+            return isPrediction && value as? String == "velocity" ? "v_prediction" : value
+        }
         var result: [String: Any] = [:]
         for (key, value) in object {
-            let path = path.isEmpty ? key : path + "." + key
-            result[names[path] ?? key] = renamed(value, at: path)
+            result[presentName(key, in: path) ?? key] = renamed(
+                value, at: path.isEmpty ? key : path + "." + key)
         }
         return result
     }

@@ -7,7 +7,7 @@ import Errors
 /// with its first gradient.
 public final class AdamW {
     public struct Settings: Codable, Sendable, Equatable {
-        /// Of the mean of the gradients, and of the mean of their squares.
+        /// The decay of the mean of the gradients, and of the mean of their squares.
         public var beta1 = 0.9
         public var beta2 = 0.999
         public var epsilon = 1e-8
@@ -21,14 +21,14 @@ public final class AdamW {
     private let parameters: [(name: String, tensor: Tensor)]
     private let type: ElementType
     private let device: Device
-    /// For each parameter; nil before its first gradient.
+    /// The moments of each parameter; nil before its first gradient.
     private var moments: [Moments?]
 
     private struct Moments {
-        /// Of the gradients and of their squares: the parameter's shape and type.
+        /// The means of the gradients and of their squares have the parameter's shape and type.
         let mean: Tensor
         let meanSquare: Tensor
-        /// How many gradients there were: one float32, as the operator wants it.
+        /// How many gradients there were: one float32, as the operator takes it.
         let step: Tensor
     }
 
@@ -95,7 +95,7 @@ public final class AdamW {
 
     /// Copies a state, of any device. Where it does not fit, nothing is changed.
     ///
-    /// - Parameter state: as `state` names it: all that there is, and nothing else.
+    /// - Parameter state: all tensors that `state` names, and no others.
     /// - Throws: `LoopyError` `.mismatch` that lists what is missing, superfluous or of another shape.
     public func restore(_ state: [String: Tensor]) throws(LoopyError) {
         var reader = StateReader(state)

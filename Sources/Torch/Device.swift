@@ -1,7 +1,7 @@
 import CTorch
 import Errors
 
-/// Where a tensor lies: "cpu", "cuda:0".
+/// The device on which a tensor lies: "cpu", "cuda:0".
 public enum Device: Sendable, Hashable, CustomStringConvertible {
     case cpu
     case cuda(Int)

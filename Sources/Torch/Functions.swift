@@ -38,14 +38,14 @@ public func maxPool2d(
 
 // MARK: Normalisation
 
-/// Over the last axes, as many as `weight` has.
+/// Normalises over the last axes, as many as `weight` has.
 public func layerNorm(
     _ x: Tensor, _ weight: Tensor?, _ bias: Tensor?, over shape: [Int], epsilon: Double
 ) -> Tensor {
     Operator.layerNorm(x, shape, weight, bias, epsilon)
 }
 
-/// Over groups of channels of `[B, C, …]`.
+/// Normalises over groups of channels of `[B, C, …]`.
 public func groupNorm(
     _ x: Tensor, groups: Int, _ weight: Tensor?, _ bias: Tensor?, epsilon: Double
 ) -> Tensor {
@@ -65,9 +65,9 @@ public func groupNorm(
 // MARK: Activations
 
 extension Tensor {
-    /// Exact, by the error function.
+    /// The exact GELU, by the error function.
     public func gelu() -> Tensor { Operator.gelu(self) }
-    /// Exact, overwriting its own elements: for values that nothing else refers to.
+    /// The exact GELU, which overwrites its own elements: for values that nothing else refers to.
     public func geluInPlace() -> Tensor { Operator.geluInPlace(self) }
     public func silu() -> Tensor { Operator.silu(self) }
     public func relu() -> Tensor { Operator.relu(self) }
@@ -95,9 +95,9 @@ public func scaledDotProductAttention(
 /// How values between the given ones are found.
 public enum Interpolation: Sendable {
     case nearest
-    /// Along 1 to 3 axes: PyTorch's "linear", "bilinear" and "trilinear".
+    /// PyTorch's "linear", "bilinear" and "trilinear", along 1 to 3 axes.
     case linear
-    /// Along 2 axes.
+    /// PyTorch's "bicubic", along 2 axes.
     case bicubic
 }
 
@@ -129,12 +129,13 @@ public func interpolate(
 
 /// What stands outside: a number, the values within mirrored at the border, the border's value.
 public enum Padding: Sendable {
-    case constant(Double), reflect, replicate
+    case constant(Double)
+    case reflect, replicate
 }
 
 /// Makes the last axes longer.
 ///
-/// - Parameter amounts: before and after the last axis, then the one before it, and so on.
+/// - Parameter amounts: the lengths that are added before and after the last axis, then the one before it, and so on.
 public func pad(_ x: Tensor, _ amounts: [Int], _ kind: Padding = .constant(0)) -> Tensor {
     switch kind {
     case .constant(let value): Operator.pad(x, amounts, "constant" as StaticString, value)
@@ -172,7 +173,7 @@ public func fourierTransform(
 ///
 /// - Parameters:
 ///   - real, imaginary: `[…, length / 2 + 1]`.
-///   - length: of the signals. A transform alone does not say whether it was even.
+///   - length: the length of the signals. A transform alone does not say whether it was even.
 /// - Returns: `[…, length]`.
 public func inverseFourierTransform(real: Tensor, imaginary: Tensor, length: Int) -> Tensor {
     Operator.inverseFFT(Operator.complex(real, imaginary), length)

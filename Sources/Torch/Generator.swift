@@ -18,7 +18,7 @@ public final class Generator {
 
     deinit { loopy_torch_release_generator(pointer) }
 
-    /// Where the sequence stands: bytes to store with a checkpoint.
+    /// The position in the sequence: bytes to store with a checkpoint.
     public var state: Tensor {
         var state: LoopyTensor?
         trapping(

@@ -19,7 +19,7 @@ public struct Linear {
     public func callAsFunction(_ x: Tensor) -> Tensor { linear(x, weight, bias) }
 }
 
-/// `torch.nn.Conv1d` to `Conv3d`: as many axes as `size` has places.
+/// `torch.nn.Conv1d` to `Conv3d`: as many axes as `size` has lengths.
 public struct Convolution {
     public let weight: Tensor
     public let bias: Tensor?

@@ -13,12 +13,12 @@ func require(_ holds: Bool, _ message: @autoclosure () -> String) {
     if !holds { fatalError(message()) }
 }
 
-/// For calls that can only fail by a bug.
+/// Traps where a call failed that can only fail by a bug.
 func trapping(_ doing: @autoclosure () -> String, _ message: LoopyMessage?) {
     if let message { fatalError("\(doing()): \(takeMessage(message))") }
 }
 
-/// For calls that can fail by the state of the world.
+/// Throws where a call failed that can fail by the state of the world.
 func throwing(
     _ category: LoopyError.Category, _ doing: @autoclosure () -> String, _ message: LoopyMessage?
 ) throws(LoopyError) {

@@ -6,13 +6,13 @@ import Errors
 /// is `(1 + n) / (10 + n)` where that is less, so that the start is soon forgotten.
 public final class MovingAverage {
     public let decay: Double
-    /// How many there were.
+    /// The number of updates so far.
     public private(set) var updates = 0
     private let parameters: [(name: String, tensor: Tensor)]
     private let copies: [Tensor]
     private var isSwapped = false
 
-    /// - Parameter decay: from 0, the parameters themselves, to 1, their beginning: 0.9999.
+    /// - Parameter decay: a number from 0, the parameters themselves, to 1, their beginning: 0.9999.
     /// - Precondition: parameters of real numbers, each name once.
     public init(_ parameters: [(name: String, tensor: Tensor)], decay: Double) {
         require(0...1 ~= decay, "an average cannot decay by \(decay)")
@@ -36,13 +36,13 @@ public final class MovingAverage {
         }
     }
 
-    /// By the names of the parameters. Not copied: the next update changes them.
+    /// The averages, by the names of the parameters. They are not copied: the next update changes them.
     public var averages: [(name: String, tensor: Tensor)] {
         require(!isSwapped, "the averages stand in the parameters' place")
         return zip(parameters, copies).map { ($0.name, $1) }
     }
 
-    /// Runs a body with the averages in the parameters' place.
+    /// Runs a body with the averages instead of the parameters.
     public func withAverages<Result>(_ body: () throws -> Result) rethrows -> Result {
         require(!isSwapped, "the averages stand in the parameters' place already")
         swap()
@@ -70,7 +70,7 @@ public final class MovingAverage {
 
     /// Copies a state, of any device. Where it does not fit, nothing is changed.
     ///
-    /// - Parameter state: as `state` names it: all that there is, and nothing else.
+    /// - Parameter state: all tensors that `state` names, and no others.
     /// - Throws: `LoopyError` `.mismatch` that lists what is missing, superfluous or of another shape.
     public func restore(_ state: [String: Tensor]) throws(LoopyError) {
         var reader = StateReader(state)
@@ -81,7 +81,7 @@ public final class MovingAverage {
         try reader.finish("the moving average")
         self.updates = Int(updates)
         withoutGradient {
-            for case let (copy, stored?) in zip(copies, stored) { copy.assign(stored) }
+            for case (let copy, let stored?) in zip(copies, stored) { copy.assign(stored) }
         }
     }
 }

@@ -84,7 +84,7 @@ public protocol OperatorArgument {
     func append(to pool: inout ArgumentPool)
 }
 
-/// The arguments of one call, as the C ABI wants them.
+/// The arguments of one call, as the C ABI takes them.
 public struct ArgumentPool {
     fileprivate var arguments: [LoopyArgument] = []
     fileprivate var words: [Int64] = []
@@ -211,7 +211,7 @@ extension Optional: OperatorListElement where Wrapped == Tensor {
 }
 
 extension UnsafeBufferPointer<UInt8> {
-    /// Of bytes that are known to end with a zero.
+    /// The C string of bytes that are known to end with a zero.
     fileprivate var cString: UnsafePointer<CChar>? {
         baseAddress.map { UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self) }
     }

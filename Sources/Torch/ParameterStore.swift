@@ -9,7 +9,7 @@ import Weights
 public final class ParameterStore {
     public let device: Device
     private let source: Source
-    /// In the order in which the network asked for them.
+    /// The names, in the order in which the network asked for them.
     public private(set) var names: [String] = []
     private var tensors: [String: Tensor] = [:]
     private var used: Set<String> = []
@@ -64,7 +64,7 @@ public final class ParameterStore {
 
     public subscript(_ name: String) -> Tensor? { tensors[name] }
 
-    /// In the order in which the network asked for them.
+    /// The weights, in the order in which the network asked for them.
     public var parameters: [(name: String, tensor: Tensor)] {
         names.map { ($0, tensors[$0]!) }  // each name has one
     }
@@ -179,7 +179,7 @@ public final class ParameterStore {
     }
 }
 
-/// A place in the names of a parameter store: `scope["encoder"]["layers"][0]["fc1"]`.
+/// A prefix of the names of a parameter store: `scope["encoder"]["layers"][0]["fc1"]`.
 public struct Scope {
     private let store: ParameterStore
     private let path: String
@@ -214,9 +214,9 @@ public struct Scope {
 /// How a weight begins, where it is not loaded.
 public enum InitialValues {
     case constant(Double)
-    /// Even between ±1/√fanIn: what PyTorch's linear and convolution layers begin with.
+    /// Drawn evenly between ±1/√fanIn, as PyTorch's linear and convolution layers begin.
     case uniform(fanIn: Int)
-    /// Normal, with a standard deviation.
+    /// Drawn from the normal distribution with a standard deviation.
     case normal(Double)
     /// What a closure makes, of the weight's shape, and has no further use for: a table of sines.
     /// Real numbers become float32.

@@ -1,4 +1,4 @@
-// Element by element; shapes broadcast as in numpy.
+// These operators work element by element; shapes broadcast as in numpy.
 extension Tensor {
     public static func + (a: Tensor, b: Tensor) -> Tensor { Operator.add(a, b) }
     public static func - (a: Tensor, b: Tensor) -> Tensor { Operator.subtract(a, b) }
@@ -60,7 +60,7 @@ extension Tensor {
     public func matmul(_ other: Tensor) -> Tensor { Operator.matmul(self, other) }
 }
 
-// Over one or more axes.
+// These operators work over one or more axes.
 extension Tensor {
     /// - Parameters:
     ///   - axes: all when left out.
@@ -88,12 +88,12 @@ extension Tensor {
         Operator.amin(self, allIfEmpty(axes), keepDim)
     }
 
-    /// Euclidean.
+    /// The Euclidean norm.
     public func norm(_ axes: [Int] = [], keepDim: Bool = false) -> Tensor {
         Operator.norm(self, 2.0, allIfEmpty(axes), keepDim)
     }
 
-    /// Where the greatest element of an axis stands.
+    /// The index of the greatest element of an axis.
     public func argmax(_ axis: Int) -> Tensor { Operator.argmax(self, axis) }
 
     public func cumsum(_ axis: Int) -> Tensor { Operator.cumsum(self, axis) }

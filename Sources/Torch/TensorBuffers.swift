@@ -1,7 +1,7 @@
 import CTorch
 import Weights
 
-// From Swift's memory and back.
+// Elements come from Swift's memory, and go back to it.
 extension Tensor {
     /// A copy of an array's values.
     ///
@@ -46,7 +46,7 @@ extension Tensor {
         self.init(owning: pointer!)  // set when there is no message
     }
 
-    /// A tensor of a checkpoint: mapped, not copied, where its place in the file allows it.
+    /// A tensor of a checkpoint: mapped, not copied, where its offset in the file allows it.
     ///
     /// Changing it changes memory and never the file; whoever else has this tensor of the same
     /// `Checkpoint`, opened once, sees the change.
@@ -101,7 +101,7 @@ extension Tensor {
         return try withElements { try body($0.bindMemory(to: Scalar.self)) }
     }
 
-    /// Of a contiguous tensor on the CPU.
+    /// Lends the elements of a contiguous tensor on the CPU.
     private func withElements<Result>(
         _ body: (UnsafeMutableRawBufferPointer) throws -> Result
     ) rethrows -> Result {

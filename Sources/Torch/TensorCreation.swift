@@ -41,14 +41,14 @@ extension Tensor {
         Operator.linspace(first, last, count, type, DefaultArgument(), device)
     }
 
-    /// Drawn from the standard normal distribution.
+    /// Draws from the standard normal distribution.
     public static func normal(
         _ shape: [Int], generator: Generator, type: ElementType = .float32
     ) -> Tensor {
         Operator.randn(shape, generator, type, DefaultArgument(), generator.device)
     }
 
-    /// Drawn evenly from 0 to 1.
+    /// Draws evenly from 0 to 1.
     public static func uniform(
         _ shape: [Int], generator: Generator, type: ElementType = .float32
     ) -> Tensor {

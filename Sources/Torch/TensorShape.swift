@@ -10,10 +10,10 @@ extension Tensor {
     /// Axes in another order.
     public func permuted(_ axes: Int...) -> Tensor { Operator.permute(self, axes) }
 
-    /// With a new axis of length 1.
+    /// Adds an axis of length 1.
     public func unsqueezed(_ axis: Int) -> Tensor { Operator.unsqueeze(self, axis) }
 
-    /// Without an axis of length 1; one that is longer stays.
+    /// Removes an axis of length 1; one that is longer stays.
     public func squeezed(_ axis: Int) -> Tensor { Operator.squeeze(self, axis) }
 
     public func flattened(from first: Int = 0, through last: Int = -1) -> Tensor {
@@ -48,8 +48,8 @@ extension Tensor {
 
     /// A view by strides, in elements.
     ///
-    /// - Parameter offset: from the beginning of the memory; from this tensor's first element when
-    ///   left out.
+    /// - Parameter offset: the distance of the first element from the beginning of the memory; this
+    ///   tensor's own when left out.
     public func asStrided(_ shape: [Int], strides: [Int], offset: Int? = nil) -> Tensor {
         Operator.asStrided(self, shape, strides, offset)
     }
@@ -70,7 +70,7 @@ public func stacked(_ tensors: [Tensor], along axis: Int) -> Tensor {
     Operator.stack(tensors, axis)
 }
 
-/// A place in `tensor[…]`: an index, a range, `.all`, `.rest`, `.newAxis`.
+/// An index in `tensor[…]`: an index, a range, `.all`, `.rest`, `.newAxis`.
 public protocol TensorIndex {
     /// Applies itself to an axis, and returns the axis that the next index concerns.
     func apply(to tensor: inout Tensor, axis: Int, following: Int) -> Int

@@ -4,7 +4,7 @@ import Errors
 struct ByteReader {
     /// Must outlive the reader.
     let bytes: UnsafeRawBufferPointer
-    /// Of the file, for messages.
+    /// The path of the file, for messages.
     let path: String
     var position = 0
 

@@ -6,11 +6,11 @@ import Foundation
 /// Reads safetensors and torch's state dicts, of which no code is ever run. Opening checks the whole
 /// structure; elements are read from the disk when they are used.
 public struct Checkpoint {
-    /// As it was given.
+    /// The path as it was given.
     public let path: String
     /// What it consists of, an index before its shards: what to take a digest of.
     public let files: [String]
-    /// In the order of the file's header, of the state dict, or of the index.
+    /// The names, in the order of the file's header, of the state dict, or of the index.
     public var names: [String] { contents.names }
     /// A safetensors file's `__metadata__`, or the texts and whole numbers of an index's `metadata`.
     public var metadata: [String: String] { contents.metadata }

@@ -1,6 +1,6 @@
 /// What a tensor's elements are, little-endian throughout; the raw values are safetensors' names.
 ///
-/// In the order of safetensors' own list, by which it sorts the tensors of a file
+/// The cases stand in the order of safetensors' own list, by which it sorts the tensors of a file
 /// (https://github.com/huggingface/safetensors, `Dtype` in tensor.rs): narrow ones first.
 public enum ElementType: String, CaseIterable, Sendable {
     case bool = "BOOL"
@@ -14,7 +14,7 @@ public enum ElementType: String, CaseIterable, Sendable {
     case float64 = "F64"
     case int64 = "I64"
 
-    /// In bytes.
+    /// The size in bytes.
     public var size: Int {
         switch self {
         case .bool, .uint8, .int8: 1
@@ -24,7 +24,7 @@ public enum ElementType: String, CaseIterable, Sendable {
         }
     }
 
-    /// - Parameter name: of a storage class in module `torch`, "HalfStorage".
+    /// - Parameter name: the name of a storage class in module `torch`, "HalfStorage".
     init?(torchStorage name: String) {
         switch name {
         case "BoolStorage": self = .bool
@@ -41,7 +41,7 @@ public enum ElementType: String, CaseIterable, Sendable {
         }
     }
 
-    /// - Parameter name: of a dtype in module `torch`, "float16": those that torch pickles.
+    /// - Parameter name: the name of a dtype in module `torch`, "float16": those that torch pickles.
     init?(torch name: String) {
         switch name {
         case "bool": self = .bool

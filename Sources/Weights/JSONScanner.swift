@@ -9,7 +9,7 @@ struct JSONScanner {
 
     /// - Parameters:
     ///   - bytes: must outlive the scanner.
-    ///   - path: of the file, for messages.
+    ///   - path: the path of the file, for messages.
     init(_ bytes: UnsafeRawBufferPointer, path: String) { reader = ByteReader(bytes, path: path) }
 
     func malformed(_ what: String) -> LoopyError { reader.malformed("its JSON \(what)") }

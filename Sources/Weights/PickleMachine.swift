@@ -9,7 +9,7 @@ import Errors
 struct PickleMachine {
     /// Values made and remembered. A pickle of more is no state dict: a tensor takes about sixty.
     static let maximumValues = 1 << 22
-    /// In bytes; names of globals are short.
+    /// The limit in bytes; names of globals are short.
     static let maximumGlobalName = 512
 
     /// Stands after the pickle once `load` has returned.

@@ -8,11 +8,11 @@ enum PickleValue {
     case integer(Int)
     case text(String)
     case global(TorchGlobal)
-    /// In `PickleMachine.containers`.
+    /// The index in `PickleMachine.containers`.
     case container(Int)
-    /// In `PickleMachine.storages`.
+    /// The index in `PickleMachine.storages`.
     case storage(Int)
-    /// In `PickleMachine.tensors`.
+    /// The index in `PickleMachine.tensors`.
     case tensor(Int)
     /// An integer of more than 64 bits, little-endian, two's complement.
     case longInteger([UInt8])
@@ -24,7 +24,7 @@ struct PickleContainer {
     enum Kind { case tuple, list, dictionary }
 
     let kind: Kind
-    /// Of a dictionary: a key, its value, the next key, …
+    /// The items; those of a dictionary are a key, its value, the next key, …
     var items: [PickleValue] = []
 }
 
@@ -33,19 +33,19 @@ struct TorchStorage {
     let key: String
     /// Nil for an untyped one, which counts bytes.
     let type: ElementType?
-    /// In elements of the type.
+    /// The length in elements of the type.
     let count: Int
     /// The part of the storage that is meant, in elements; the whole where nil. Written before 1.0.
     let view: Range<Int>?
 
-    /// In bytes.
+    /// The number in bytes.
     var elementSize: Int { type?.size ?? 1 }
 }
 
 struct TorchTensor {
     let storage: TorchStorage
     let type: ElementType
-    /// Of the first element in the storage or its view, in elements.
+    /// The offset of the first element in the storage or its view, in elements.
     let offset: Int
     let shape: [Int]
     let strides: [Int]

@@ -5,7 +5,7 @@ import Errors
 /// Format and limits: https://github.com/huggingface/safetensors, README, "Format". As there, the
 /// tensors must fill the file without gaps or overlaps.
 public enum SafeTensors {
-    /// In bytes; the same limit as in the reference implementation.
+    /// The limit in bytes, which is the reference implementation's.
     static let maximumHeader = 100_000_000
 
     /// One line of the header.
@@ -121,7 +121,7 @@ public enum SafeTensors {
     ///
     /// - Parameters:
     ///   - available: bytes after the header.
-    ///   - start: of them in the file, for messages.
+    ///   - start: their offset in the file, for messages.
     private static func check(
         _ lines: [Line], against available: Int, start: Int, path: String
     ) throws {

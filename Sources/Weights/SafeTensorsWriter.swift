@@ -85,7 +85,8 @@ extension SafeTensors {
             guard entry.shape.count <= StoredTensor.maximumRank,
                 entry.shape.allSatisfy({ $0 >= 0 }),
                 let count = StoredTensor.count(of: entry.shape),
-                case let (end, overflow) = offset.addingReportingOverflow(count * entry.type.size),
+                case (let end, let overflow) = offset.addingReportingOverflow(
+                    count * entry.type.size),
                 !overflow
             else {
                 throw LoopyError(

@@ -4,10 +4,10 @@ import Errors
 public struct StoredTensor {
     public let type: ElementType
     public let shape: [Int]
-    /// In elements, one for each axis. Torch saves views as they are: transposed, with gaps, or with
+    /// The strides in elements, one for each axis. Torch saves views as they are: transposed, with gaps, or with
     /// stride 0 along an axis that was expanded.
     public let strides: [Int]
-    /// From the first element to the last that shape and strides reach; empty without elements.
+    /// The bytes from the first element to the last that shape and strides reach; empty without elements.
     ///
     /// Valid as long as `owner` lives. Not necessarily aligned to the element's size. Tensors that
     /// shared a storage when they were saved share these bytes.
@@ -78,7 +78,7 @@ extension StoredTensor {
     ///
     /// - Parameters:
     ///   - storage: what the file holds for this tensor and perhaps others, within `owner`'s bytes.
-    ///   - offset: of the first element, in elements.
+    ///   - offset: the offset of the first element, in elements.
     /// - Throws: `LoopyError` `.malformed`, or `.unsupported` for a monstrous expanded view.
     init(
         _ name: String, type: ElementType, shape: [Int], strides: [Int], offset: Int = 0,
@@ -98,7 +98,7 @@ extension StoredTensor {
         var reached = 0
         if count > 0 {
             guard let last = StoredTensor.lastElement(shape, strides),
-                case let (end, overflow) = offset.addingReportingOverflow(last), !overflow,
+                case (let end, let overflow) = offset.addingReportingOverflow(last), !overflow,
                 end < available
             else {
                 throw malformed(

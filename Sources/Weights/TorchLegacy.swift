@@ -72,7 +72,7 @@ enum TorchLegacy {
         return true
     }
 
-    /// Where each storage lies.
+    /// The offset of each storage.
     private static func storages(
         _ keys: [String], of machine: PickleMachine, _ reader: inout ByteReader
     ) throws -> [String: UnsafeRawBufferPointer] {

@@ -5,7 +5,7 @@ import Errors
 /// Format: PKWARE's APPNOTE.TXT 6.3, sections 4.3 and 4.5.3 (zip64). Of one file, not encrypted.
 struct ZipArchive {
     private struct Record {
-        /// Of the local header, in the file.
+        /// The offset of the local header in the file.
         let offset: Int
         let size: Int
         let isPlain: Bool
@@ -14,7 +14,7 @@ struct ZipArchive {
     private let bytes: UnsafeRawBufferPointer
     private let path: String
     private var records: [String: Record] = [:]
-    /// In the archive's order.
+    /// The records, in the archive's order.
     private(set) var names: [String] = []
 
     /// Reads the list of records.

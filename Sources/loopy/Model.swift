@@ -97,9 +97,9 @@ struct Model: ParsableCommand {
             for (name, bytes) in [
                 ("weights, float32", memory.weights), ("gradients", memory.gradients),
                 ("AdamW's moments", memory.optimiser), ("activations", memory.activations),
-                ("activations, recomputed", memory.checkpointedActivations),
+                ("activations, gradient checkpointing", memory.checkpointedActivations),
                 ("training", memory.training),
-                ("training, recomputing", memory.checkpointedTraining),
+                ("training, gradient checkpointing", memory.checkpointedTraining),
                 ("sampling, a pass at a time", memory.sampling),
             ] {
                 printRow(name, MemoryEstimate.text(bytes))

@@ -126,19 +126,4 @@ import Torch
         let stored = try JSONEncoder().encode(settings)
         #expect(try JSONDecoder().decode(NoiseSchedule.Settings.self, from: stored) == settings)
     }
-
-    @Test func settingsOfFormerRunsAreRead() throws {
-        let stored = Data(
-            """
-            {"firstBeta":0.001,"growth":"linear","lastBeta":0.02,"prediction":"velocity","steps":500,
-            "zeroTerminalSnr":true}
-            """.utf8)
-        var settings = NoiseSchedule.Settings()
-        settings.numTrainTimesteps = 500
-        settings.betaSchedule = .linear
-        (settings.betaStart, settings.betaEnd) = (0.001, 0.02)
-        settings.predictionType = .vPrediction
-        settings.rescaleBetasZeroSnr = true
-        #expect(try JSONDecoder().decode(NoiseSchedule.Settings.self, from: stored) == settings)
-    }
 }

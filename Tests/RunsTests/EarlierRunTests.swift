@@ -1,3 +1,4 @@
+import Diffusion
 import Errors
 import Foundation
 import Runs
@@ -21,6 +22,19 @@ import Testing
         #expect(settings.optimiser.maxGradNorm == 0.5)
         #expect(settings.model.channels == [8, 16])
         #expect(try earlier.description().dataChanges == [])
+    }
+
+    @Test func itsNoiseScheduleIsReadUnderItsPresentNames() throws {
+        try withFolder { folder in
+            #expect(try earlier.description().settings.schedule == NoiseSchedule.Settings())
+            var text = try String(contentsOfFile: earlier.path + "/run.json", encoding: .utf8)
+            text.replace(#""prediction": "epsilon""#, with: #""prediction": "velocity""#)
+            text.replace(#""zeroTerminalSnr": false"#, with: #""zeroTerminalSnr": true"#)
+            try write(text, to: folder + "/run.json")
+            let schedule = try RunDirectory(folder).description().settings.schedule
+            #expect(schedule.predictionType == .vPrediction)
+            #expect(schedule.rescaleBetasZeroSnr)
+        }
     }
 
     @Test func aSettingThatItDoesNotNameHasItsDefault() throws {

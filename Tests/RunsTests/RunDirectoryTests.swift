@@ -74,6 +74,6 @@ import Torch
     }
 
     private static let golden: [UInt64] = [
-        0xc57e137ef24623de, 0xafb54f2d636c948a, 0xd44780c521f15edf,
+        0xc57e_137e_f246_23de, 0xafb5_4f2d_636c_948a, 0xd447_80c5_21f1_5edf,
     ]
 }

@@ -152,7 +152,7 @@ LoopyMessage loopy_torch_set_generator_state(LoopyGenerator generator, LoopyTens
 /// MKL_CBWR, that holds.
 void loopy_torch_configure(int32_t threads);
 int32_t loopy_torch_threads(void);
-/// Of the calling thread, and of those that have not called an operator yet.
+/// Sets the number for the calling thread, and for those that have not called an operator yet.
 void loopy_torch_set_threads(int32_t count);
 int32_t loopy_torch_cuda_devices(void);
 const char *loopy_torch_version(void);
