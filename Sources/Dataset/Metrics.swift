@@ -1,4 +1,4 @@
-import Synchronization
+import Storage
 
 /// The measured values of one candidate: a number for each metric's name, null where it could not be
 /// measured.
@@ -14,7 +14,7 @@ public struct Metrics: Codable, Sendable, Equatable {
 
     /// Metrics that were not measured.
     public init(names: [String]) {
-        self.names = MetricNames.shared(names.map(MetricNames.Key.init))
+        self.names = MetricNames(names.map(MetricNames.Key.init))
         values = Array(repeating: nil, count: names.count)
     }
 
@@ -34,11 +34,16 @@ public struct Metrics: Codable, Sendable, Equatable {
     }
 
     // By hand, because files of a million lines are read: a dictionary of optionals takes twice as
-    // long, and its keys take more memory than the values.
+    // long, and its keys take more memory than the values. The lines of a file have the same names.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: MetricNames.Key.self)
-        let names = MetricNames.shared(container.allKeys)
-        self.names = names
+        let memory = LineMemory.of(decoder)
+        if let known = memory?.value(MetricNames.self) {
+            names = known
+        } else {
+            names = MetricNames(container.allKeys)
+            if !names.keys.isEmpty { memory?.keep(names) }
+        }
         values = try names.keys.map { try container.decodeIfPresent(Double.self, forKey: $0) }
     }
 
@@ -58,7 +63,7 @@ public struct Metrics: Codable, Sendable, Equatable {
     }
 }
 
-/// The names that values belong to. All lines of a file have the same names, and share them.
+/// The names that values belong to; candidates share them.
 private final class MetricNames: Sendable {
     struct Key: CodingKey, Equatable {
         let stringValue: String
@@ -76,15 +81,5 @@ private final class MetricNames: Sendable {
         self.keys = keys
         indices = Dictionary(
             keys.enumerated().map { ($1.stringValue, $0) }, uniquingKeysWith: { first, _ in first })
-    }
-
-    private static let last = Mutex<MetricNames?>(nil)
-
-    /// The names asked for last, where they are the same in the same order; new ones otherwise.
-    static func shared(_ keys: [Key]) -> MetricNames {
-        if let known = last.withLock({ $0 }), known.keys == keys { return known }
-        let names = MetricNames(keys)
-        last.withLock { $0 = names }
-        return names
     }
 }

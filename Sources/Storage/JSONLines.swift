@@ -1,5 +1,6 @@
 import Errors
 import Foundation
+import Synchronization
 
 /// JSON as Loopy writes it: keys in order, one value a line, numbers that can have a fraction always
 /// with one, the same bytes every time.
@@ -32,6 +33,7 @@ public enum JSONLines {
         DispatchQueue.concurrentPerform(iterations: pieces) { piece in
             let range = lines.count * piece / pieces..<lines.count * (piece + 1) / pieces
             let decoder = JSONDecoder()
+            decoder.userInfo[LineMemory.key] = LineMemory()
             results[piece] = Result {
                 try range.filter { !lines[$0].isEmpty }.map { number in
                     do {
@@ -107,4 +109,22 @@ private final class Collected<Value: Sendable>: @unchecked Sendable {
     }
 
     func joined() throws -> [Value] { try lock.withLock { try pieces.flatMap { try $0.get() } } }
+}
+
+/// What one line of a file leaves for those after it, while `JSONLines.read` decodes them: finding the names
+/// of a line's keys out takes as long as decoding their values.
+public final class LineMemory: Sendable {
+    static let key = CodingUserInfoKey(rawValue: "LineMemory")!  // any text is a key
+    private let kept = Mutex<(any Sendable)?>(nil)
+
+    /// The memory of the file that a decoder decodes a line of; nil where it decodes a value by itself.
+    public static func of(_ decoder: any Decoder) -> LineMemory? {
+        decoder.userInfo[key] as? LineMemory
+    }
+
+    public func value<Value: Sendable>(_ type: Value.Type) -> Value? {
+        kept.withLock { $0 as? Value }
+    }
+
+    public func keep(_ value: some Sendable) { kept.withLock { $0 = value } }
 }

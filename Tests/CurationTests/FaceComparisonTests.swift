@@ -6,7 +6,7 @@ import Testing
     private func face(
         _ frames: Range<Int>, height: Double = 100, mouth: Double? = 0.5
     ) -> (frames: Range<Int>, metrics: Metrics) {
-        var metrics = Metrics()
+        var metrics = Metrics.unmeasured
         metrics[.faceHeight] = height
         metrics[.mouthInSpeech] = mouth
         return (frames, metrics)

@@ -61,7 +61,7 @@ import TestSupport
             func opening(_ frames: [Int]) -> Double? {
                 frames.isEmpty ? nil : frames.reduce(0) { $0 + values[$1] } / Double(frames.count)
             }
-            var result = Metrics()
+            var result = Metrics.unmeasured
             result[.duration] = Double(part.count) / 25
             result[.movement] = mean
             result[.movementVariance] =
@@ -85,7 +85,7 @@ import TestSupport
         var numbers = FixedNumbers(11)
         for _ in 0..<200 {
             let parts = (0..<3).map { _ -> Metrics in
-                var part = Metrics()
+                var part = Metrics.unmeasured
                 for metric in Metric.all {
                     part[metric] = Double.random(in: 0...1, using: &numbers)
                 }

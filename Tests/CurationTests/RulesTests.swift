@@ -10,7 +10,7 @@ import TestSupport
 @Suite struct RulesTests {
     /// Values that keep every default rule.
     private var good: Metrics {
-        var metrics = Metrics()
+        var metrics = Metrics.unmeasured
         let values: [Metric: Double] = [
             .duration: 5, .damaged: 0, .faceWidth: 200, .faceHeight: 250, .presence: 1,
             .completeness: 1, .rotation: 0, .movement: 0.1, .movementMaximum: 0.5, .sharpness: 8,

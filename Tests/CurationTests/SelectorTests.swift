@@ -78,6 +78,7 @@ private struct FakeMeasurements {
             .movementMaximum: 0.5, .sharpness: 8, .brightness: 0.5, .sound: 1, .speech: 0.9,
             .mouthInSpeech: 0.5, .speaker: 1,
         ]
+        line.metrics = .unmeasured
         for (metric, value) in values { line.metrics[metric] = value }
         face.change(&line.metrics)
         return line
