@@ -38,9 +38,12 @@ public struct Metrics: Codable, Sendable, Equatable {
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: MetricNames.Key.self)
         let memory = LineMemory.of(decoder)
-        let names = memory?.value(MetricNames.self) ?? MetricNames(container.allKeys)
-        if !names.keys.isEmpty { memory?.keep(names) }
-        self.names = names
+        if let known = memory?.value(MetricNames.self) {
+            names = known
+        } else {
+            names = MetricNames(container.allKeys)
+            if !names.keys.isEmpty { memory?.keep(names) }
+        }
         values = try names.keys.map { try container.decodeIfPresent(Double.self, forKey: $0) }
     }
 
