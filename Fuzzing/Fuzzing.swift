@@ -23,7 +23,7 @@ struct Fuzzing {
     private var counts: [String: (read: Int, refused: Int)] = [:]
     /// Seconds after which an input is taken to hang its reader.
     private static let limit = 60.0
-    private static let secondsAChild = 10.0
+    private static let secondsAChild = 5.0
 
     init(seed: UInt64, work: String) {
         self.seed = seed
