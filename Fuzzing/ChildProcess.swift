@@ -74,7 +74,9 @@ enum ChildProcess {
     /// The line that tells what happened, or else the first of our own code in the backtrace.
     private static func reason(_ errors: String) -> String? {
         let lines = errors.split(separator: "\n")
-        let telling = ["Fatal error", "Precondition failed", "SUMMARY:", "Error: ", "runtime error"]
+        let telling = [
+            "Fatal error", "Precondition failed", "SUMMARY:", "Error: ", "runtime error",
+        ]
         if let line = lines.first(where: { line in telling.contains { line.contains($0) } }) {
             return String(line.prefix(300))
         }

@@ -20,7 +20,9 @@ enum Corpus {
     }
 
     /// The files of a reader, in a fixed order.
-    static func files(_ reader: Reader, in folder: String) throws -> [(name: String, bytes: [UInt8])] {
+    static func files(
+        _ reader: Reader, in folder: String
+    ) throws -> [(name: String, bytes: [UInt8])] {
         let own = folder + "/" + reader.name
         return try names(in: own).map { ($0, try bytes(of: own + "/" + $0)) }
     }
@@ -90,15 +92,14 @@ enum Corpus {
             sample.map { ["-i", $0] }
             ?? ["-f", "lavfi", "-i", "testsrc=s=64x48:r=25", "-f", "lavfi", "-i", "sine=r=22050"]
         for (name, video, audio) in kinds {
-            let arguments =
-                ["ffmpeg", "-nostdin", "-v", "error", "-y"] + source + [
-                    "-t", "\(seconds)", "-vf", "scale='min(160,iw)':-2", "-pix_fmt",
-                    video == "mjpeg" ? "yuvj420p" : "yuv420p", "-c:v", video, "-c:a", audio, "-ac", "1",
-                    "-ar", "44100", "-strict", "-2", "-shortest", folder + "/" + name,
-                ].replacing(["44100"], with: [audio == "libopus" ? "48000" : "44100"])
             let process = Process()
             process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            process.arguments = arguments
+            process.arguments = ["ffmpeg", "-nostdin", "-v", "error", "-y"] + source
+            process.arguments? += ["-t", "\(seconds)", "-vf", "scale='min(160,iw)':-2"]
+            process.arguments? += ["-pix_fmt", video == "mjpeg" ? "yuvj420p" : "yuv420p"]
+            process.arguments? += ["-c:v", video, "-c:a", audio, "-ac", "1", "-strict", "-2"]
+            process.arguments? += ["-ar", audio == "libopus" ? "48000" : "44100"]
+            process.arguments? += ["-shortest", folder + "/" + name]
             try process.run()
             process.waitUntilExit()
             if process.terminationStatus != 0 { print("not made: \(name)") }

@@ -32,7 +32,7 @@ struct Fuzzing {
 
     mutating func run(_ readers: [Reader], seconds: Double) throws {
         let deadline = Date().addingTimeInterval(seconds)
-        var next = [String: Int]()
+        var next: [String: Int] = [:]
         while Date() < deadline {
             for reader in readers where Date() < deadline {
                 let rest = max(0.5, deadline.timeIntervalSinceNow)
