@@ -5,8 +5,8 @@ enum ChildProcess {
     struct End {
         var read = 0
         var refused = 0
-        /// The index after the last input that was begun.
-        var next = 0
+        /// The index of the last input that was begun; nil when the child did not come so far.
+        var last: Int?
         /// What went wrong; nil when nothing did.
         var reason: String?
         var errors = ""
@@ -56,8 +56,7 @@ enum ChildProcess {
             switch words.first {
             case "read": end.read += 1
             case "refused": end.refused += 1
-            case "at": end.next = (Int(words.last ?? "") ?? 0) + 1
-            case "end": end.next = Int(words.last ?? "") ?? 0
+            case "at": end.last = Int(words.last ?? "")
             default: break
             }
         }
