@@ -5,12 +5,13 @@ SWIFT_BUILD := swift build -c release
 BIN := .build/release
 PREFIX := out/install
 
-.PHONY: help setup build demo test bench lint format install test-install clean
+.PHONY: help setup build demo test bench fuzz lint format install test-install clean
 
 help:
 	@echo "make demo     set up, build, curate real sample videos, train a small model, generate: out/demo/index.html"
 	@echo "make test     set up, build, run all tests"
 	@echo "make bench    set up, build, measure speed and memory beside the usual tools"
+	@echo "make fuzz     feed damaged files to every reader, and damaged videos to loopy run (SECONDS=600 VIDEOS=1000)"
 	@echo "make build    set up and build; the executables are in $(BIN)"
 	@echo "make install PREFIX=FOLDER"
 	@echo "              set up, build, make a folder that runs on machines without Swift ($(PREFIX))"
@@ -52,7 +53,18 @@ bench:
 	$(SWIFT_BUILD)
 	.deps/bench/bin/python Benchmarks/bench.py
 
-SOURCES := Package.swift Sources Tests Benchmarks
+# Readers run under AddressSanitizer, in a build folder of their own; videos go through the usual executables.
+SECONDS := 600
+VIDEOS := 1000
+FUZZ := .build-asan/debug/fuzz-loopy
+fuzz:
+	Scripts/setup.sh samples
+	$(SWIFT_BUILD)
+	swift build --sanitize=address --scratch-path .build-asan --product fuzz-loopy
+	ASAN_OPTIONS=detect_leaks=0 $(FUZZ) readers --seconds $(SECONDS) --work out/fuzz
+	ASAN_OPTIONS=detect_leaks=0 $(FUZZ) videos --count $(VIDEOS) --executables $(BIN) --work out/fuzz-videos
+
+SOURCES := Package.swift Sources Tests Benchmarks Fuzzing
 lint:
 	swift format lint --strict -r $(SOURCES)
 
@@ -69,4 +81,4 @@ test-install: install
 	Scripts/test-install.sh $(PREFIX)
 
 clean:
-	rm -rf .build out
+	rm -rf .build .build-asan out

@@ -31,7 +31,6 @@ struct Child {
             unlink(path)
             index += 1
         }
-        say("end \(index)")
     }
 
     /// Reads one file.

@@ -5,8 +5,8 @@ enum ChildProcess {
     struct End {
         var read = 0
         var refused = 0
-        /// The index after the last input that was begun.
-        var next = 0
+        /// The index of the last input that was begun; nil when the child did not come so far.
+        var last: Int?
         /// What went wrong; nil when nothing did.
         var reason: String?
         var errors = ""
@@ -20,7 +20,12 @@ enum ChildProcess {
         process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         process.arguments = ["child", reader.name] + arguments
         process.environment = ProcessInfo.processInfo.environment.merging(
-            ["ASAN_OPTIONS": "detect_leaks=0:handle_sigill=1:allocator_may_return_null=1"]
+            [
+                "ASAN_OPTIONS": "detect_leaks=0:handle_sigill=1:allocator_may_return_null=1",
+                "SWIFT_BACKTRACE":
+                    "enable=yes,threads=crashed,registers=none,images=none,color=no,"
+                    + "interactive=no,symbolicate=fast,limit=16",
+            ]
         ) { own, _ in own }
         for path in [log, log + ".errors"] {
             try Data().write(to: URL(fileURLWithPath: path))
@@ -51,8 +56,7 @@ enum ChildProcess {
             switch words.first {
             case "read": end.read += 1
             case "refused": end.refused += 1
-            case "at": end.next = (Int(words.last ?? "") ?? 0) + 1
-            case "end": end.next = Int(words.last ?? "") ?? 0
+            case "at": end.last = Int(words.last ?? "")
             default: break
             }
         }
@@ -61,12 +65,21 @@ enum ChildProcess {
         if isHung {
             end.reason = "does not end"
         } else if process.terminationReason == .uncaughtSignal || process.terminationStatus != 0 {
-            let telling = ["Fatal error", "SUMMARY:", "Error: ", "runtime error", "Crash"]
-            let line = end.errors.split(separator: "\n").first { line in
-                telling.contains { line.contains($0) }
-            }
-            end.reason = line.map { String($0.prefix(200)) } ?? "status \(process.terminationStatus)"
+            end.reason = reason(end.errors) ?? "ended with \(process.terminationStatus)"
         }
         return end
+    }
+
+    /// The line that tells what happened, or else the first of our own code in the backtrace.
+    private static func reason(_ errors: String) -> String? {
+        let lines = errors.split(separator: "\n")
+        let telling = [
+            "Fatal error", "Precondition failed", "SUMMARY:", "Error: ", "runtime error",
+        ]
+        if let line = lines.first(where: { line in telling.contains { line.contains($0) } }) {
+            return String(line.prefix(300))
+        }
+        let own = lines.first { $0.contains("/Sources/") }
+        return own.map { String($0[($0.range(of: "/Sources/")?.lowerBound ?? $0.startIndex)...]) }
     }
 }

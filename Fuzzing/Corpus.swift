@@ -20,7 +20,9 @@ enum Corpus {
     }
 
     /// The files of a reader, in a fixed order.
-    static func files(_ reader: Reader, in folder: String) throws -> [(name: String, bytes: [UInt8])] {
+    static func files(
+        _ reader: Reader, in folder: String
+    ) throws -> [(name: String, bytes: [UInt8])] {
         let own = folder + "/" + reader.name
         return try names(in: own).map { ($0, try bytes(of: own + "/" + $0)) }
     }
@@ -40,18 +42,10 @@ enum Corpus {
     private static func make(_ reader: String, in folder: String) throws {
         switch reader {
         case "media": try makeVideos(in: folder, seconds: 0.4)
-        case "tar":
-            let file = try OutputFile(folder + "/shard.tar")
-            let archive = TarWriter(file)
-            for key in ["00", "01"] {
-                try archive.add(key + ".json", Array(#"{"frames": 25}"#.utf8))
-                try archive.add(
-                    key + ".npy", NumPyArray(shape: [2, 3], values: [1, 2, 3, 4, 5, 6]).encoded())
-            }
-            try archive.add(String(repeating: "long/", count: 30) + "name", [1, 2, 3])
-            try archive.finish()
-            _ = try file.commit()
-        case "jsonl": try write(lines, to: folder + "/lines.jsonl")
+        case "tar": try makeArchives(in: folder)
+        case "jsonl":
+            try write(sources, to: folder + "/sources.jsonl")
+            try write(decisions, to: folder + "/selection.jsonl")
         case "hdtf": try write(hdtf, to: folder + "/wda.txt")
         case "celebv-hq": try write(celebVHQ, to: folder + "/celebvhq_info.json")
         case "ravdess":
@@ -59,6 +53,30 @@ enum Corpus {
                 "01-01-06-01-02-01-12.mp4\n02-02-01-02-01-02-24.mp4\n03-01-01-01-01-01-01.wav\n",
                 to: folder + "/names.txt")
         default: break
+        }
+    }
+
+    /// A shard as Loopy writes it, and archives of others with names beyond 100 bytes.
+    private static func makeArchives(in folder: String) throws {
+        let file = try OutputFile(folder + "/shard.tar")
+        let archive = TarWriter(file)
+        for key in ["00", "01"] {
+            try archive.add(key + ".json", Array(#"{"frames": 25}"#.utf8))
+            try archive.add(
+                key + ".npy", NumPyArray(shape: [2, 3], values: [1, 2, 3, 4, 5, 6]).encoded())
+        }
+        try archive.finish()
+        _ = try file.commit()
+        try withFolder { members in
+            for name in ["short", String(repeating: "long", count: 30)] {
+                try write(name, to: members + "/" + name)
+            }
+            for format in ["gnu", "pax", "ustar"] {
+                let archive = folder + "/" + format + ".tar"
+                _ = try TestSupport.run(
+                    "tar", "--format=" + format, "-C", members, "-cf", archive, "short",
+                    format == "ustar" ? "short" : String(repeating: "long", count: 30))
+            }
         }
     }
 
@@ -74,24 +92,26 @@ enum Corpus {
             sample.map { ["-i", $0] }
             ?? ["-f", "lavfi", "-i", "testsrc=s=64x48:r=25", "-f", "lavfi", "-i", "sine=r=22050"]
         for (name, video, audio) in kinds {
-            let arguments =
-                ["ffmpeg", "-nostdin", "-v", "error", "-y"] + source + [
-                    "-t", "\(seconds)", "-vf", "scale='min(160,iw)':-2", "-pix_fmt",
-                    video == "mjpeg" ? "yuvj420p" : "yuv420p", "-c:v", video, "-c:a", audio, "-ac", "1",
-                    "-ar", "44100", "-strict", "-2", "-shortest", folder + "/" + name,
-                ].replacing(["44100"], with: [audio == "libopus" ? "48000" : "44100"])
             let process = Process()
             process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            process.arguments = arguments
+            process.arguments = ["ffmpeg", "-nostdin", "-v", "error", "-y"] + source
+            process.arguments? += ["-t", "\(seconds)", "-vf", "scale='min(160,iw)':-2"]
+            process.arguments? += ["-pix_fmt", video == "mjpeg" ? "yuvj420p" : "yuv420p"]
+            process.arguments? += ["-c:v", video, "-c:a", audio, "-ac", "1", "-strict", "-2"]
+            process.arguments? += ["-ar", audio == "libopus" ? "48000" : "44100"]
+            process.arguments? += ["-shortest", folder + "/" + name]
             try process.run()
             process.waitUntilExit()
             if process.terminationStatus != 0 { print("not made: \(name)") }
         }
     }
 
-    private static let lines = """
-        {"bytes":1,"digest":"00","modified":1,"path":"/v/a.mp4","probe":{"container":"mov","duration":1.5,"lastPacketEnd":1.5,"video":{"clock":{},"codec":"h264","frames_per_second":25,"grid_frames":37,"height":48,"width":64}}}
+    private static let sources = """
+        {"bytes":1,"digest":"00","modified":1,"path":"/v/a.mp4"}
         {"bytes":1,"digest":"01","error":"is empty","modified":1,"path":"/v/b.mp4","reason":"not-media"}
+        """
+
+    private static let decisions = """
         {"decision":"reject","end":4,"limit":0.5,"path":"/v/a.mp4","rule":"sharpness","source":"00","start":0,"value":0.25}
         """
 

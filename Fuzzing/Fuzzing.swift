@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 
 /// What went wrong with an input.
@@ -22,8 +23,8 @@ struct Fuzzing {
     private let work: String
     private var counts: [String: (read: Int, refused: Int)] = [:]
     /// Seconds after which an input is taken to hang its reader.
-    private static let limit = 60.0
-    private static let secondsAChild = 10.0
+    private static let limit = 120.0
+    private static let secondsAChild = 5.0
 
     init(seed: UInt64, work: String) {
         self.seed = seed
@@ -32,7 +33,7 @@ struct Fuzzing {
 
     mutating func run(_ readers: [Reader], seconds: Double) throws {
         let deadline = Date().addingTimeInterval(seconds)
-        var next = [String: Int]()
+        var next: [String: Int] = [:]
         while Date() < deadline {
             for reader in readers where Date() < deadline {
                 let rest = max(0.5, deadline.timeIntervalSinceNow)
@@ -44,8 +45,14 @@ struct Fuzzing {
                     ])
                 counts[reader.name, default: (0, 0)].read += end.read
                 counts[reader.name, default: (0, 0)].refused += end.refused
-                next[reader.name] = end.next
-                if let reason = end.reason { try keep(reader, end.next - 1, reason, end.errors) }
+                guard let last = end.last else {
+                    throw LoopyError(
+                        .processing,
+                        "\(reader.name): the child ended before its first input: "
+                            + (end.reason ?? "its time was over"))
+                }
+                next[reader.name] = last + 1
+                if let reason = end.reason { try keep(reader, last, reason, end.errors) }
             }
         }
     }

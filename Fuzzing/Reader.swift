@@ -43,8 +43,11 @@ struct Reader: Sendable {
             name: "weights", fixtures: ["Tests"],
             suffixes: [".safetensors", ".pt", ".pkl", ".bin", ".ckpt", ".model"], read: readWeights),
         Reader(name: "jsonl", fixtures: [], suffixes: []) { path in
-            _ = try JSONLines.read(Source.self, from: path)
-            _ = try JSONLines.read(Decision.self, from: path)
+            if path.contains("sources") {
+                _ = try JSONLines.read(Source.self, from: path)
+            } else {
+                _ = try JSONLines.read(Decision.self, from: path)
+            }
         },
         Reader(name: "settings", fixtures: ["Pipelines"], suffixes: [".yaml"]) { path in
             _ = try Configuration.stages(of: path)

@@ -8,32 +8,32 @@ import Torch
 ///
 /// A block's displacement is found by phase correlation (Kuglin and Hines 1975) and one step of Lucas
 /// and Kanade (1981). Where the background is too plain, too little, or of several minds, there is no
-/// estimate. Belongs to one thread at a time.
+/// estimate. A value belongs to one thread at a time.
 struct CameraMotion {
     private struct Gray {
         var values: [Float]
         var width: Int
         var height: Int
-        /// Pixels of the picture a sample.
+        /// The number of the picture's pixels that a sample stands for, along a side.
         var scale: Double
     }
 
     private var previous: (gray: Gray, head: Box)?
 
-    /// Pictures are looked at with the longer side at most so long.
+    /// The longest side with which pictures are looked at.
     private static let longest = 480.0
     static let block = 64
     private static let blockStep = 32
-    /// Squared change of brightness (0...255) a sample, in the direction where it is least.
+    /// The least squared change of brightness (0...255) a sample, in the direction where it is least.
     private static let leastTexture = 2.0
     private static let leastCorrelation = 0.8
     private static let fewestBlocks = 6
-    /// Samples that a block may be off the common motion.
+    /// The number of samples that a block may be off the common motion.
     private static let tolerance = 0.3
-    /// Standard error of the camera's motion at the face, in samples.
+    /// The largest standard error of the camera's motion at the face, in samples.
     private static let largestError = 0.15
 
-    /// - Parameter head: the person's, in this picture.
+    /// - Parameter head: the person's head in this picture.
     /// - Returns: the step from this picture to the last; nil where it cannot be told, as for the first.
     mutating func step(to frame: VideoFrame, head: Box) -> CameraStep? {
         let gray = Self.gray(frame)
@@ -42,12 +42,12 @@ struct CameraMotion {
             before.height == gray.height
         else { return nil }
         let person = head.union(headBefore)
-        let places = Self.places(in: gray).filter {
+        let corners = Self.corners(in: gray).filter {
             !Self.isPerson($0, person, scale: gray.scale) && Self.texture(gray, at: $0)
                 && Self.texture(before, at: $0)
         }
-        guard places.count >= Self.fewestBlocks else { return nil }
-        let moves = Self.displacements(from: before, to: gray, places)
+        guard corners.count >= Self.fewestBlocks else { return nil }
+        let moves = Self.displacements(from: before, to: gray, corners)
         let face = Complex(person.centre.x / gray.scale, person.centre.y / gray.scale)
         return Self.agreement(moves, at: face).map {
             CameraStep(factor: $0.factor, shift: $0.shift * gray.scale)
@@ -63,10 +63,10 @@ struct CameraMotion {
             count = width * height * 3
         }
         let values = [Float](unsafeUninitializedCapacity: width * height) { buffer, count in
-            for place in 0..<(width * height) {
-                let (red, green) = (colours[place * 3], colours[place * 3 + 1])
-                let blue = colours[place * 3 + 2]
-                buffer[place] = 0.299 * red + 0.587 * green + 0.114 * blue
+            for pixel in 0..<(width * height) {
+                let (red, green) = (colours[pixel * 3], colours[pixel * 3 + 1])
+                let blue = colours[pixel * 3 + 2]
+                buffer[pixel] = 0.299 * red + 0.587 * green + 0.114 * blue
             }
             count = width * height
         }
@@ -75,8 +75,8 @@ struct CameraMotion {
 
     // MARK: Blocks
 
-    /// Upper left corners.
-    private static func places(in gray: Gray) -> [(x: Int, y: Int)] {
+    /// The upper left corners of all blocks.
+    private static func corners(in gray: Gray) -> [(x: Int, y: Int)] {
         guard gray.width >= block, gray.height >= block else { return [] }
         return stride(from: 0, through: gray.height - block, by: blockStep).flatMap { y in
             stride(from: 0, through: gray.width - block, by: blockStep).map { (x: $0, y: y) }
@@ -84,10 +84,10 @@ struct CameraMotion {
     }
 
     /// Whether a block touches the head, with a little room, or what is below it as wide as shoulders.
-    private static func isPerson(_ place: (x: Int, y: Int), _ head: Box, scale: Double) -> Bool {
+    private static func isPerson(_ corner: (x: Int, y: Int), _ head: Box, scale: Double) -> Bool {
         let own = Box(
-            left: Double(place.x) * scale, top: Double(place.y) * scale,
-            right: Double(place.x + block) * scale, bottom: Double(place.y + block) * scale)
+            left: Double(corner.x) * scale, top: Double(corner.y) * scale,
+            right: Double(corner.x + block) * scale, bottom: Double(corner.y + block) * scale)
         let room = 0.1 * head.height, shoulders = 1.75 * head.width
         let wide = Box(
             left: head.left - room, top: head.top - room, right: head.right + room,
@@ -98,14 +98,15 @@ struct CameraMotion {
         return own.intersection(wide).area > 0 || own.intersection(body).area > 0
     }
 
-    /// Sums over a block's samples, but for those at its border, of what changes across and down.
+    /// Calls `body` with what changes across and down at each of a block's samples but those at its
+    /// border.
     private static func gradients(
-        _ gray: Gray, at place: (x: Int, y: Int),
+        _ gray: Gray, at corner: (x: Int, y: Int),
         _ body: (_ index: Int, _ across: Float, _ down: Float) -> Void
     ) {
         gray.values.withUnsafeBufferPointer { values in
-            for y in (place.y + 1)..<(place.y + block - 1) {
-                for x in (place.x + 1)..<(place.x + block - 1) {
+            for y in (corner.y + 1)..<(corner.y + block - 1) {
+                for x in (corner.x + 1)..<(corner.x + block - 1) {
                     let index = y * gray.width + x
                     body(
                         index, (values[index + 1] - values[index - 1]) / 2,
@@ -116,9 +117,9 @@ struct CameraMotion {
     }
 
     /// Whether a block changes in every direction: else it could slide unseen.
-    private static func texture(_ gray: Gray, at place: (x: Int, y: Int)) -> Bool {
+    private static func texture(_ gray: Gray, at corner: (x: Int, y: Int)) -> Bool {
         var (xx, xy, yy) = (Float(0), Float(0), Float(0))
-        gradients(gray, at: place) { _, across, down in
+        gradients(gray, at: corner) { _, across, down in
             xx += across * across
             xy += across * down
             yy += down * down
@@ -130,20 +131,20 @@ struct CameraMotion {
 
     // MARK: Displacements
 
-    /// Where blocks of the earlier picture have moved, of those that are found again.
+    /// Returns where blocks of the earlier picture have moved, of those that are found again.
     private static func displacements(
-        from a: Gray, to b: Gray, _ places: [(x: Int, y: Int)]
+        from a: Gray, to b: Gray, _ corners: [(x: Int, y: Int)]
     ) -> [(centre: Complex, moved: Complex)] {
-        let whole = phaseCorrelations(a, b, places)
-        return zip(places, whole).compactMap { place, shift in
-            let there = (x: place.x + shift.x, y: place.y + shift.y)
+        let whole = phaseCorrelations(a, b, corners)
+        return zip(corners, whole).compactMap { corner, shift in
+            let there = (x: corner.x + shift.x, y: corner.y + shift.y)
             guard there.x >= 0, there.y >= 0, there.x + block <= b.width,
                 there.y + block <= b.height,
-                let rest = refined(a, place, b, there)
+                let rest = refined(a, corner, b, there)
             else { return nil }
             let middle = Double(block) / 2
             return (
-                Complex(Double(place.x) + middle, Double(place.y) + middle),
+                Complex(Double(corner.x) + middle, Double(corner.y) + middle),
                 Complex(Double(shift.x), Double(shift.y)) + rest
             )
         }
@@ -151,7 +152,7 @@ struct CameraMotion {
 
     /// Whole samples.
     private static func phaseCorrelations(
-        _ a: Gray, _ b: Gray, _ places: [(x: Int, y: Int)]
+        _ a: Gray, _ b: Gray, _ corners: [(x: Int, y: Int)]
     ) -> [(x: Int, y: Int)] {
         let hann = (0..<block).map { 0.5 - 0.5 * cos(2 * .pi * (Double($0) + 0.5) / Double(block)) }
         let line = Tensor(hann.map(Float.init))
@@ -159,7 +160,7 @@ struct CameraMotion {
         func spectra(_ gray: Gray) -> Tensor {
             let picture = Tensor(gray.values, shape: [gray.height, gray.width])
             let blocks = stacked(
-                places.map { picture[$0.y..<($0.y + block), $0.x..<($0.x + block)] }, along: 0)
+                corners.map { picture[$0.y..<($0.y + block), $0.x..<($0.x + block)] }, along: 0)
             return Operator.fft2((blocks - blocks.mean([1, 2], keepDim: true)) * window)
         }
         return withoutGradient {
@@ -177,12 +178,12 @@ struct CameraMotion {
     /// What is left of a displacement, by brightness and its change in both pictures; nil where the
     /// blocks are not alike.
     private static func refined(
-        _ a: Gray, _ place: (x: Int, y: Int), _ b: Gray, _ there: (x: Int, y: Int)
+        _ a: Gray, _ corner: (x: Int, y: Int), _ b: Gray, _ there: (x: Int, y: Int)
     ) -> Complex? {
-        let offset = (there.y - place.y) * b.width + there.x - place.x
+        let offset = (there.y - corner.y) * b.width + there.x - corner.x
         var (xx, xy, yy, xt, yt) = (0.0, 0.0, 0.0, 0.0, 0.0)
         var (sumA, sumB, aa, bb, ab) = (0.0, 0.0, 0.0, 0.0, 0.0)
-        gradients(a, at: place) { index, across, down in
+        gradients(a, at: corner) { index, across, down in
             let other = index + offset
             let gx = Double(across + (b.values[other + 1] - b.values[other - 1]) / 2) / 2
             let gy =
@@ -226,9 +227,9 @@ struct CameraMotion {
             var product = Complex(0, 0)
             spread = 0
             for index in moves.indices {
-                let place = from[index] - middle
-                product = product + place.conjugate * (to[index] - target) * weights[index]
-                spread += place.squaredLength * weights[index]
+                let offset = from[index] - middle
+                product = product + offset.conjugate * (to[index] - target) * weights[index]
+                spread += offset.squaredLength * weights[index]
             }
             step.factor = spread > 0 ? product * (1 / spread) : Complex(1, 0)
             step.shift = target - step.factor * middle

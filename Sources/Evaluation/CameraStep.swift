@@ -1,7 +1,7 @@
 import Perception
 
-/// How the camera moved between two pictures: places of the later one to where they were in the
-/// earlier one. Turning, zooming and shifting, as one complex factor and summand.
+/// How the camera moved between two pictures: it takes points of the later one to where they were in
+/// the earlier one. One complex factor and summand stand for turning, zooming and shifting.
 struct CameraStep {
     var factor = Complex(1, 0)
     var shift = Complex(0, 0)
@@ -11,7 +11,7 @@ struct CameraStep {
         return Point(moved.real, moved.imaginary)
     }
 
-    /// This step after another that was made later.
+    /// Returns this step after another that was made later.
     func after(_ later: CameraStep) -> CameraStep {
         CameraStep(factor: factor * later.factor, shift: factor * later.shift + shift)
     }

@@ -19,14 +19,14 @@ public struct MotionReport: Codable, Sendable {
     public let protocolName: MotionProtocol
     /// What coordinates were divided by, in pixels.
     public let side: Int
-    /// First frame that was measured, and how many were, at 25 a second.
+    /// The first frame that was measured, and how many were, at 25 a second.
     public let start: Int
     public let frames: Int
-    /// Windows of 12 frames, over which the values are means.
+    /// The number of windows of 12 frames, over which the values are means.
     public let windows: Int
-    /// Head-motion variance.
+    /// The variance of the head's motion.
     public let glo: Double
-    /// Expression variance.
+    /// The variance of the expression.
     public let exp: Double
     /// The same without the camera's motion, over the windows in which what is behind the person shows
     /// it: nil where these are fewer than half, which would say little of the video.
@@ -74,7 +74,8 @@ public final class MotionEvaluation {
         let moments = face.moments.prefix(
             (face.moments.lastIndex(where: \.isSeen) ?? -1) + 1)
         guard moments.count >= MotionVariance.window else {
-            throw LoopyError(.unsuitable, 
+            throw LoopyError(
+                .unsuitable,
                 "\(path): its face is seen for \(moments.count) frames: head motion and expression "
                     + "need \(MotionVariance.window)")
         }
@@ -147,9 +148,9 @@ public final class MotionEvaluation {
                 isKnown = false
             }
             if !isKnown { runs.append([]) }
-            for place in stride(from: index * width, to: (index + 1) * width, by: 3) {
-                let still = back(Point(Double(values[place]), Double(values[place + 1])))
-                runs[runs.count - 1] += [Float(still.x), Float(still.y), values[place + 2]]
+            for point in stride(from: index * width, to: (index + 1) * width, by: 3) {
+                let still = back(Point(Double(values[point]), Double(values[point + 1])))
+                runs[runs.count - 1] += [Float(still.x), Float(still.y), values[point + 2]]
             }
         }
         return runs

@@ -8,13 +8,13 @@ import Storage
 public struct SyncReport: Encodable, Sendable {
     public let video: String
     public let protocolName: LipSyncProtocol
-    /// Digest of SyncNet's weights.
+    /// The digest of SyncNet's weights.
     public let weights: String
-    /// First frame that was scored, and how many were, at 25 a second.
+    /// The first frame that was scored, and how many were, at 25 a second.
     public let start: Int
     public let frames: Int
     public let score: LipSyncScore
-    /// Over the windows alone whose sound is there at every offset.
+    /// The score over those windows alone whose sound is there at every offset.
     public let interior: LipSyncScore?
 
     private enum CodingKeys: String, CodingKey {
@@ -86,7 +86,8 @@ public final class SyncEvaluation {
                 : crops[min(index, crops.count - 1)]
         }
         guard let found else {
-            throw LoopyError(.unsuitable, 
+            throw LoopyError(
+                .unsuitable,
                 "\(path): is too short: lip-sync needs six frames and their sound")
         }
         return SyncReport(
@@ -99,7 +100,8 @@ public final class SyncEvaluation {
         self.follower = follower
         let reader = try VideoReader(path: path, clock: probe.video.clock, threads: threads)
         guard let face = try follower.longestFace(in: reader) else {
-            throw LoopyError(.unsuitable, 
+            throw LoopyError(
+                .unsuitable,
                 "\(path): no face is seen in it; --whole-frame scores the whole picture")
         }
         return face

@@ -143,7 +143,7 @@ import Testing
             ])
     }
 
-    /// Found by `make fuzz`: the sums ran over.
+    /// The sums ran over.
     @Test func numbersBeyondReasonCostNothingButTheirRows() throws {
         let annotations = try read(
             urls: "Ann u", times: "Ann.mp4 00:05-9223372036854775807:15 00:20-00:30 00:40-00:50",

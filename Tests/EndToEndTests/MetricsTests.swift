@@ -27,7 +27,12 @@ struct MetricsEndToEndTests {
             let digest: String?
             let clips: Int
             let frames: Int
-            let reference_clips: Int?
+            let referenceClips: Int?
+
+            private enum CodingKeys: String, CodingKey {
+                case value, reason, `protocol`, digest, clips, frames
+                case referenceClips = "reference_clips"
+            }
         }
 
         struct Clip: Decodable {
@@ -109,7 +114,7 @@ struct MetricsEndToEndTests {
             #expect(run.output.contains(name))
         }
         #expect(found.metrics["fid"]?.clips == 3)
-        #expect(found.metrics["fid"]?.reference_clips == 2)
+        #expect(found.metrics["fid"]?.referenceClips == 2)
         #expect(found.metrics["fid"]?.frames == 105)
         // Two clips of 16 frames in each of three videos of 35.
         #expect(found.metrics["fvd"]?.frames == 96)

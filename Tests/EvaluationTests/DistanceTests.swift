@@ -93,7 +93,8 @@ import Weights
         let a = Tensor(try #require(file.tensor("a"))), b = Tensor(try #require(file.tensor("b")))
         let expected = try self.expected().pictures
         #expect(abs(PeakSignalToNoise.ratio(a, b) - (try #require(expected["psnr"]))) < 1e-9)
-        #expect(abs(StructuralSimilarity.similarity(a, b) - (try #require(expected["ssim"]))) < 1e-12)
+        #expect(
+            abs(StructuralSimilarity.similarity(a, b) - (try #require(expected["ssim"]))) < 1e-12)
         #expect(PeakSignalToNoise.ratio(a, a) == 100)
         #expect(abs(StructuralSimilarity.similarity(a, a) - 1) < 1e-12)
     }

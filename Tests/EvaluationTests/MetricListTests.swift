@@ -29,14 +29,16 @@ import Testing
     }
 
     @Test func whatAFigureDependsOnChangesTheFingerprint() throws {
-        func digest(_ subject: MetricInUse.Subject, _ change: (inout MetricsSettings) -> Void = { _ in })
-            throws -> String
-        {
+        func digest(
+            _ subject: MetricInUse.Subject, _ change: (inout MetricsSettings) -> Void = { _ in }
+        ) throws -> String {
             var settings = try Configuration.read(
                 MetricsSettings(), section: ["evaluate"], file: nil,
                 overrides: ["evaluate.fid=none", "evaluate.fvd=none", "evaluate.sync=none"])
             change(&settings)
-            let metrics = try EvaluationMetrics.all.map { try MetricInUse($0, settings, threads: 1) }
+            let metrics = try EvaluationMetrics.all.map {
+                try MetricInUse($0, settings, threads: 1)
+            }
             return try metrics.fingerprint(subject, settings, inputs: ["video": "00"]).digest
         }
         #expect(try digest(.generated) == digest(.generated))

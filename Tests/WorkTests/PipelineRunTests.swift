@@ -11,7 +11,8 @@ import Work
     ///   - worker: what the script does for each of its `$units`; `$skips` holds the items to skip.
     ///   - finish: the status with which it ends when it is called without units.
     private func run(
-        in folder: String, worker: String, finish: Int = 0, workers: Int = 1, timeLimit: Double = 60,
+        in folder: String, worker: String, finish: Int = 0, workers: Int = 1,
+        timeLimit: Double = 60,
         units: String = "00000 00001 00002"
     ) async throws -> (succeeded: Bool, events: [String]) {
         let script = """
@@ -77,8 +78,10 @@ import Work
         #expect(Set(lines(folder.path + "/built")) == ["00000", "00001", "00002"])
         let deaths = result.events.filter { $0.hasPrefix("died") }
         #expect(
-            deaths == Array(
-                repeating: "died measure 00001-a: its worker died (Segmentation fault)", count: 2))
+            deaths
+                == Array(
+                    repeating: "died measure 00001-a: its worker died (Segmentation fault)",
+                    count: 2))
         let skips = lines(folder.path + "/calls").filter { $0.contains("--skip") }
         #expect(skips.count == 1)
         #expect(

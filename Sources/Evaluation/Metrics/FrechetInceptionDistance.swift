@@ -1,7 +1,8 @@
 /// FID (Heusel et al. 2017): the Fréchet distance of Inception's features of pictures.
 struct FrechetInceptionDistance: EvaluationMetric {
     static let name = "fid"
-    static let summary = "Fréchet distance of Inception's features of pictures from the references'."
+    static let summary =
+        "Fréchet distance of Inception's features of pictures from the references'."
     static let network = NetworkNeed.published("fid-inception")
     static let version = 1
 

@@ -4,7 +4,8 @@ import Torch
 /// features of clips.
 struct FrechetVideoDistance: EvaluationMetric {
     static let name = "fvd"
-    static let summary = "Fréchet distance of I3D's features of clips of 16 frames from the references'."
+    static let summary =
+        "Fréchet distance of I3D's features of clips of 16 frames from the references'."
     static let network = NetworkNeed.published("fvd-i3d")
     static let version = 1
 
