@@ -5,12 +5,16 @@ SWIFT_BUILD := swift build -c release
 BIN := .build/release
 PREFIX := out/install
 
-.PHONY: help setup build demo test bench lint format install test-install clean
+.PHONY: help setup build demo test bench fuzz fuzz-videos lint format install test-install clean
 
 help:
 	@echo "make demo     set up, build, curate real sample videos, train a small model, generate: out/demo/index.html"
 	@echo "make test     set up, build, run all tests"
 	@echo "make bench    set up, build, measure speed and memory beside the usual tools"
+	@echo "make fuzz SECONDS=600"
+	@echo "              feed damaged files to every reader, under the address sanitizer"
+	@echo "make fuzz-videos VIDEOS=1000"
+	@echo "              feed damaged videos to 'loopy run'"
 	@echo "make build    set up and build; the executables are in $(BIN)"
 	@echo "make install PREFIX=FOLDER"
 	@echo "              set up, build, make a folder that runs on machines without Swift ($(PREFIX))"
@@ -52,7 +56,19 @@ bench:
 	$(SWIFT_BUILD)
 	.deps/bench/bin/python Benchmarks/bench.py
 
-SOURCES := Package.swift Sources Tests Benchmarks
+SECONDS := 60
+fuzz:
+	Scripts/setup.sh samples
+	swift build --sanitize=address --scratch-path .build-asan --product fuzz-loopy
+	.build-asan/debug/fuzz-loopy readers --seconds $(SECONDS)
+
+VIDEOS := 1000
+fuzz-videos:
+	Scripts/setup.sh samples
+	$(SWIFT_BUILD)
+	$(BIN)/fuzz-loopy videos --count $(VIDEOS)
+
+SOURCES := Package.swift Sources Tests Benchmarks Fuzzing
 lint:
 	swift format lint --strict -r $(SOURCES)
 
@@ -69,4 +85,4 @@ test-install: install
 	Scripts/test-install.sh "$(PREFIX)"
 
 clean:
-	rm -rf .build out
+	rm -rf .build .build-asan out
