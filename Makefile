@@ -74,11 +74,11 @@ format:
 install:
 	Scripts/setup.sh install
 	$(SWIFT_BUILD)
-	Scripts/install.sh $(PREFIX)
+	Scripts/install.sh "$(PREFIX)"
 
 test-install: install
 	Scripts/setup.sh samples
-	Scripts/test-install.sh $(PREFIX)
+	Scripts/test-install.sh "$(PREFIX)"
 
 clean:
 	rm -rf .build .build-asan out

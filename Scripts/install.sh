@@ -29,13 +29,16 @@ for command in patchelf strip; do
     command -v $command >/dev/null || fail "'$command' is missing: Scripts/setup.sh install brings it"
 done
 [ -x "$build/loopy" ] || fail "$build/loopy is missing: run 'make build'"
-if [ -e "$prefix" ] && [ ! -e "$prefix/bin/loopy" ] && [ -n "$(ls -A "$prefix")" ]; then
+# An earlier installation is replaced, but for the user's networks in Models/.
+mark=.loopy-installation
+if [ -e "$prefix" ] && [ ! -e "$prefix/$mark" ] && [ -n "$(ls -A "$prefix")" ]; then
     fail "$prefix holds something else: give an empty folder, or one of an earlier installation"
 fi
 
 partial=$prefix.partial
 rm -rf "$partial"
 mkdir -p "$partial/bin" "$partial/lib" "$partial/licences"
+touch "$partial/$mark"
 
 # ---- Executables, networks, settings -----------------------------------------------------------
 executables=("$build/loopy")
@@ -124,6 +127,7 @@ for executable in "${executables[@]}"; do
     patchelf --set-rpath '$ORIGIN/../lib' "$partial/bin/${executable##*/}"
 done
 
+[ ! -e "$prefix/Models" ] || mv "$prefix/Models" "$partial/"
 rm -rf "$prefix"
 mv "$partial" "$prefix"
 say "$(du -sh "$prefix" | cut -f1) in $prefix"
