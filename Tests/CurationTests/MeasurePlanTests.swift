@@ -39,9 +39,9 @@ import TestSupport
     /// Work on the whole source is other work than work on a part of it.
     @Test func aSourceThatEndsWithItsSoundHasANameOfItsOwn() throws {
         var source = try makeSource("a", frames: 150)
-        let whole = MeasurePlan([source], unitSeconds: 60).units.map(\.recipe)
+        let whole = MeasurePlan([source], unitSeconds: 60).units.map(\.digest)
         source.probe?.audio?.end = 4.5
-        #expect(MeasurePlan([source], unitSeconds: 60).units.map(\.recipe) != whole)
+        #expect(MeasurePlan([source], unitSeconds: 60).units.map(\.digest) != whole)
     }
 
     @Test func everyFrameIsInOneStretch() throws {

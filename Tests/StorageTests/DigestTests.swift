@@ -136,7 +136,7 @@ import TestSupport
                 try JSONLines.read(Entry.self, from: folder + "/none.jsonl")
             }
             #expect(error?.category == .missing)
-            #expect(error?.message.contains("none.jsonl") == true)
+            #expect(error?.description.contains("none.jsonl") == true)
         }
     }
 }

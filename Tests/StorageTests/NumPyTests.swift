@@ -122,6 +122,6 @@ import Testing
         let error = #expect(throws: LoopyError.self) {
             try NumPyArray(decoding: file(shape: "(4,)", values: 4, version: 2), name: "x")
         }
-        #expect(error?.message.contains("version 2") == true)
+        #expect(error?.description.contains("version 2") == true)
     }
 }

@@ -93,8 +93,8 @@ import TestSupport
             }
             let error = #expect(throws: LoopyError.self) { try fill() }
             #expect(error?.category == .output)
-            #expect(error?.message.contains(path) == true)
-            #expect(error?.message.contains("free some space") == true)
+            #expect(error?.description.contains(path) == true)
+            #expect(error?.description.contains("free some space") == true)
             #expect(try names(in: folder) == [])
         }
     }
@@ -118,7 +118,7 @@ import TestSupport
                 try OutputFile(folder + "/file/below/it")
             }
             #expect(error?.category == .output)
-            #expect(error?.message.contains(folder + "/file") == true)
+            #expect(error?.description.contains(folder + "/file") == true)
         }
     }
 

@@ -36,7 +36,7 @@ import TestSupport
             #expect(!reader.contains("member-2.bin"))
             let error = #expect(throws: LoopyError.self) { try reader.read("member-2.bin") }
             #expect(error?.category == .missing)
-            #expect(error?.message.contains("member-2.bin") == true)
+            #expect(error?.description.contains("member-2.bin") == true)
         }
     }
 
@@ -150,7 +150,7 @@ import TestSupport
                 try writer.add("x", size: 1 << 33) { _ in }
             }
             #expect(error?.category == .malformed)
-            #expect(error?.message.contains("8 GiB") == true)
+            #expect(error?.description.contains("8 GiB") == true)
             #expect(file.byteCount == 0)
         }
     }
@@ -177,8 +177,8 @@ import TestSupport
             try Data(whole[..<length]).write(to: URL(fileURLWithPath: folder + "/cut.tar"))
             let error = #expect(throws: LoopyError.self) { try TarReader(folder + "/cut.tar") }
             #expect(error?.category == .malformed)
-            #expect(error?.message.contains("at byte \(place):") == true)
-            #expect(error?.message.contains(folder + "/cut.tar") == true)
+            #expect(error?.description.contains("at byte \(place):") == true)
+            #expect(error?.description.contains(folder + "/cut.tar") == true)
         }
     }
 
@@ -190,7 +190,7 @@ import TestSupport
             try Data(whole).write(to: URL(fileURLWithPath: folder + "/a.tar"))
             let error = #expect(throws: LoopyError.self) { try TarReader(folder + "/a.tar") }
             #expect(error?.category == .malformed)
-            #expect(error?.message.contains("byte 1536") == true)
+            #expect(error?.description.contains("byte 1536") == true)
         }
     }
 
@@ -209,13 +209,13 @@ import TestSupport
             try Data(whole).write(to: URL(fileURLWithPath: folder + "/a.tar"))
             let error = #expect(throws: LoopyError.self) { try TarReader(folder + "/a.tar") }
             #expect(error?.category == .malformed)
-            #expect(error?.message.contains("byte 0") == true)
+            #expect(error?.description.contains("byte 0") == true)
         }
     }
 
     @Test func namesAnArchiveThatIsMissing() throws {
         let error = #expect(throws: LoopyError.self) { try TarReader("/nowhere/a.tar") }
         #expect(error?.category == .missing)
-        #expect(error?.message.contains("/nowhere/a.tar") == true)
+        #expect(error?.description.contains("/nowhere/a.tar") == true)
     }
 }
