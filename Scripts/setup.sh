@@ -175,8 +175,8 @@ install_networks
 for extra in "$@"; do
     case $extra in
         samples) install_samples ;;
-        python) environment python webdataset==1.0.2 numpy tensorboard==2.21.0 datasets==5.2.0 \
-            diffusers==0.42.1 ;;
+        python) environment python webdataset==1.0.2 numpy tensorboard==2.21.0 datasets==3.6.0 \
+            soundfile==0.13.1 diffusers==0.42.1 ;;
         install) debian_packages+=(patchelf binutils); install_debian_packages ;;
         bench) environment bench mediapipe==0.10.14 av "torch==$torch_version" transformers==5.23.0 \
             diffusers==0.42.1 python_speech_features==0.6 scipy safetensors webdataset==1.0.2 ;;

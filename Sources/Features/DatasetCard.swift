@@ -39,8 +39,8 @@ enum DatasetCard {
             \(files.joined())---
             # Talking-head clips
 
-            \(signature). \(counts.clips) clips, \(counts.frames) frames, 25 a second, in WebDataset shards; \
-            `../dataset.json` says what made them.
+            \(signature): WebDataset shards of clips at 25 frames a second (clips: \(counts.clips), frames: \
+            \(counts.frames)). `../dataset.json` says what made them.
 
             ```python
             datasets.load_dataset("FOLDER/shards", streaming=True)
