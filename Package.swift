@@ -82,12 +82,12 @@ let package = Package(
         module("Errors"),
         module("Weights", ["Errors"]),
         module("Torch", ["CTorch", "Weights", "Errors"]),
-        module("Media", ["CFFmpeg", "Errors"]),
+        module("Media", ["CFFmpeg", "Settings", "Errors"]),
         module("Storage", ["Errors", crypto]),
         module("Settings", ["Storage", "Errors", "Yams"]),
         module("Speech", ["Torch", "Weights", "Errors"]),
-        module("Diffusion", ["Torch", "Weights", "Errors"]),
-        module("LoopyModel", ["Diffusion", "Torch", "Weights", "Errors"]),
+        module("Diffusion", ["Torch", "Weights", "Settings", "Errors"]),
+        module("LoopyModel", ["Diffusion", "Torch", "Weights", "Settings", "Errors"]),
         module("Dataset", ["Media", "Storage", "Errors"]),
         module(
             "Perception",
@@ -117,7 +117,11 @@ let package = Package(
 
         module("StageCommand", dataset + ["Torch", arguments]),
         executable(
-            "loopy", ["Work", "Report", "Curation", "Features", "LoopyModel", "Weights"]),
+            "loopy",
+            [
+                "Work", "Report", "Curation", "Features", "LoopyModel", "Runs", "Generation",
+                "Evaluation", "Weights",
+            ]),
         executable("loopy-ingest", ["Curation"]),
         executable("loopy-measure", ["Curation", "Torch"]),
         executable("loopy-select", ["Curation"]),
@@ -142,7 +146,7 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["TorchConfiguration"], path: "Tests/TestSupport"),
         tests("StorageTests", exclude: ["Fixtures"]),
-        tests("SettingsTests"),
+        tests("SettingsTests", ["loopy"]),
         tests("TorchTests", ["Torch", "Weights"], exclude: ["Fixtures"]),
         tests(
             "SpeechTests", ["Speech", "Torch"], exclude: ["Fixtures"]),

@@ -2,13 +2,18 @@ import Dataset
 import Errors
 import Foundation
 import Media
+import Settings
 
 /// The settings of `loopy-crop`.
-public struct CropSettings: Codable, Sendable {
+public struct CropSettings: DescribedSettings {
     public var video = VideoEncoding()
     public var limits = MediaLimits()
 
     public init() {}
+
+    public static var settings: [Setting<CropSettings>] {
+        [.group("video", \.video), .group("limits", \.limits)]
+    }
 }
 
 /// `loopy-crop`: accepted clips to the columns `video` (H.264, square, 25 fps) and `audio` (FLAC,

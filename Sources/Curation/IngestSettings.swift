@@ -1,8 +1,9 @@
 import Errors
 import Media
+import Settings
 
 /// Settings of `loopy-ingest`.
-public struct IngestSettings: Codable, Sendable {
+public struct IngestSettings: DescribedSettings {
     /// What says which videos are wanted, and what of them.
     public enum Format: String, Codable, Sendable, CaseIterable {
         /// Nothing does: all videos, whole.
@@ -13,9 +14,7 @@ public struct IngestSettings: Codable, Sendable {
     }
 
     public var format = Format.folder
-    /// HDTF: the folder of its text files. CelebV-HQ: `celebvhq_info.json`. RAVDESS has none.
     public var annotations = ""
-    /// Files in folders are sources when their names end so; files named one by one always are.
     public var extensions = [
         "mp4", "m4v", "mov", "mkv", "webm", "avi", "ts", "mts", "m2ts", "mpg", "mpeg", "vob", "flv",
         "wmv", "asf", "3gp", "3g2", "ogv", "mxf", "mj2",
@@ -23,6 +22,24 @@ public struct IngestSettings: Codable, Sendable {
     public var limits = MediaLimits()
 
     public init() {}
+
+    public static var settings: [Setting<IngestSettings>] {
+        [
+            .choice(
+                "format", \.format,
+                "What says which videos are wanted and what of them: folder takes all videos, whole; "
+                    + "the others are public datasets, which come with annotations."),
+            .text(
+                "annotations", \.annotations, "a file or folder", mayBeEmpty: true,
+                "The annotations: for hdtf the folder of its text files, for celebv-hq the file "
+                    + "celebvhq_info.json; folder and ravdess have none."),
+            .list(
+                "extensions", \.extensions,
+                "Files in folders are sources when their names end so; files that are named one by "
+                    + "one always are."),
+            .group("limits", \.limits),
+        ]
+    }
 
     /// The annotations, where the format has any.
     ///

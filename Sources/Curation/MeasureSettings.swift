@@ -4,24 +4,41 @@ import Perception
 import Settings
 
 /// Settings of `loopy-measure`. Networks are files, or "embedded" for those that come with Loopy.
-public struct MeasureSettings: Sendable {
-    /// Seconds of video in a work unit.
+public struct MeasureSettings: DescribedSettings {
     public var unitSeconds = 60.0
-    /// The detector tried first, and the one for small faces: BlazeFace's two forms.
     public var nearDetector = "embedded"
     public var farDetector = "embedded"
     /// The key-point network: `landmarks`, and the sections of the networks. A network that looks at
     /// whole pictures (DWPose) gives its points to faces that the embedded FaceMesh finds and follows;
     /// poses are measured by FaceMesh all the same.
     public var keypoints = KeypointChoice()
-    /// Silero VAD.
     public var voiceActivity = "embedded"
-    /// SyncNet: a file, the name of a network in Manifests/models.yaml, or "none". Where the name's
-    /// file is not there, lip-sync is not measured.
     public var lipSync = Self.publishedSyncNet
     public var limits = MediaLimits()
 
     public init() {}
+
+    public static var settings: [Setting<MeasureSettings>] {
+        [
+            .number(
+                "unit_seconds", \.unitSeconds, in: 0.2...1e6, unit: "s",
+                "The time of video in a work unit: longer sources are shared out in pieces."),
+            .text(
+                "near_detector", \.nearDetector, "a file, or embedded",
+                "The face detector that is tried first: BlazeFace, short range."),
+            .text(
+                "far_detector", \.farDetector, "a file, or embedded",
+                "The face detector for small faces: BlazeFace, full range."),
+            .inlined(\.keypoints),
+            .text(
+                "voice_activity", \.voiceActivity, "a file, or embedded",
+                "The network that hears speech: Silero VAD."),
+            .text(
+                "lip_sync", \.lipSync, "a file, a name in Manifests/models.yaml, or none",
+                "SyncNet. Lip-sync is not measured where the name's file is not there."),
+            .group("limits", \.limits),
+        ]
+    }
 
     private static let publishedSyncNet = "syncnet"
 
@@ -52,7 +69,7 @@ public struct MeasureSettings: Sendable {
 }
 
 /// The choice of the key-point network stands beside the other settings, in the same section.
-extension MeasureSettings: Codable {
+extension MeasureSettings {
     private enum CodingKeys: CodingKey {
         case unitSeconds, nearDetector, farDetector, voiceActivity, lipSync, limits
     }

@@ -32,7 +32,7 @@ public struct Limits: Codable, Sendable, Equatable {
 
 /// What a candidate must be like: limits on any of the metrics. A rule is called as its metric, which
 /// declares the default limits.
-public struct Rules: Codable, Sendable, Equatable {
+public struct Rules: DescribedSettings, Equatable {
     private var limits: [Metric: Limits]
 
     /// Makes the defaults.
@@ -43,6 +43,14 @@ public struct Rules: Codable, Sendable, Equatable {
     public subscript(metric: Metric) -> Limits {
         get { limits[metric] ?? Limits() }
         set { limits[metric] = newValue }
+    }
+
+    public static var settings: [Setting<Rules>] {
+        Metric.all.map { metric in
+            .limits(
+                metric.name, minimum: \.[metric].minimum, maximum: \.[metric].maximum,
+                unit: metric.unit, metric.meaning)
+        }
     }
 
     /// - Throws: `DecodingError` for a rule whose metric nobody knows, with the nearest known one.

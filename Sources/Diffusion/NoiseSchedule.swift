@@ -1,5 +1,6 @@
 import Errors
 import Foundation
+import Settings
 import Torch
 
 /// How noise is added, step by step: `z_t = √ᾱ_t z_0 + √(1 - ᾱ_t) ε` (DDPM, Ho et al. 2020, equation 4).
@@ -8,14 +9,14 @@ import Torch
 /// `requireSame` refuses others: published code trains with one schedule and samples with another.
 public struct NoiseSchedule: Sendable {
     /// How β grows from its first to its last value.
-    public enum BetaSchedule: String, Codable, Sendable {
+    public enum BetaSchedule: String, Codable, Sendable, CaseIterable {
         case linear
         /// The root of β grows linearly, as in Stable Diffusion.
         case scaledLinear = "scaled_linear"
     }
 
     /// What the network is asked for.
-    public enum PredictionType: String, Codable, Sendable {
+    public enum PredictionType: String, Codable, Sendable, CaseIterable {
         /// The noise ε.
         case epsilon
         /// The velocity `v = √ᾱ ε - √(1 - ᾱ) z_0` (Salimans and Ho 2022).
@@ -42,20 +43,7 @@ public struct NoiseSchedule: Sendable {
 
     /// - Throws: `LoopyError` `.configuration` for settings that make no schedule.
     public init(_ settings: Settings = Settings()) throws(LoopyError) {
-        guard settings.numTrainTimesteps >= 2, settings.betaStart > 0,
-            settings.betaStart <= settings.betaEnd, settings.betaEnd < 1
-        else {
-            throw LoopyError(
-                .configuration,
-                "schedule: num_train_timesteps must be 2 or more, and beta_start and beta_end lie "
-                    + "between 0 and 1, the end no less than the start")
-        }
-        guard !settings.rescaleBetasZeroSnr || settings.predictionType == .vPrediction else {
-            throw LoopyError(
-                .configuration,
-                "schedule: rescale_betas_zero_snr needs prediction_type: v_prediction, for at the "
-                    + "last step noise is all there is to see")
-        }
+        try settings.validate(as: "schedule")
         self.settings = settings
         var product = 1.0
         let alphasCumprod = Self.betas(settings).map { beta -> Double in

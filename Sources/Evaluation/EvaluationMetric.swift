@@ -1,5 +1,6 @@
 import Media
 import Perception
+import Settings
 import Torch
 
 /// A metric of `loopy-evaluate`: one type in a file of its own, and one entry in
@@ -8,7 +9,7 @@ import Torch
 protocol EvaluationMetric: SendableMetatype {
     /// The settings of this metric alone. They stand in the section `evaluate` beside all others, so
     /// their names begin with the metric's.
-    associatedtype Settings: MetricSettings = NoSettings
+    associatedtype Settings: DescribedSettings = NoSettings
 
     /// The metric's name: `evaluate.NAME` sets its network, and its features are kept under it.
     static var name: String { get }

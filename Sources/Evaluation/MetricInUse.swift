@@ -1,3 +1,4 @@
+import Settings
 import Dataset
 import Foundation
 import Storage
@@ -58,7 +59,7 @@ struct MetricInUse {
 /// What of a metric changes what it finds, beside its network.
 private struct MetricRecord: Encodable {
     let version: Int
-    let settings: any MetricSettings
+    let settings: any DescribedSettings
 
     private enum CodingKeys: CodingKey { case version, settings }
 

@@ -52,7 +52,7 @@ public final class MetricsRun {
         generated: String, reference: String?, output: String, settings: MetricsSettings,
         threads: Int
     ) throws {
-        try settings.validate()
+        try settings.validate(as: "evaluate")
         self.settings = settings
         self.output = output
         store = PartStore(besides: output)

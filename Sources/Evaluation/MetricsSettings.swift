@@ -1,4 +1,3 @@
-import Errors
 import Settings
 
 /// The settings of `loopy-evaluate`, the section `evaluate`: those that metrics share, the network of
@@ -6,12 +5,12 @@ import Settings
 ///
 /// A network is a file (`.onnx`, `.pt` for TorchScript, `.model` for SyncNet), the name of one in
 /// Manifests/models.yaml, or "none". What a network that is not here would measure is reported absent.
-public struct MetricsSettings: Codable, Sendable {
+public struct MetricsSettings: DescribedSettings {
     var shared = SharedMetricSettings()
     /// The networks' settings, by metric.
     private var networks: [String: String] = [:]
     /// The settings of single metrics, by metric.
-    private var own: [String: any MetricSettings] = [:]
+    private var own: [String: any DescribedSettings] = [:]
 
     public init() {
         for type in EvaluationMetrics.all {
@@ -41,11 +40,17 @@ public struct MetricsSettings: Codable, Sendable {
         }
     }
 
-    /// - Throws: `LoopyError` `.configuration` for numbers out of range.
-    func validate() throws {
-        try shared.validate()
-        for settings in own.values { try settings.validate() }
+    public static var settings: [Setting<MetricsSettings>] {
+        let networks = EvaluationMetrics.all.filter { $0.network != .builtIn }.map { type in
+            Setting<MetricsSettings>.text(
+                type.name, \.[network: type.name],
+                "a file, a name in Manifests/models.yaml, or none",
+                "The network of the metric \(type.name): \(type.summary)")
+        }
+        return networks + EvaluationMetrics.all.map { $0.ownSettings } + [.inlined(\.shared)]
     }
+
+    private subscript(network metric: String) -> String { networks[metric] ?? "none" }
 
     /// The settings of one metric.
     func own<Metric: EvaluationMetric>(_ type: Metric.Type) -> Metric.Settings {
@@ -77,35 +82,18 @@ public struct MetricsSettings: Codable, Sendable {
 }
 
 /// The settings that several metrics share.
-struct SharedMetricSettings: MetricSettings {
-    /// FID, E-FID and IQA look at every so many-th picture.
+struct SharedMetricSettings: DescribedSettings {
     var pictureStep = 1
-    /// The device of TorchScript networks: "cpu", "cuda:0".
     var device = "cpu"
 
-    func validate() throws { try Self.check("picture_step", pictureStep, isAtLeast: 1) }
-}
-
-/// The settings of one metric beside its network.
-protocol MetricSettings: Codable, Sendable {
-    init()
-
-    /// - Throws: `LoopyError` `.configuration` for a value out of range.
-    func validate() throws
-}
-
-extension MetricSettings {
-    static func check(_ name: String, _ value: Int, isAtLeast least: Int) throws {
-        guard value >= least else {
-            throw LoopyError(
-                .configuration, "evaluate.\(name): \(value) is too small; give \(least) or more")
-        }
+    static var settings: [Setting<SharedMetricSettings>] {
+        [
+            .number(
+                "picture_step", \.pictureStep, in: 1...1_000_000, unit: "pictures",
+                "FID, E-FID and IQA look at every so many-th picture."),
+            .device("device", \.device, "The device on which TorchScript networks run."),
+        ]
     }
-}
-
-/// No settings: those of a metric that has none.
-struct NoSettings: MetricSettings {
-    func validate() {}
 }
 
 extension NetworkNeed {
@@ -120,9 +108,11 @@ extension NetworkNeed {
 }
 
 extension EvaluationMetric {
-    fileprivate static var defaultSettings: any MetricSettings { Settings() }
+    fileprivate static var ownSettings: Setting<MetricsSettings> { .inlined { $0.own(Self.self) } }
 
-    fileprivate static func settings(from decoder: any Decoder) throws -> any MetricSettings {
+    fileprivate static var defaultSettings: any DescribedSettings { Settings() }
+
+    fileprivate static func settings(from decoder: any Decoder) throws -> any DescribedSettings {
         try Settings(from: decoder)
     }
 }

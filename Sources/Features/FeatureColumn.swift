@@ -9,7 +9,8 @@ import Storage
 /// A column is one type in one file and one entry in `FeatureColumns.all`: the command line, pipeline
 /// files, packing, verification and the catalogue follow from that.
 public protocol FeatureColumn {
-    associatedtype Settings: ColumnSettings
+    /// The settings of the column: its section below `extract` in a pipeline file.
+    associatedtype Settings: DescribedSettings
 
     /// The name in commands, settings, folders and shards.
     static var name: String { get }
@@ -43,12 +44,6 @@ extension FeatureColumn {
     public static func frames(rows: Int) -> Int { rows }
 
     public static func isPrepared(_ settings: Settings, _ context: ColumnContext) -> Bool { true }
-}
-
-/// The settings of a column: its section below `extract` in a pipeline file.
-public protocol ColumnSettings: Codable, Sendable {
-    /// The defaults.
-    init()
 }
 
 /// All columns that can be extracted, in the order in which they depend on each other, and in which a

@@ -2,21 +2,30 @@ import Dataset
 import Foundation
 import Media
 import Perception
+import Settings
 import Storage
 
 /// Settings of the column `keypoints`.
-public struct KeypointsSettings: Sendable {
+public struct KeypointsSettings: DescribedSettings {
     /// The key-point network: `landmarks`, and the sections of the networks.
     public var network = KeypointChoice()
-    /// The file of the face detector that FaceMesh needs, or "embedded" for BlazeFace, short range: a
-    /// crop shows a near face.
     public var detector = "embedded"
 
     public init() {}
+
+    public static var settings: [Setting<KeypointsSettings>] {
+        [
+            .inlined(\.network),
+            .text(
+                "detector", \.detector, "a file, or embedded",
+                "The face detector that FaceMesh needs: BlazeFace, short range, for a crop shows a near "
+                    + "face."),
+        ]
+    }
 }
 
 /// The choice of the network stands beside the other settings, in the same section.
-extension KeypointsSettings: ColumnSettings {
+extension KeypointsSettings {
     private enum CodingKeys: CodingKey { case detector }
 
     public init(from decoder: any Decoder) throws {

@@ -8,7 +8,7 @@ import Torch
 import Weights
 
 /// Settings of the column `latents`.
-public struct LatentsSettings: ColumnSettings {
+public struct LatentsSettings: DescribedSettings {
     public enum Codec: String, Codable, Sendable, CaseIterable {
         /// Principal components of patches, which need no weights: fitted on the dataset's own pictures.
         case patchPCA = "patch-pca"
@@ -17,21 +17,45 @@ public struct LatentsSettings: ColumnSettings {
     }
 
     public var codec = Codec.patchPCA
-    /// Of the autoencoder: a folder in the diffusers layout, or a name in Manifests/models.yaml;
-    /// stable-diffusion-v1-5/vae when left out. Of patch-pca: the codec's file, of another dataset for
-    /// example; fitted on this one when left out.
     public var weights = ""
-    /// Of the stored numbers.
     public var dtype = SpeechSettings.ElementName.float16
-    /// Pictures are brought to this side first; 0 leaves them as they are.
     public var side = 0
-    /// Of patch-pca, where it is fitted: pixels along a patch's side, and channels of the latents.
     public var patch = 8
     public var channels = 16
-    /// Where it is computed: "cpu", "cuda:0".
     public var device = "cpu"
 
     public init() {}
+
+    public static var settings: [Setting<LatentsSettings>] {
+        [
+            .choice(
+                "codec", \.codec,
+                "The codec: principal components of patches, which need no weights and are fitted on "
+                    + "the dataset's own pictures, or Stable Diffusion's AutoencoderKL."),
+            .text(
+                "weights", \.weights, "a path, or a name in Manifests/models.yaml", mayBeEmpty: true,
+                "The weights. For the autoencoder a folder in the diffusers layout, "
+                    + "stable-diffusion-v1-5/vae where it is empty; for patch-pca the codec's file, of "
+                    + "another dataset for example, which is fitted where it is empty."),
+            .choice("dtype", \.dtype, "The type of the stored numbers."),
+            .number(
+                "side", \.side, in: 0...4096, unit: "pixels",
+                "The side to which pictures are brought first; 0 leaves them as they are."),
+            .number(
+                "patch", \.patch, in: 1...32, unit: "pixels",
+                "The side of a patch, where patch-pca is fitted."),
+            .number(
+                "channels", \.channels, in: 1...3072,
+                "The channels of the latents, where patch-pca is fitted."),
+            .device("device", \.device, "The device that encodes."),
+        ]
+    }
+
+    public var conflict: String? {
+        let most = 3 * patch * patch
+        return codec == .patchPCA && weights.isEmpty && channels > most
+            ? "channels: \(channels) are more than the \(most) values of a patch" : nil
+    }
 }
 
 extension LatentsSettings {

@@ -1,25 +1,22 @@
 import Dataset
 import Media
 import Perception
+import Settings
 import Storage
 
 /// The column `motion`: both facial-movement variances of every window of 12 frames, float32 `[T-11, 2]`.
 public struct MotionColumn: FeatureColumn {
-    public struct Settings: ColumnSettings {
-        public init() {}
-    }
-
     public static let name = "motion"
     public static let inputs = ["keypoints"]
 
     public static func frames(rows: Int) -> Int { rows + MotionVariance.window - 1 }
 
-    public let settings: Settings
+    public let settings: NoSettings
     public let identity: ColumnIdentity
     /// The side of the crops on which the key points were measured, in pixels.
     private let side: Int
 
-    public init(_ settings: Settings, _ context: ColumnContext) {
+    public init(_ settings: NoSettings, _ context: ColumnContext) {
         self.settings = settings
         // The columns of early datasets do not say it.
         side = context.facts("keypoints")["side"] ?? VideoEncoding().size

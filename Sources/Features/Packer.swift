@@ -1,15 +1,23 @@
 import Dataset
 import Foundation
 import Media
+import Settings
 import Storage
 
 /// Settings of `loopy-pack`.
-public struct PackSettings: Codable, Sendable {
-    /// The columns to pack, in the order in which a clip's members stand in the shard; all that there
-    /// are where none is named.
+public struct PackSettings: DescribedSettings {
     public var columns: [String] = []
 
     public init() {}
+
+    public static var settings: [Setting<PackSettings>] {
+        [
+            .list(
+                "columns", \.columns,
+                "The columns to pack, in the order in which a clip's members stand in the shard; all "
+                    + "that there are where none is named.")
+        ]
+    }
 }
 
 /// Packs columns into WebDataset shards: all members of a clip side by side, then the next clip.

@@ -7,7 +7,7 @@ import Torch
 import Weights
 
 /// Settings of the column `speech`.
-public struct SpeechSettings: ColumnSettings {
+public struct SpeechSettings: DescribedSettings {
     public enum Encoder: String, Codable, Sendable, CaseIterable {
         /// Log-mel spectra, which need no weights.
         case logMel = "log-mel"
@@ -19,22 +19,47 @@ public struct SpeechSettings: ColumnSettings {
     }
 
     public var encoder = Encoder.logMel
-    /// Of wav2vec2: a folder with config.json and model.safetensors or pytorch_model.bin, or the name
-    /// of a network in Manifests/models.yaml.
     public var weights = "wav2vec2-base"
-    /// When features go from 50 a second to video frames.
     public var alignment = Wav2Vec2Encoder.Alignment.beforeEncoder
-    /// Of the stored numbers.
     public var dtype = ElementName.float16
-    /// Seconds of sound that wav2vec2's transformer sees at once; longer recordings are encoded in
-    /// chunks of `chunk_seconds` that see `context_seconds` more on either side.
     public var wholeSeconds = 60.0
     public var chunkSeconds = 40.0
     public var contextSeconds = 10.0
-    /// Where it is computed: "cpu", "cuda:0".
     public var device = "cpu"
 
     public init() {}
+
+    public static var settings: [Setting<SpeechSettings>] {
+        [
+            .choice(
+                "encoder", \.encoder,
+                "The speech encoder: log-mel spectra, which need no weights, or wav2vec2."),
+            .text(
+                "weights", \.weights, "a folder, or a name in Manifests/models.yaml",
+                "The weights of wav2vec2: config.json with model.safetensors or pytorch_model.bin."),
+            .choice(
+                "alignment", \.alignment,
+                "When features go from 50 a second to video frames: before the transformer, or after."
+            ),
+            .choice("dtype", \.dtype, "The type of the stored numbers."),
+            .number(
+                "whole_seconds", \.wholeSeconds, in: 2...600, unit: "s",
+                "The time of sound that wav2vec2's transformer sees at once; longer recordings are "
+                    + "encoded in chunks."),
+            .number(
+                "chunk_seconds", \.chunkSeconds, in: 2...600, unit: "s",
+                "The time of a chunk."),
+            .number(
+                "context_seconds", \.contextSeconds, in: 0.5...300, unit: "s",
+                "The time that the transformer sees on either side of a chunk."),
+            .device("device", \.device, "The device that encodes."),
+        ]
+    }
+
+    public var conflict: String? {
+        wholeSeconds < chunkSeconds
+            ? "whole_seconds: \(wholeSeconds) is less than chunk_seconds, \(chunkSeconds)" : nil
+    }
 }
 
 extension SpeechSettings {
@@ -61,7 +86,8 @@ extension SpeechSettings {
             return EncoderSource(
                 configuration: ["encoder": name], networks: [:], encoder: Lazily { LogMel() })
         case .wav2vec2:
-            let chunks = try encodingChunks()
+            let chunks = Wav2Vec2Encoder.Chunks(
+                whole: wholeSeconds, length: chunkSeconds, context: contextSeconds)
             let device = try Device(self.device)
             let folder = try weightsFolder()
             let preprocessing = folder + "/preprocessor_config.json"
@@ -84,20 +110,6 @@ extension SpeechSettings {
                         device: device)
                 })
         }
-    }
-
-    private func encodingChunks() throws -> Wav2Vec2Encoder.Chunks {
-        guard chunkSeconds >= 2, contextSeconds >= 0.5,
-            wholeSeconds >= chunkSeconds
-        else {
-            throw LoopyError(
-                .configuration,
-                "extract.speech: chunk_seconds must be 2 or more, context_seconds 0.5 or more, and "
-                    + "whole_seconds no less than chunk_seconds")
-        }
-        return Wav2Vec2Encoder.Chunks(
-            whole: wholeSeconds, length: chunkSeconds,
-            context: contextSeconds)
     }
 
     /// The folder with the weights.

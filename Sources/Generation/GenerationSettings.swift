@@ -32,7 +32,7 @@ public struct GenerationSettings: Codable, Sendable {
     /// How the video is encoded; its side is that of the pictures which the model makes.
     public var video = VideoEncoding()
 
-    public enum TimestepSpacing: String, Codable, Sendable {
+    public enum TimestepSpacing: String, Codable, Sendable, CaseIterable {
         /// Trailing where the schedule ends in pure noise, which leading leaves out, and leading
         /// elsewhere.
         case automatic
@@ -40,7 +40,7 @@ public struct GenerationSettings: Codable, Sendable {
     }
 
     /// How the passes of guidance run; the video is the same up to rounding.
-    public enum Passes: String, Codable, Sendable {
+    public enum Passes: String, Codable, Sendable, CaseIterable {
         /// The passes run together on an accelerator, and apart on a processor.
         case automatic
         /// Those that see the reference run as one batch, which takes more memory.

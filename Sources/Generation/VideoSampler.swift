@@ -34,7 +34,7 @@ struct VideoSampler {
         ddim = try DDIM(
             portrait.schedule, numInferenceSteps: settings.numInferenceSteps,
             timestepSpacing: settings.timestepSpacing(for: portrait.schedule), eta: settings.eta)
-        try settings.guidance.validate()
+        try settings.validate(as: "generate")
         history =
             past?.history.to(portrait.device)
             ?? .zeros([0] + reference.shape[1...], device: portrait.device)

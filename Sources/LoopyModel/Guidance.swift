@@ -1,5 +1,4 @@
 import Diffusion
-import Errors
 import Torch
 
 /// Guidance by several conditions (section 3.4, "Inference"):
@@ -26,17 +25,6 @@ public struct Guidance: Codable, Sendable, Equatable {
     package func guides(step: Int, of count: Int) -> Bool {
         let time = (Double(step) + 0.5) / Double(count)
         return first <= time && time <= last
-    }
-
-    /// - Throws: `LoopyError` `.configuration`.
-    public func validate() throws(LoopyError) {
-        guard 0 <= first, first <= last, last <= 1 else {
-            throw LoopyError(
-                .configuration, "guidance: first and last lie between 0 and 1, first no later")
-        }
-        guard audioRatio.isFinite, referenceRatio.isFinite else {
-            throw LoopyError(.configuration, "guidance: ratios are finite numbers")
-        }
     }
 }
 

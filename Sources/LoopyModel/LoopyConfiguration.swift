@@ -1,5 +1,4 @@
 import Diffusion
-import Errors
 
 /// The shape of a Loopy model. The defaults are the paper's, on Stable Diffusion 1.5.
 public struct LoopyConfiguration: Codable, Sendable, Equatable {
@@ -76,38 +75,5 @@ public struct LoopyConfiguration: Codable, Sendable, Equatable {
         unet.groups = normGroups
         unet.textChannels = nil
         return unet
-    }
-
-    /// - Throws: `LoopyError` `.configuration` that names what makes no model.
-    public func validate() throws(LoopyError) {
-        let widths = [("audio_width", audioWidth), ("motion_latents.width", motionLatents.width)]
-        let counts: [(String, Int)] =
-            [
-                ("latent_channels", latentChannels), ("layers_per_block", layersPerBlock),
-                ("heads", heads), ("norm_groups", normGroups), ("frames", frames),
-                ("speech_layers", speechLayers), ("speech_channels", speechChannels),
-                ("motion_latents.embeddings", motionLatents.embeddings),
-                ("motion_latents.heads", motionLatents.heads),
-            ] + widths
-        for (name, value) in counts where value < 1 {
-            throw LoopyError(.configuration, "model.\(name): must be 1 or more, not \(value)")
-        }
-        guard !channels.isEmpty, channels.count == attention.count else {
-            throw LoopyError(
-                .configuration,
-                "model.attention: needs a truth value for each of the \(channels.count) resolutions "
-                    + "that channels names")
-        }
-        for width in channels where width < 1 || width % normGroups != 0 || width % heads != 0 {
-            throw LoopyError(
-                .configuration,
-                "model.channels: \(width) is no multiple of norm_groups (\(normGroups)) and heads "
-                    + "(\(heads))")
-        }
-        guard motionLatents.width % motionLatents.heads == 0 else {
-            throw LoopyError(
-                .configuration, "model.motion_latents: width is no multiple of heads")
-        }
-        try segments.validate()
     }
 }

@@ -28,7 +28,7 @@ public struct LoopyNet {
 
     /// - Throws: `LoopyError` `.configuration` for a configuration that makes no model.
     public init(_ scope: Scope, _ configuration: LoopyConfiguration) throws(LoopyError) {
-        try configuration.validate()
+        try configuration.validate(as: "model")
         self.configuration = configuration
         let isVideo = configuration.stage == .video
         referenceNet = ReferenceNet(scope["reference_net"], configuration)

@@ -1,5 +1,4 @@
 import Diffusion
-import Errors
 import Torch
 
 /// The temporal segment module (section 3.2, figure 3): over a hundred frames before the clip become
@@ -77,13 +76,5 @@ public struct TemporalSegments: Codable, Sendable, Equatable {
         }
         let absent = Tensor.zeros(Array(history.shape.dropFirst()), device: history.device)
         return (stacked(frames.map { $0 ?? absent }, along: 0), frames.map { $0 != nil })
-    }
-
-    func validate() throws(LoopyError) {
-        guard stride >= 1, ratio >= 1, motionFrames >= 0 else {
-            throw LoopyError(
-                .configuration,
-                "model.segments: stride and ratio must be 1 or more, motion_frames 0 or more")
-        }
     }
 }

@@ -1,19 +1,45 @@
 import CFFmpeg
 import Errors
+import Settings
 
 /// How the pictures of a clip are encoded.
-public struct VideoEncoding: Codable, Sendable, Equatable {
-    /// Side of the square output, in pixels.
+public struct VideoEncoding: DescribedSettings, Equatable {
     public var size = 512
-    /// x264's constant rate factor: lower is better and larger.
     public var crf = 17
     public var preset = "fast"
-    /// Pictures from one key frame to the next: training reads windows, so it is short.
     public var keyframeInterval = 25
-    /// x264's bytes depend on its number of threads, so it is a setting and not the machine's.
     public var threads = 2
 
     public init() {}
+
+    public static var settings: [Setting<VideoEncoding>] {
+        [
+            .number(
+                "size", \.size, in: 16...8192, unit: "pixels",
+                "The side of the square video, an even number."),
+            .number(
+                "crf", \.crf, in: 0...51, "x264's constant rate factor: lower is better and larger."
+            ),
+            .choice(
+                "preset", \.preset, of: presets, "x264's preset: slower makes smaller files."),
+            .number(
+                "keyframe_interval", \.keyframeInterval, in: 1...10_000, unit: "pictures",
+                "Pictures from one key frame to the next; few, because training reads windows."),
+            .number(
+                "threads", \.threads, in: 0...128, unit: "threads",
+                "x264's threads. Its bytes depend on their number, so it is no matter of the machine; "
+                    + "0 leaves it to x264."),
+        ]
+    }
+
+    private static let presets = [
+        "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower",
+        "veryslow", "placebo",
+    ]
+
+    public var conflict: String? {
+        size.isMultiple(of: 2) ? nil : "size: \(size) is odd, and chroma has half the resolution"
+    }
 }
 
 extension VideoEncoding {

@@ -1,15 +1,31 @@
+import Settings
+
 /// What a file may declare before it is refused, so that a hostile or broken header cannot make the
 /// machine allocate or wait without end.
-public struct MediaLimits: Codable, Sendable, Equatable {
-    /// Longest side of a picture, in pixels.
+public struct MediaLimits: DescribedSettings, Equatable {
     public var maximumSide = 8192
-    /// Longest duration, in seconds.
     public var maximumDuration = 6.0 * 3600
-    /// Bytes and seconds of the file's beginning read to find out what its streams are.
     public var probeBytes = 20_000_000
     public var probeSeconds = 10.0
 
     public init() {}
+
+    public static var settings: [Setting<MediaLimits>] {
+        [
+            .number(
+                "maximum_side", \.maximumSide, in: 16...32_768, unit: "pixels",
+                "The longest side that a picture may have."),
+            .number(
+                "maximum_duration", \.maximumDuration, in: 0.04...1e6, unit: "s",
+                "The longest time that a file may last."),
+            .number(
+                "probe_bytes", \.probeBytes, in: 2048...2_000_000_000, unit: "bytes",
+                "The part of the file's beginning that is read to find out what its streams are."),
+            .number(
+                "probe_seconds", \.probeSeconds, in: 0.01...3600, unit: "s",
+                "The time from the file's beginning that is read to find out what its streams are."),
+        ]
+    }
 }
 
 /// Only these demuxers are offered to a file. Playlists, concat scripts, manifests and image

@@ -1,16 +1,28 @@
+import Settings
 import Torch
 
 /// DWPose as a key-point network: its settings, for `landmarks: dwpose`.
-public struct DWPoseKeypoints: KeypointNetwork, Codable {
-    /// The file of YOLOX, .onnx or TorchScript (.pt). Where it is empty, the file of the network
-    /// `dwpose` in Manifests/models.yaml is taken.
+public struct DWPoseKeypoints: KeypointNetwork, DescribedSettings {
     public var detector = ""
-    /// The file of the pose network, likewise.
     public var pose = ""
-    /// The device on which TorchScript networks run: "cpu", "cuda:0". ONNX networks run on the CPU.
     public var device = "cpu"
 
     public init() {}
+
+    public static var settings: [Setting<DWPoseKeypoints>] {
+        [
+            .text(
+                "detector", \.detector, "a file", mayBeEmpty: true,
+                "The file of YOLOX, .onnx or TorchScript (.pt); where it is empty, that of the network "
+                    + "dwpose in Manifests/models.yaml."),
+            .text(
+                "pose", \.pose, "a file", mayBeEmpty: true,
+                "The file of the pose network, likewise."),
+            .device(
+                "device", \.device,
+                "The device on which TorchScript networks run; ONNX networks run on the CPU."),
+        ]
+    }
 
     public static let name = "dwpose"
     public static let version = 1

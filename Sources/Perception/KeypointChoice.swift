@@ -1,8 +1,9 @@
 import Foundation
+import Settings
 
 /// A stage's choice of its key-point network: the setting `landmarks`, and beside it in the same
 /// section of a file the settings of every network that has some, under its name.
-public struct KeypointChoice: Codable, Sendable {
+public struct KeypointChoice: DescribedSettings {
     /// "embedded" for the FaceMesh that comes with Loopy, the file of another FaceMesh, or the name of
     /// a network in `KeypointNetworks`.
     public var landmarks = FaceMeshKeypoints.name
@@ -24,6 +25,24 @@ public struct KeypointChoice: Codable, Sendable {
 
     // MARK: Settings
 
+    public static var settings: [Setting<KeypointChoice>] {
+        let names = KeypointNetworks.all.map { type(of: $0).name }.joined(separator: ", ")
+        let landmarks = Setting<KeypointChoice>.text(
+            "landmarks", \.landmarks, "one of \(names), or a file",
+            "The key-point network: embedded is the FaceMesh that comes with Loopy, a file another "
+                + "FaceMesh. Where measuring takes a network that looks at whole pictures, the embedded "
+                + "FaceMesh finds and follows faces and measures poses all the same.")
+        func group<Network: KeypointNetwork & DescribedSettings>(
+            _ network: Network
+        ) -> Setting<KeypointChoice> {
+            .group(Network.name) { $0.networks.lazy.compactMap { $0 as? Network }.first ?? network }
+        }
+        let groups = KeypointNetworks.all.compactMap { network -> Setting<KeypointChoice>? in
+            (network as? any KeypointNetwork & DescribedSettings).map { group($0) }
+        }
+        return [landmarks] + groups
+    }
+
     public init(from decoder: any Decoder) throws {
         try self.init(from: decoder, KeypointNetworks.all)
     }
@@ -31,12 +50,12 @@ public struct KeypointChoice: Codable, Sendable {
     /// - Parameter known: the networks that can be chosen, with the defaults of their settings.
     package init(from decoder: any Decoder, _ known: [any KeypointNetwork]) throws {
         let values = try decoder.container(keyedBy: Key.self)
-        func read<Network: KeypointNetwork & Codable>(_: Network) throws -> any KeypointNetwork {
+        func read<Network: KeypointNetwork & DescribedSettings>(_: Network) throws -> any KeypointNetwork {
             try values.decode(Network.self, forKey: Key(stringValue: Network.name))
         }
         landmarks = try values.decode(String.self, forKey: Key(stringValue: "landmarks"))
         networks = try known.map { network in
-            guard let hasSettings = network as? any KeypointNetwork & Codable else {
+            guard let hasSettings = network as? any KeypointNetwork & DescribedSettings else {
                 return network
             }
             return try read(hasSettings)
@@ -46,7 +65,7 @@ public struct KeypointChoice: Codable, Sendable {
     public func encode(to encoder: any Encoder) throws {
         var values = encoder.container(keyedBy: Key.self)
         try values.encode(landmarks, forKey: Key(stringValue: "landmarks"))
-        for case let network as any KeypointNetwork & Codable in networks {
+        for case let network as any KeypointNetwork & DescribedSettings in networks {
             try values.encode(network, forKey: Key(stringValue: type(of: network).name))
         }
     }

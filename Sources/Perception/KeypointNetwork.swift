@@ -3,8 +3,8 @@ import Media
 /// A key-point network that settings choose with `landmarks: NAME`. It finds the 68 iBUG points of
 /// faces, in clips (the column `keypoints`) and when sources are measured.
 ///
-/// The stored properties of a conforming type are its settings. Where the type is `Codable`, they
-/// stand in a section called NAME beside `landmarks`.
+/// The stored properties of a conforming type are its settings. Where the type is
+/// `DescribedSettings`, they stand in a section called NAME beside `landmarks`.
 public protocol KeypointNetwork: Sendable {
     /// The value of `landmarks` that chooses the network, and its name in Manifests/models.yaml.
     static var name: String { get }

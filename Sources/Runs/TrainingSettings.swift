@@ -1,5 +1,4 @@
 import Diffusion
-import Errors
 import Features
 import LoopyModel
 
@@ -102,37 +101,5 @@ public struct TrainingSettings: Codable, Sendable {
         public var windows = 16
 
         public init() {}
-    }
-
-    /// - Throws: `LoopyError` `.configuration` that names the setting.
-    package func validate() throws {
-        let counts = [
-            ("steps", steps), ("batch_size", batchSize),
-            ("gradient_accumulation", gradientAccumulation),
-            ("log_every", logEvery), ("data.windows_per_clip", data.windowsPerClip),
-            ("data.shuffle", data.shuffle), ("data.prefetch", data.prefetch),
-            ("checkpoints.every", checkpoints.every), ("checkpoints.keep", checkpoints.keep),
-            ("validation.every", validation.every),
-        ]
-        for (name, value) in counts where value < 1 {
-            throw LoopyError(.configuration, "train.\(name): must be 1 or more, not \(value)")
-        }
-        let shares = [
-            ("ema_decay", emaDecay), ("masks.audio", masks.audio),
-            ("masks.motion_latents", masks.motionLatents), ("masks.reference", masks.reference),
-            ("masks.motion_frames", masks.motionFrames),
-        ]
-        for (name, value) in shares where !(0...1).contains(value) {
-            throw LoopyError(
-                .configuration, "train.\(name): must lie between 0 and 1, not \(value)")
-        }
-        guard optimiser.learningRate > 0, optimiser.warmupSteps >= 0, optimiser.weightDecay >= 0,
-            optimiser.maxGradNorm >= 0, snrGamma >= 0, noiseOffset >= 0
-        else {
-            throw LoopyError(
-                .configuration,
-                "train: learning_rate must be more than 0; warmup_steps, weight_decay, max_grad_norm, "
-                    + "snr_gamma and noise_offset no less")
-        }
     }
 }

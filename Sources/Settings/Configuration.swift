@@ -5,17 +5,22 @@ import Yams
 ///
 /// A pipeline file is a mapping from stages to settings, in the order in which they run; keys are
 /// snake_case. What a file does not name keeps its default; what it names and nobody knows is an
-/// error that suggests the nearest known name.
+/// error that suggests the nearest known name, and so is a value that is not allowed.
 public enum Configuration {
     /// - Parameters:
-    ///   - type: its `init()` gives the defaults.
+    ///   - defaults: what holds where nothing is said: `init()` of the type, or a preset.
     ///   - section: path of keys, such as `["extract", "keypoints"]`; absent sections are defaults.
     ///   - file: a pipeline file; nil for defaults alone.
     ///   - overrides: `section.key=value` settings; those of other sections are passed over.
-    /// - Throws: `LoopyError` `.configuration`.
-    public static func read<Settings: Codable>(
-        _ defaults: Settings, section: [String], file: String?, overrides: [String] = []
+    ///   - validates: false where the values are not used as they are read, but say which defaults to
+    ///     read anew with.
+    /// - Throws: `LoopyError` `.configuration` that names the setting.
+    public static func read<Settings: DescribedSettings>(
+        _ defaults: Settings, section: [String], file: String?, overrides: [String] = [],
+        validates: Bool = true
     ) throws -> Settings {
+        let name = section.joined(separator: ".")
+        let merging = Merging(section: name, formerKeys: Settings.allFormerKeys)
         var node = try Node(tree: defaults)
         if let file {
             let root = try document(file)
@@ -24,11 +29,9 @@ public enum Configuration {
             let own = (node.mapping?.keys.compactMap(\.string) ?? []).map(snakeCase)
             let isPipeline =
                 keys.isEmpty || keys.contains(section.first ?? "")
-                || keys.contains { sections.contains($0) && !own.contains($0) }
+                || keys.contains { Section.names.contains($0) && !own.contains($0) }
             let given = isPipeline ? section.reduce(Optional(root), { $0?[$1] }) : root
-            if let given, given.null == nil {
-                node = try merge(given, onto: node, at: section.joined(separator: "."))
-            }
+            if let given, given.null == nil { node = try merging.merge(given, onto: node) }
         }
         for setting in overrides {
             let (path, value) = try parse(setting)
@@ -37,14 +40,16 @@ public enum Configuration {
             let nested = rest.reversed().reduce(value) {
                 Node.mapping(Node.Mapping([(Node($1), $0)]))
             }
-            node = try merge(nested, onto: node, at: section.joined(separator: "."))
+            node = try merging.merge(nested, onto: node)
         }
+        let settings: Settings
         do {
-            return try YAMLDecoder().decode(Settings.self, from: node)
+            settings = try YAMLDecoder().decode(Settings.self, from: node)
         } catch let error as DecodingError {
-            throw LoopyError(
-                .configuration, "\(section.joined(separator: ".")): \(explain(error))")
+            throw refusal(error, in: node, section: name, Settings.values)
         }
+        if validates { try settings.validate(as: name) }
+        return settings
     }
 
     /// The stages of a pipeline file, in its order: `["measure"]`, `["extract", "keypoints"]`.
@@ -81,85 +86,116 @@ public enum Configuration {
                 .configuration, "'\(setting)': settings are written stage.key=value")
         }
         let path = parts[0].split(separator: ".").map(String.init)
-        guard sections.contains(path[0]) else {
+        guard let section = path.first, Section.names.contains(section) else {
+            let section = path.first ?? ""
             throw LoopyError(
                 .configuration,
-                "'\(setting)': there is no stage '\(path[0])'" + suggest(path[0], sections))
+                "'\(setting)': there is no stage '\(section)'" + suggest(section, Section.names))
         }
         return (path, value)
     }
 
-    /// What a pipeline file may hold at its top.
-    private static let sections = [
-        "run", "ingest", "measure", "select", "crop", "extract", "pack", "model", "train",
-        "generate", "evaluate",
-    ]
+    /// The message about what cannot be decoded.
+    ///
+    /// - Parameter values: the settings that there are.
+    private static func refusal<Owner>(
+        _ error: DecodingError, in root: Node, section: String, _ values: [DescribedValue<Owner>]
+    ) -> LoopyError {
+        let context =
+            switch error {
+            case .typeMismatch(_, let context), .valueNotFound(_, let context),
+                .keyNotFound(_, let context), .dataCorrupted(let context):
+                context
+            @unknown default: DecodingError.Context(codingPath: [], debugDescription: "\(error)")
+            }
+        var node: Node? = root
+        for key in context.codingPath {
+            node = key.intValue.map { node?.sequence?[$0] } ?? node?.mapping?[Node(key.stringValue)]
+        }
+        let path = context.codingPath.map {
+            $0.intValue.map(String.init) ?? snakeCase($0.stringValue)
+        }
+        let key = path.joined(separator: ".")
+        let name = ([section] + path).joined(separator: ".")
+        let text = node.map(text(of:)) ?? "nothing"
+        if let value = values.first(where: { (key + ".").hasPrefix($0.key + ".") }) {
+            let allowed = value.key == key ? value.allowed : value.allowed.element
+            return LoopyError(.configuration, allowed.refusal(of: text, named: name))
+        }
+        let members = values.filter { $0.key.hasPrefix(key + ".") }.map {
+            String($0.key.dropFirst(key.count + 1))
+        }
+        let isGroup = !members.isEmpty && node?.mapping == nil
+        return LoopyError(
+            .configuration,
+            isGroup
+                ? "\(name): \(text) is not a mapping of settings: \(members.joined(separator: ", "))"
+                : "\(name): \(context.debugDescription)")
+    }
+
+    private static func text(of node: Node) -> String {
+        switch node {
+        case .scalar(let scalar): scalar.string.isEmpty ? "an empty value" : scalar.string
+        case .mapping: "a mapping"
+        case .sequence: "a list"
+        case .alias: "an alias"
+        }
+    }
+}
+
+/// Puts given settings in the place of known ones.
+private struct Merging {
+    let section: String
+    let formerKeys: [String: String]
 
     /// Mappings are merged key by key; anything else replaces.
-    private static func merge(_ given: Node, onto known: Node, at path: String) throws -> Node {
+    func merge(_ given: Node, onto known: Node, at path: [String] = []) throws -> Node {
         guard let givenMapping = given.mapping, var result = known.mapping else { return given }
         for (key, value) in givenMapping {
             let name = key.string ?? ""
-            let candidates = [name, camelCase(name)].map { Node($0) }
+            let candidates = [name, Configuration.camelCase(name)].map { Node($0) }
             guard let known = candidates.first(where: { result[$0] != nil }),
                 let old = result[known]
             else {
-                let names = Array(result.keys).compactMap(\.string).map(snakeCase)
-                throw LoopyError(
-                    .configuration, "\(path): unknown setting '\(name)'" + suggest(name, names))
+                throw unknown(name, at: path, among: result.keys.compactMap(\.string))
             }
-            result[known] = try merge(value, onto: old, at: path + "." + name)
+            result[known] = try merge(value, onto: old, at: path + [name])
         }
         return .mapping(result)
     }
 
-    private static func explain(_ error: DecodingError) -> String {
-        switch error {
-        case .typeMismatch(_, let context), .valueNotFound(_, let context),
-            .keyNotFound(_, let context), .dataCorrupted(let context):
-            let path = context.codingPath.map {
-                $0.intValue.map(String.init) ?? snakeCase($0.stringValue)
-            }
-            let detail = context.underlyingError.map { " (\($0))" } ?? ""
-            return "'\(path.joined(separator: "."))': \(context.debugDescription)\(detail)"
-        @unknown default: return "\(error)"
+    private func unknown(_ name: String, at path: [String], among known: [String]) -> LoopyError {
+        let key = (path + [name]).joined(separator: ".")
+        if let today = formerKeys[key] {
+            return LoopyError(
+                .configuration, "\(section).\(key) is called \(section).\(today) now")
         }
-    }
-
-    private static func camelCase(_ name: String) -> String {
-        let words = name.split(separator: "_", omittingEmptySubsequences: false)
-        return String(words.first ?? "") + words.dropFirst().map(\.capitalized).joined()
-    }
-
-    private static func snakeCase(_ name: String) -> String {
-        name.reduce(into: "") { $0 += $1.isUppercase ? "_" + $1.lowercased() : String($1) }
+        return LoopyError(
+            .configuration,
+            ([section] + path).joined(separator: ".") + ": unknown setting '\(name)'"
+                + Configuration.suggest(name, known.map(Configuration.snakeCase)))
     }
 }
 
 extension Configuration {
-    /// ", did you mean 'x'?" for the known name nearest to a wrong one.
-    public static func suggest(_ name: String, _ known: [String]) -> String {
-        let nearest = known.min { distance($0, name) < distance($1, name) }
-        guard let nearest else { return "; there are no settings here" }
-        if distance(nearest, name) <= max(2, name.count / 2) {
-            return "; did you mean '\(nearest)'?"
-        }
-        return "; known are \(known.sorted().joined(separator: ", "))"
-    }
-
-    /// Levenshtein's.
-    private static func distance(_ a: String, _ b: String) -> Int {
-        var row = Array(0...b.count)
-        for (i, x) in a.enumerated() {
-            var diagonal = row[0]
-            row[0] = i + 1
-            for (j, y) in b.enumerated() {
-                let substitution = diagonal + (x == y ? 0 : 1)
-                diagonal = row[j + 1]
-                row[j + 1] = min(substitution, row[j] + 1, diagonal + 1)
+    /// The dotted keys under which settings are encoded, as they are written in YAML.
+    static func encodedKeys(of settings: some DescribedSettings) throws -> [String] {
+        func keys(of node: Node, at path: [String]) -> [String] {
+            guard let mapping = node.mapping else { return [path.joined(separator: ".")] }
+            return mapping.flatMap { key, value in
+                keys(of: value, at: path + [snakeCase(key.string ?? "")])
             }
         }
-        return row[b.count]
+        return keys(of: try Node(tree: settings), at: [])
+    }
+
+    fileprivate static func camelCase(_ name: String) -> String {
+        let words = name.split(separator: "_", omittingEmptySubsequences: false)
+        return String(words.first ?? "") + words.dropFirst().map(\.capitalized).joined()
+    }
+
+    fileprivate static func snakeCase(_ name: String) -> String {
+        name.reduce(into: "") { $0 += $1.isUppercase ? "_" + $1.lowercased() : String($1) }
     }
 }
 

@@ -24,8 +24,10 @@ public struct SettingsOptions: ParsableArguments {
 
     public init() {}
 
+    public func validate() throws { try requireThreads(threads) }
+
     /// The stage's settings: defaults, then the pipeline file, then `--set`.
-    public func read<Settings: Codable>(
+    public func read<Settings: DescribedSettings>(
         _ defaults: Settings, section: [String]
     ) throws -> Settings {
         try Configuration.read(defaults, section: section, file: config, overrides: settings)
@@ -37,6 +39,13 @@ public struct SettingsOptions: ParsableArguments {
 /// - Parameter count: what `--threads` says; 0 for one a processor.
 public func useThreads(_ count: Int) {
     LibTorch.configure(threads: count > 0 ? count : ProcessInfo.processInfo.activeProcessorCount)
+}
+
+/// - Throws: `ValidationError` for a number of threads that no machine has.
+public func requireThreads(_ threads: Int) throws {
+    guard (0...1024).contains(threads) else {
+        throw ValidationError("--threads: \(threads) is not a whole number from 0 to 1024")
+    }
 }
 
 /// What every stage takes on its command line.
@@ -52,7 +61,7 @@ public struct StageOptions: ParsableArguments {
     public var threads: Int { settings.threads }
 
     /// As `SettingsOptions.read`.
-    public func read<Settings: Codable>(
+    public func read<Settings: DescribedSettings>(
         _ defaults: Settings, section: String...
     ) throws -> Settings {
         try settings.read(defaults, section: section)

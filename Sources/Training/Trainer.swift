@@ -42,7 +42,7 @@ public final class Trainer {
     public init(
         _ settings: TrainingSettings, _ source: TrainingSource, _ run: RunDirectory, resuming: Bool
     ) throws {
-        try settings.validate()
+        try settings.validate(as: "train")
         if resuming { try run.requireNoObstacle(to: settings, source) }
         self.settings = settings
         self.run = run

@@ -1,15 +1,31 @@
+import Settings
+
 /// The section `run` of a pipeline file.
-public struct RunSettings: Codable, Sendable {
-    /// Worker processes at a time.
+public struct RunSettings: DescribedSettings {
     public var workers = 1
-    /// Decoding threads of a worker; 0 for one a processor.
     public var threads = 0
-    /// Seconds that a worker may spend on one item (a stretch of a source, a clip) before it is
-    /// taken to hang.
     public var timeLimit = 600.0
-    /// Training files, relative to the pipeline file, in the order in which they run when the shards are
-    /// there; each run begins with the weights of the one before it.
     public var train: [String] = []
 
     public init() {}
+
+    public static var settings: [Setting<RunSettings>] {
+        [
+            .number(
+                "workers", \.workers, in: 1...1024, unit: "processes",
+                "Worker processes that run at a time."),
+            .number(
+                "threads", \.threads, in: 0...1024, unit: "threads",
+                "Threads of a worker; 0 for one a processor."),
+            .number(
+                "time_limit", \.timeLimit, in: 0...1e7, unit: "s",
+                "Time that a worker may spend on one item (a stretch of a source, a clip) before it "
+                    + "is taken to hang and ended; 0 for no limit."),
+            .list(
+                "train", \.train,
+                "Training files, relative to the pipeline file, in the order in which they run when "
+                    + "the shards are there; each run begins with the weights of the one before it."
+            ),
+        ]
+    }
 }

@@ -53,7 +53,7 @@ struct StageProcess: Sendable {
     }
 
     /// Builds units in a process of their own, which is killed when it spends longer than
-    /// `timeLimit` seconds on one item.
+    /// `timeLimit` seconds on one item; 0 for no limit.
     func build(
         _ units: [String], skipping: [String: String], timeLimit: Double,
         onEvent: @escaping @Sendable (WorkerEvent) -> Void
@@ -67,7 +67,7 @@ struct StageProcess: Sendable {
             error: .fileDescriptor(.standardError, closeAfterSpawningProcess: false)
         ) { execution in
             let guardian = Task {
-                while !Task.isCancelled {
+                while timeLimit > 0, !Task.isCancelled {
                     try await Task.sleep(for: .seconds(min(0.25, timeLimit / 2)))
                     if watch.secondsOnItem()
                         > (watch.item == nil ? max(timeLimit, Self.startLimit) : timeLimit)

@@ -129,6 +129,7 @@ struct LoopyGenerate: ParsableCommand {
         if let referenceRatio { read.guidance.referenceRatio = referenceRatio }
         if let device { read.device = device }
         if let precision { read.precision = precision }
+        try read.validate(as: "generate")
         return read
     }
 }

@@ -69,6 +69,8 @@ struct Train: ParsableCommand {
     @Option(help: "The number of threads; 0 for one a processor.")
     var threads = 0
 
+    func validate() throws { try requireThreads(threads) }
+
     func run() throws {
         try reporting {
             try train()
@@ -120,25 +122,12 @@ struct Train: ParsableCommand {
         say("\(output): \(trainer.stepsDone) steps")
     }
 
-    /// Reads the file twice, for its `preset` says what its `model` starts from.
     private func readSettings() throws -> TrainingSettings {
-        func read(_ defaults: TrainingSettings) throws -> TrainingSettings {
-            try Configuration.read(
-                defaults, section: ["train"], file: config, overrides: self.settings)
-        }
-        var defaults = TrainingSettings()
-        let name = try read(defaults).preset
-        guard let preset = LoopyConfiguration.presets[name] else {
-            throw LoopyError(
-                .configuration,
-                "train.preset: unknown preset '\(name)'"
-                    + Configuration.suggest(name, LoopyConfiguration.presets.keys.sorted()))
-        }
-        defaults.model = preset
-        var settings = try read(defaults)
+        var settings = try TrainingSettings.read(file: config, overrides: self.settings)
         if let steps { settings.steps = steps }
         if let firstStage { settings.initialWeights.firstStage = firstStage }
         if let device { settings.device = device }
+        try settings.validate(as: "train")
         return settings
     }
 }

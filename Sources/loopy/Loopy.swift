@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import StageCommand
 
-/// `loopy run`, `status`, `sheet`, `page`, `verify`, `models`, `model`; and `loopy STAGE`, which runs `loopy-STAGE`
+/// `loopy run`, `status`, `sheet`, `page`, `verify`, `models`, `model`, `settings`; and `loopy STAGE`, which runs `loopy-STAGE`
 /// from beside this executable, as git does.
 @main
 struct Loopy: AsyncParsableCommand {
@@ -18,6 +18,7 @@ struct Loopy: AsyncParsableCommand {
             """,
         subcommands: [
             Run.self, Status.self, Sheet.self, MakePage.self, Verify.self, Models.self, Model.self,
+            SettingsCommand.self,
         ])
 
     static func main() async {

@@ -50,13 +50,12 @@ struct Run: AsyncParsableCommand {
 
     func run() async throws {
         do {
-            if retryFailed { try DatasetDirectory(dataset).forgetFailedUnits() }
+            try SettingsSection.check(file, overrides: settings)
             var runSettings = try Configuration.read(
                 RunSettings(), section: ["run"], file: file, overrides: settings)
             if let workers { runSettings.workers = workers }
-            guard runSettings.workers > 0 else {
-                throw LoopyError(.configuration, "--workers must be at least 1")
-            }
+            try runSettings.validate(as: "run")
+            if retryFailed { try DatasetDirectory(dataset).forgetFailedUnits() }
             if try Configuration.stages(of: file).contains(["ingest"]), input.isEmpty {
                 throw LoopyError(
                     .configuration, "\(file) begins with ingest: name the videos with --input")

@@ -1,23 +1,57 @@
 import Errors
 import Foundation
-import Settings
+@testable import Settings
 import Testing
 import TestSupport
 
 @Suite struct ConfigurationTests {
-    private struct Inner: Codable, Equatable {
-        enum Choice: String, Codable { case reject, pad }
+    private struct Inner: DescribedSettings, Equatable {
+        enum Choice: String, Codable, CaseIterable { case reject, pad }
         var minimumSize = 50
         var share = 0.5
         var outside = Choice.reject
         var names = ["mp4", "mov"]
+        var limits = Limits()
+
+        static var settings: [Setting<Inner>] {
+            [
+                .number("minimum_size", \.minimumSize, in: 0...100, unit: "pixels", "A size."),
+                .number("share", \.share, in: 0...1, "A share."),
+                .choice("outside", \.outside, "What is done."),
+                .list("names", \.names, "Names."),
+                .limits(
+                    "limits", minimum: \.limits.minimum, maximum: \.limits.maximum, "Limits."),
+            ]
+        }
+
+        static var formerKeys: [String: String] { ["part": "share"] }
+
+        var conflict: String? {
+            share == 0 && minimumSize == 0 ? "share: 0 and minimum_size: 0 exclude each other" : nil
+        }
     }
 
-    private struct Settings: Codable, Equatable {
+    private struct Limits: Codable, Equatable {
+        var minimum: Double? = 1
+        var maximum: Double? = 2
+    }
+
+    private struct Settings: DescribedSettings, Equatable {
         var unitSeconds = 60.0
         var detector = "embedded"
         var isStrict = true
         var inner = Inner()
+
+        static var settings: [Setting<Settings>] {
+            [
+                .number("unit_seconds", \.unitSeconds, in: 1...1000, unit: "s", "A time."),
+                .text("detector", \.detector, "a file, or embedded", "A detector."),
+                .flag("is_strict", \.isStrict, "Whether."),
+                .group("inner", \.inner),
+            ]
+        }
+
+        static var formerKeys: [String: String] { ["finder": "detector"] }
     }
 
     private func read(
@@ -96,17 +130,64 @@ import TestSupport
     }
 
     @Test(arguments: [
-        ("measure: { unit_seconds: long }\n", "unit_seconds"),
-        ("measure: { inner: { minimum_size: 1.5 } }\n", "inner.minimum_size"),
-        ("measure: { inner: 7 }\n", "inner"),
-        ("measure: { inner: { outside: throw } }\n", "inner.outside"),
-        ("measure: { is_strict: [] }\n", "is_strict"),
-        ("measure: { inner: { names: [[1]] } }\n", "inner.names.0"),
-        ("measure: { inner: }\n", "inner"),
+        ("unit_seconds: long", "unit_seconds: long is not a number from 1 to 1000"),
+        (
+            "inner: { minimum_size: 1.5 }",
+            "inner.minimum_size: 1.5 is not a whole number from 0 to 100"
+        ),
+        ("inner: 7", "inner: 7 is not a mapping of settings: minimum_size, share, outside"),
+        (
+            "inner: { outside: padd }",
+            "inner.outside: padd is not one of reject, pad; did you mean 'pad'?"
+        ),
+        ("is_strict: []", "is_strict: a list is not true or false"),
+        ("inner: { names: [[1]] }", "inner.names.0: a list is not a text that is not empty"),
+        ("inner: { names: x }", "inner.names: x is not a list of texts"),
+        ("inner: { limits: { minimum: a } }", "inner.limits.minimum: a is not a number or null"),
+        ("inner:", "inner: an empty value is not a mapping"),
     ])
-    func namesTheSettingOfTheWrongType(text: String, key: String) {
-        let message = failure(text)
-        #expect(message.contains("measure: '\(key)'"), "\(message)")
+    func namesTheSettingOfTheWrongType(text: String, fault: String) {
+        let message = failure("measure:\n  \(text)\n")
+        #expect(message.contains("measure.\(fault)"), "\(message)")
+    }
+
+    @Test(arguments: [
+        ("unit_seconds=0", "unit_seconds: 0 is not a number from 1 to 1000"),
+        ("unit_seconds=.nan", "unit_seconds: .nan is not a number"),
+        ("unit_seconds=-.inf", "unit_seconds: -.inf is not a number"),
+        ("unit_seconds=1e308", "unit_seconds: 1e+308 is not a number"),
+        ("inner.minimum_size=-1", "inner.minimum_size: -1 is not a whole number from 0 to 100"),
+        ("inner.minimum_size=1e308", "inner.minimum_size: 1e308 is not a whole number"),
+        (
+            "inner.minimum_size=99999999999999999999",
+            "inner.minimum_size: 99999999999999999999 is not a whole number"
+        ),
+        ("detector=''", "detector: \"\" is not a file, or embedded"),
+        ("inner.names=[a, '']", "inner.names.1: \"\" is not a text that is not empty"),
+        ("inner.limits.minimum=3", "inner.limits: the minimum, 3, is more than the maximum, 2"),
+        ("inner.limits.minimum=-.inf", "inner.limits: minimum: -.inf"),
+    ])
+    func refusesValuesOutsideOfTheirLimits(setting: String, fault: String) {
+        let message = failure(nil, overrides: ["measure." + setting])
+        #expect(message.hasPrefix("measure.\(fault)"), "\(message)")
+    }
+
+    @Test func namesSettingsThatDoNotGoTogether() {
+        let message = failure("measure: { inner: { share: 0, minimum_size: 0 } }\n")
+        #expect(message == "measure.inner.share: 0 and minimum_size: 0 exclude each other")
+    }
+
+    @Test func saysWhatAFormerKeyIsCalledNow() {
+        #expect(
+            failure("measure: { finder: x }\n") == "measure.finder is called measure.detector now")
+        #expect(
+            failure(nil, overrides: ["measure.inner.part=1"])
+                == "measure.inner.part is called measure.inner.share now")
+    }
+
+    @Test func limitsMayBeNull() throws {
+        let settings = try read("measure: { inner: { limits: { minimum: null, maximum: ~ } } }\n")
+        #expect(settings.inner.limits == Limits(minimum: nil, maximum: nil))
     }
 
     @Test(arguments: ["measure.unit_seconds", "unit_seconds=3", "measure.unit_seconds=", "=1"])

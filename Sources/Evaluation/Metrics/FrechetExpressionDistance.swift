@@ -1,14 +1,20 @@
 import Media
 import Perception
+import Settings
 import Torch
 
 /// E-FID: the Fréchet distance of a network's coefficients of the face's expression.
 struct FrechetExpressionDistance: EvaluationMetric {
-    struct Settings: MetricSettings {
-        /// The side of the pictures that the network of E-FID sees, in pixels.
+    struct Settings: DescribedSettings {
         var efidSide = 224
 
-        func validate() throws { try Self.check("efid_side", efidSide, isAtLeast: 1) }
+        static var settings: [Setting<Settings>] {
+            [
+                .number(
+                    "efid_side", \.efidSide, in: 1...4096, unit: "pixels",
+                    "The side to which pictures are brought for the network of E-FID.")
+            ]
+        }
     }
 
     static let name = "efid"

@@ -1,11 +1,17 @@
+import Settings
+
 /// IQA: a network's score of a picture's quality, of whichever network the settings name.
 struct PictureQuality: EvaluationMetric {
-    struct Settings: MetricSettings {
-        /// The side to which pictures are brought for the network of IQA, in pixels; 0 leaves
-        /// pictures as they are.
+    struct Settings: DescribedSettings {
         var iqaSide = 0
 
-        func validate() throws { try Self.check("iqa_side", iqaSide, isAtLeast: 0) }
+        static var settings: [Setting<Settings>] {
+            [
+                .number(
+                    "iqa_side", \.iqaSide, in: 0...4096, unit: "pixels",
+                    "The side to which pictures are brought for the network of IQA; 0 leaves them as they are.")
+            ]
+        }
     }
 
     static let name = "iqa"

@@ -1,12 +1,18 @@
+import Settings
 import Torch
 
 /// A network's score of how smoothly a clip moves, of whichever network the settings name.
 struct Smoothness: EvaluationMetric {
-    struct Settings: MetricSettings {
-        /// The side to which pictures are brought for the network of smoothness, in pixels.
+    struct Settings: DescribedSettings {
         var smoothnessSide = 224
 
-        func validate() throws { try Self.check("smoothness_side", smoothnessSide, isAtLeast: 1) }
+        static var settings: [Setting<Settings>] {
+            [
+                .number(
+                    "smoothness_side", \.smoothnessSide, in: 1...4096, unit: "pixels",
+                    "The side to which pictures are brought for the network of smoothness.")
+            ]
+        }
     }
 
     static let name = "smoothness"

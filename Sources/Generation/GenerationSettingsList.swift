@@ -1,0 +1,34 @@
+import Settings
+
+extension GenerationSettings: DescribedSettings {
+    public static var settings: [Setting<GenerationSettings>] {
+        [
+            .number("seed", \.seed, in: 0...Int.max, "Another seed gives another video."),
+            .number(
+                "num_inference_steps", \.numInferenceSteps, in: 1...100_000, unit: "steps",
+                "The number of DDIM's steps, at most that of the model's noise schedule."),
+            .choice(
+                "timestep_spacing", \.timestepSpacing,
+                "Which timesteps of the noise schedule are taken; automatic takes trailing ones where "
+                    + "the schedule ends in pure noise, and leading ones elsewhere."),
+            .number("eta", \.eta, in: 0...1, "DDIM's η: 0 draws no noise on the way."),
+            .group("guidance", \.guidance),
+            .choice(
+                "passes", \.passes,
+                "How the passes of guidance run, for the same video up to rounding: together takes more "
+                    + "memory; automatic is together on a GPU, apart on a processor."),
+            .choice(
+                "precision", \.precision, "The precision of matrix products and convolutions."),
+            .device("device", \.device, "The device that generates."),
+            .group("rules", \.rules),
+            .group("clips", \.clips),
+            .group("speech", \.speech),
+            .group("latents", \.latents),
+            .group("video", \.video),
+        ]
+    }
+
+    public static var formerKeys: [String: String] {
+        ["steps": "num_inference_steps", "spacing": "timestep_spacing"]
+    }
+}

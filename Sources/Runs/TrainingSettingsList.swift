@@ -1,0 +1,168 @@
+import LoopyModel
+import Settings
+
+extension TrainingSettings: DescribedSettings {
+    public static var settings: [Setting<TrainingSettings>] {
+        [
+            .choice(
+                "preset", \.preset, of: LoopyConfiguration.presets.keys.sorted(),
+                "The model that model starts from: sd15, the paper's, or tiny, for two CPU cores."),
+            .group("model", \.model),
+            .group("schedule", \.schedule),
+            .group("initial_weights", \.initialWeights),
+            .group("data", \.data),
+            .group("optimiser", \.optimiser),
+            .group("masks", \.masks),
+            .group("checkpoints", \.checkpoints),
+            .group("validation", \.validation),
+            .number(
+                "steps", \.steps, in: 1...1_000_000_000, "The number of optimiser steps in all."),
+            .number("batch_size", \.batchSize, in: 1...4096, "The number of clips in a batch."),
+            .number(
+                "gradient_accumulation", \.gradientAccumulation, in: 1...1_000_000,
+                "The number of batches whose gradients are added up for a step."),
+            .choice(
+                "precision", \.precision,
+                "The precision of matrix products and convolutions; weights, and what adds up, stay "
+                    + "float32."),
+            .flag(
+                "gradient_checkpointing", \.gradientCheckpointing,
+                "Whether layers are computed again for the backward pass: a third more time, a fraction "
+                    + "of the memory."),
+            .number(
+                "ema_decay", \.emaDecay, in: 0...0.999999999,
+                "The decay of the weights' exponential moving average, a step; 0 for no average."),
+            .number(
+                "snr_gamma", \.snrGamma, in: 0...1e6,
+                "The γ of min-SNR, which weighs timesteps; 0 for equal weights."),
+            .number(
+                "noise_offset", \.noiseOffset, in: 0...100,
+                "The part of the noise that all pixels of a latent channel share."),
+            .list(
+                "frozen", \.frozen,
+                "Names of weights that are not trained, or their beginnings, such as reference_net."),
+            .number("seed", \.seed, in: 0...Int.max, "Another seed gives another run."),
+            .device("device", \.device, "The device that trains."),
+            .number(
+                "memory_gib", \.memoryGib, in: 0...1e6, unit: "GiB",
+                "The device's memory; 0 asks the machine, which knows only its own."),
+            .number(
+                "log_every", \.logEvery, in: 1...1_000_000_000, unit: "steps",
+                "The number of steps from one line of metrics to the next."),
+        ]
+    }
+
+    public static var formerKeys: [String: String] {
+        [
+            "begin": "initial_weights", "batch": "batch_size",
+            "accumulate": "gradient_accumulation", "recompute": "gradient_checkpointing",
+            "average_decay": "ema_decay", "minimum_snr_gamma": "snr_gamma",
+        ]
+    }
+}
+
+extension TrainingSettings {
+    /// Reads the section `train` of a file, or a file that is that section alone.
+    ///
+    /// - Throws: `LoopyError` `.configuration` that names the setting.
+    public static func read(file: String?, overrides: [String] = []) throws -> TrainingSettings {
+        func read(_ defaults: Self, validates: Bool) throws -> Self {
+            try Configuration.read(
+                defaults, section: ["train"], file: file, overrides: overrides,
+                validates: validates)
+        }
+        // The preset says what `model` starts from.
+        var defaults = TrainingSettings()
+        let preset = try read(defaults, validates: false).preset
+        defaults.model = LoopyConfiguration.presets[preset] ?? defaults.model
+        return try read(defaults, validates: true)
+    }
+}
+
+extension TrainingSettings.InitialWeights: DescribedSettings {
+    public static var settings: [Setting<TrainingSettings.InitialWeights>] {
+        let form = "a path, or a name in Manifests/models.yaml"
+        return [
+            .text(
+                "stable_diffusion", \.stableDiffusion, form, mayBeEmpty: true,
+                "The weights that both nets begin with: a folder of Stable Diffusion's U-Net."),
+            .text(
+                "first_stage", \.firstStage, "a path", mayBeEmpty: true,
+                "The weights that the second stage begins with: a run of the first, or a file."),
+            .text(
+                "animate_diff", \.animateDiff, form, mayBeEmpty: true,
+                "The weights that the temporal layers begin with: AnimateDiff's motion modules."),
+        ]
+    }
+}
+
+extension TrainingSettings.Data: DescribedSettings {
+    public static var settings: [Setting<TrainingSettings.Data>] {
+        [
+            .number(
+                "windows_per_clip", \.windowsPerClip, in: 1...1000, unit: "windows",
+                "The number of windows that are drawn from each clip in an epoch."),
+            .number(
+                "shuffle", \.shuffle, in: 1...100_000, unit: "windows",
+                "The number of windows among which the next one is drawn."),
+            .number(
+                "prefetch", \.prefetch, in: 1...256, unit: "windows",
+                "The number of windows that are read ahead."),
+            .group("latents", \.latents),
+        ]
+    }
+}
+
+extension TrainingSettings.Optimiser: DescribedSettings {
+    public static var settings: [Setting<TrainingSettings.Optimiser>] {
+        [
+            .number(
+                "learning_rate", \.learningRate, in: 1e-12...100, "AdamW's learning rate."),
+            .number(
+                "warmup_steps", \.warmupSteps, in: 0...1_000_000_000, unit: "steps",
+                "The number of steps over which the learning rate grows from nothing."),
+            .number(
+                "weight_decay", \.weightDecay, in: 0...100,
+                "What a weight loses each step, times the learning rate."),
+            .number(
+                "beta1", \.beta1, in: 0...0.999999999,
+                "The decay of the mean of the gradients, a step."),
+            .number(
+                "beta2", \.beta2, in: 0...0.999999999,
+                "The decay of the mean of the gradients' squares, a step."),
+            .number(
+                "max_grad_norm", \.maxGradNorm, in: 0...1e9,
+                "The norm to which longer gradients are shortened; 0 leaves them as they are."),
+        ]
+    }
+
+    public static var formerKeys: [String: String] {
+        ["warm_up": "warmup_steps", "maximum_norm": "max_grad_norm"]
+    }
+}
+
+extension TrainingSettings.Checkpoints: DescribedSettings {
+    public static var settings: [Setting<TrainingSettings.Checkpoints>] {
+        [
+            .number(
+                "every", \.every, in: 1...1_000_000_000, unit: "steps",
+                "The number of steps from one checkpoint to the next."),
+            .number(
+                "keep", \.keep, in: 1...1_000_000,
+                "The number of checkpoints that are kept, the newest."),
+        ]
+    }
+}
+
+extension TrainingSettings.Validation: DescribedSettings {
+    public static var settings: [Setting<TrainingSettings.Validation>] {
+        [
+            .number(
+                "every", \.every, in: 1...1_000_000_000, unit: "steps",
+                "The number of steps from one validation to the next."),
+            .number(
+                "windows", \.windows, in: 0...10_000, unit: "windows",
+                "The number of windows of the held-out shards; 0 for no validation."),
+        ]
+    }
+}
