@@ -25,11 +25,6 @@ public struct PipelineRun: Sendable {
     private let runs: String
     private let settings: RunSettings
 
-    /// Stages that are one piece of work.
-    private static let wholeStages = ["ingest", "select"]
-    private static let unitStages = ["measure", "crop", "extract", "pack"]
-    /// Of a pipeline file, for commands that are given it too.
-    private static let otherSections = ["run", "generate", "evaluate"]
     private static let someFailed: Int32 = 1
 
     /// - Parameters:
@@ -52,26 +47,25 @@ public struct PipelineRun: Sendable {
     /// - Parameter isNeeded: asked before each stage, by its name in a pipeline file, and before "train": a
     ///   stage that has nothing to do is skipped.
     /// - Returns: true when every item of every stage succeeded.
-    /// - Throws: `LoopyError` when a stage cannot go on at all, `LoopyError` for a pipeline file
-    ///   that cannot be understood.
+    /// - Throws: `LoopyError` when a stage cannot go on at all, or the pipeline file cannot be understood.
     public func run(
         isNeeded: @Sendable (String) throws -> Bool = { _ in true },
         _ onEvent: @escaping @Sendable (Event) -> Void
     ) async throws -> Bool {
-        let stages = try Configuration.stages(of: file).filter {
-            !Self.otherSections.contains($0[0])
-        }
-        let known = Self.wholeStages + Self.unitStages
-        for stage in stages where !known.contains(stage[0]) {
-            throw LoopyError(
-                .configuration,
-                "\(file): unknown stage '\(stage[0])'" + Configuration.suggest(stage[0], known))
+        let stages = try Configuration.stages(of: file).filter { stage in
+            guard let section = Section(rawValue: stage[0]) else {
+                throw LoopyError(
+                    .configuration,
+                    "\(file): unknown stage '\(stage[0])'"
+                        + Configuration.suggest(stage[0], Section.names))
+            }
+            return section.stage != nil
         }
         var allSucceeded = true
         for stage in stages where try isNeeded(stage[0]) {
             let process = process(for: stage)
             let name = stage.joined(separator: " ")
-            if Self.unitStages.contains(stage[0]) {
+            if Section(rawValue: stage[0])?.stage == .units {
                 try await runUnits(of: name, process, onEvent)
             } else {
                 onEvent(.stageBegan(name, units: 0))
