@@ -33,8 +33,7 @@ public struct RunDirectory: Sendable {
             throw LoopyError(.missing, "\(path): holds no run of loopy-train (no run.json)")
         }
         return try RunDocument.read(
-            RunDescription.self, from: descriptionFile,
-            defaults: RunDescription(settings: TrainingSettings(), columns: [:]))
+            RunDescription.self, from: descriptionFile, defaults: TrainingSettings())
     }
 
     package func write(_ description: RunDescription) throws {

@@ -4,73 +4,67 @@ import Storage
 
 /// Reads the JSON documents of runs and exports, those of earlier versions of Loopy too.
 enum RunDocument {
-    /// - Parameter defaults: what a setting has that the document is too old to name.
+    /// - Parameter defaults: for what a document's `settings` are too old to name.
     /// - Throws: `LoopyError` `.missing` or `.malformed`.
     static func read<Value: Decodable>(
-        _ type: Value.Type, from path: String, defaults: (any Encodable)? = nil
+        _ type: Value.Type, from path: String, defaults: TrainingSettings? = nil
     ) throws -> Value {
-        do {
-            return try JSONLines.readDocument(type, from: path)
-        } catch let error as LoopyError where error.category == .malformed {
-            guard let bytes = FileManager.default.contents(atPath: path),
-                let document = try? JSONSerialization.jsonObject(with: bytes)
-            else { throw error }
-            var tree = renamed(document)
-            if let defaults {
-                let known = try JSONSerialization.jsonObject(
-                    with: Data(JSONLines.document(defaults)))
-                tree = filled(tree, with: known)
+        var document = renamed(try JSONLines.readDocument(JSONValue.self, from: path))
+        if let defaults, let settings = document["settings"] {
+            let known = try JSONValue(encoding: defaults)
+            if let unknown = unknown(in: settings, known) {
+                throw LoopyError(
+                    .malformed,
+                    "\(path): names the setting '\(unknown)', which this version of Loopy does not know; "
+                        + "take the version that made it")
             }
-            let present = try JSONSerialization.data(withJSONObject: tree)
-            guard let value = try? JSONDecoder().decode(type, from: present) else { throw error }
-            return value
+            document = JSONValue.object(["settings": known]).updated(with: document)
+        }
+        do {
+            return try JSONDecoder().decode(type, from: Data(document.line))
+        } catch {
+            throw LoopyError(.malformed, "\(path): cannot be understood (\(error))")
         }
     }
 
-    /// The present names of keys that were called otherwise, by their former paths. A former name never
-    /// stands for anything else.
+    /// The present names of keys that were called otherwise, each behind the key that holds it. A former
+    /// name never stands for anything else.
     private static let names = [
         // run.json
         "settings.begin": "initialWeights", "settings.batch": "batchSize",
         "settings.accumulate": "gradientAccumulation",
         "settings.recompute": "gradientCheckpointing", "settings.averageDecay": "emaDecay",
-        "settings.minimumSnrGamma": "snrGamma",
-        "settings.optimiser.warmUp": "warmupSteps",
-        "settings.optimiser.maximumNorm": "maxGradNorm",
+        "settings.minimumSnrGamma": "snrGamma", "optimiser.warmUp": "warmupSteps",
+        "optimiser.maximumNorm": "maxGradNorm",
+        // run.json, state.json, config.json
+        "schedule.steps": "numTrainTimesteps", "schedule.growth": "betaSchedule",
+        "schedule.firstBeta": "betaStart", "schedule.lastBeta": "betaEnd",
+        "schedule.prediction": "predictionType", "schedule.zeroTerminalSnr": "rescaleBetasZeroSnr",
         // state.json
-        "stream.place": "position", "stream.counts.passedOver": "skipped",
+        "stream.place": "position", "counts.passedOver": "skipped",
     ]
 
-    /// The former names in a noise schedule, which stands in run.json, in state.json and in an export's
-    /// config.json.
-    private static let scheduleNames = [
-        "steps": "numTrainTimesteps", "growth": "betaSchedule", "firstBeta": "betaStart",
-        "lastBeta": "betaEnd", "prediction": "predictionType",
-        "zeroTerminalSnr": "rescaleBetasZeroSnr",
-    ]
-
-    private static func presentName(_ key: String, in path: String) -> String? {
-        path == "schedule" || path == "settings.schedule"
-            ? scheduleNames[key] : names[path.isEmpty ? key : path + "." + key]
+    private static func renamed(_ value: JSONValue, under key: String = "") -> JSONValue {
+        switch value {
+        case .string("velocity") where key == "prediction": return .string("v_prediction")
+        case .object(let members):
+            let pairs = members.map { name, value in
+                (names[key + "." + name] ?? name, renamed(value, under: name))
+            }
+            return .object(Dictionary(pairs, uniquingKeysWith: { first, _ in first }))
+        default: return value
+        }
     }
 
-    private static func renamed(_ value: Any, at path: String = "") -> Any {
-        guard let object = value as? [String: Any] else {
-            let isPrediction = path.hasSuffix("schedule.prediction")
-            return isPrediction && value as? String == "velocity" ? "v_prediction" : value
+    /// The path of a member that other settings do not have, if there is one.
+    private static func unknown(in value: JSONValue, _ known: JSONValue) -> String? {
+        guard case .object(let members) = value, case .object(let others) = known else {
+            return nil
         }
-        var result: [String: Any] = [:]
-        for (key, value) in object {
-            result[presentName(key, in: path) ?? key] = renamed(
-                value, at: path.isEmpty ? key : path + "." + key)
+        for (name, value) in members.sorted(by: { $0.key < $1.key }) {
+            guard let other = others[name] else { return name }
+            if let inner = unknown(in: value, other) { return name + "." + inner }
         }
-        return result
-    }
-
-    /// Adds the keys that a value lacks.
-    private static func filled(_ value: Any, with defaults: Any) -> Any {
-        guard let object = value as? [String: Any], let defaults = defaults as? [String: Any]
-        else { return value }
-        return object.merging(defaults) { filled($0, with: $1) }
+        return nil
     }
 }

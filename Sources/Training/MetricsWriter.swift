@@ -52,7 +52,7 @@ final class MetricsWriter {
             ("learning_rate", line.learningRate), ("steps_per_second", line.stepsPerSecond),
             ("waiting", line.waiting),
         ]
-        for case let (tag, value?) in scalars {
+        for case (let tag, let value?) in scalars {
             try events.scalar("train/" + tag, value, step: line.step)
         }
         for (tag, value) in (line.validation ?? [:]).sorted(by: { $0.key < $1.key }) {

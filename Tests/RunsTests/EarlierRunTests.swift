@@ -21,19 +21,33 @@ import Testing
         #expect(settings.optimiser.warmupSteps == 1)
         #expect(settings.optimiser.maxGradNorm == 0.5)
         #expect(settings.model.channels == [8, 16])
+        #expect(settings.schedule.predictionType == .vPrediction)
+        #expect(settings.schedule.rescaleBetasZeroSnr)
+        #expect(settings.schedule.betaEnd == 0.011)
         #expect(try earlier.description().dataChanges == [])
     }
 
-    @Test func itsNoiseScheduleIsReadUnderItsPresentNames() throws {
+    @Test func itsCheckpointsAreRead() throws {
+        struct State: Decodable { var schedule: NoiseSchedule.Settings }
+        #expect(
+            try earlier.state(State.self, of: 2).schedule == earlier.description().settings.schedule
+        )
+        let model = try TrainedModel(earlier).description
+        #expect(model.step == 2)
+        #expect(
+            model.columns.keys.sorted() == ["keypoints", "latents", "motion", "speech", "video"])
+    }
+
+    /// Rather than that its default stands for what was trained otherwise.
+    @Test func aSettingThatIsNotKnownIsSaid() throws {
         try withFolder { folder in
-            #expect(try earlier.description().settings.schedule == NoiseSchedule.Settings())
             var text = try String(contentsOfFile: earlier.path + "/run.json", encoding: .utf8)
-            text.replace(#""prediction": "epsilon""#, with: #""prediction": "velocity""#)
-            text.replace(#""zeroTerminalSnr": false"#, with: #""zeroTerminalSnr": true"#)
+            text.replace("\"growth\"", with: "\"growht\"")
             try write(text, to: folder + "/run.json")
-            let schedule = try RunDirectory(folder).description().settings.schedule
-            #expect(schedule.predictionType == .vPrediction)
-            #expect(schedule.rescaleBetasZeroSnr)
+            let error = #expect(throws: LoopyError.self) {
+                try RunDirectory(folder).description()
+            }
+            #expect(error?.message.contains("the setting 'schedule.growht'") == true)
         }
     }
 
