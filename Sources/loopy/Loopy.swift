@@ -42,7 +42,8 @@ struct Loopy: AsyncParsableCommand {
 
     /// An installed folder (`make install`) brings the contact sheet's font for machines that have none.
     private static func useInstalledFonts() {
-        let fonts = URL(fileURLWithPath: folder + "/../share/fonts/fonts.conf").standardizedFileURL.path
+        let fonts = URL(fileURLWithPath: folder + "/../share/fonts/fonts.conf").standardizedFileURL
+            .path
         if FileManager.default.fileExists(atPath: fonts) { setenv("FONTCONFIG_FILE", fonts, 0) }
     }
 

@@ -16,7 +16,8 @@ struct SettingsCommand: ParsableCommand {
 
     @Argument(
         help: ArgumentHelp(
-            "A section or a part of one: select, select.clips. Default: all.", valueName: "section"))
+            "A section or a part of one: select, select.clips. Default: all.", valueName: "section")
+    )
     var section: String?
 
     @Flag(help: "How the settings are printed.")

@@ -147,7 +147,8 @@ import Testing
     @Test func numbersBeyondReasonCostNothingButTheirRows() throws {
         let annotations = try read(
             urls: "Ann u", times: "Ann.mp4 00:05-9223372036854775807:15 00:20-00:30 00:40-00:50",
-            crops: "Ann_1.mp4 0 200 9223372036854775807 200\nAnn_2.mp4 9223372036854775807 200 0 200",
+            crops:
+                "Ann_1.mp4 0 200 9223372036854775807 200\nAnn_2.mp4 9223372036854775807 200 0 200",
             heights: "Ann.mp4 720")
         #expect(annotations.videos[0].spans.map(\.start) == [20, 40])
         #expect(annotations.videos[0].spans.map { $0.box == nil } == [true, true])

@@ -2,8 +2,8 @@ import Curation
 import Errors
 import Media
 import Perception
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct CropPlannerTests {
     private func planner(

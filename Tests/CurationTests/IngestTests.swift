@@ -3,8 +3,8 @@ import Dataset
 import Errors
 import Foundation
 import Storage
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct IngestTests {
     /// A folder with videos that differ, by name.

@@ -2,8 +2,8 @@ import Curation
 import Dataset
 import Foundation
 import Storage
-import Testing
 import TestSupport
+import Testing
 import Weights
 
 @Suite struct LipSyncMeasureTests {

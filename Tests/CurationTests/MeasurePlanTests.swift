@@ -1,8 +1,8 @@
 import Curation
 import Dataset
 import Storage
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct MeasurePlanTests {
     private func plan(_ lengths: [Int], seconds: Double = 60) throws -> MeasurePlan {

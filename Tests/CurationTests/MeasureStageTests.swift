@@ -2,8 +2,8 @@ import Curation
 import Dataset
 import Foundation
 import Storage
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct MeasureStageTests {
     /// Measures files into a new dataset and selects from it.

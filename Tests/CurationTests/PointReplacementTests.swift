@@ -2,8 +2,8 @@ import Curation
 import Dataset
 import Media
 import Perception
-import Testing
 import TestSupport
+import Testing
 
 /// A network that sees what a test says.
 private final class ScriptedNetwork: WholePictureNetwork {

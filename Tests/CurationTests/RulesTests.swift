@@ -4,8 +4,8 @@ import Errors
 import Foundation
 import Settings
 import Storage
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct RulesTests {
     /// Values that keep every default rule.

@@ -3,8 +3,8 @@ import Dataset
 import Errors
 import Foundation
 import Storage
-import Testing
 import TestSupport
+import Testing
 
 /// Measurements that a test writes itself.
 private struct FakeMeasurements {

@@ -3,8 +3,8 @@ import Dataset
 import Foundation
 import Media
 import Perception
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct TrackMetricsTests {
     /// What a face is like in one frame; the picture is 320x240.

@@ -1,7 +1,7 @@
 import Dataset
 import Foundation
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct RecordedPathTests {
     @Test(arguments: ["/videos/a.mp4", "/videos/Zoë 100%41 #1.mp4", "/видео/й.mp4", "a/../b"])

@@ -1,8 +1,8 @@
 import Dataset
 import Foundation
 import Storage
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct UnitStoreTests {
     private func commit(_ unit: WorkUnit, to store: UnitStore, _ text: String = "x") throws {

@@ -151,7 +151,8 @@ struct DWPoseTests {
         let neither = try extract(choice)
         #expect(neither.status == 64)
         for part in [
-            "extract.keypoints.landmarks: dwpose needs networks (detector, pose)", "Models/dwpose lacks",
+            "extract.keypoints.landmarks: dwpose needs networks (detector, pose)",
+            "Models/dwpose lacks",
             "yolox_l.onnx and dw-ll_ucoco_384.onnx", "`loopy models`",
         ] {
             #expect(neither.errors.contains(part), "\(neither.errors)")
