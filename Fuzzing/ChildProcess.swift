@@ -12,7 +12,8 @@ enum ChildProcess {
         var errors = ""
     }
 
-    /// - Parameter limit: seconds without a word after which the child is ended.
+    /// - Parameter limit: the seconds of processor time that the child may take without a word, or ten
+    ///   times as many by the clock: other work on the machine must not make a finding.
     static func run(
         _ reader: Reader, log: String, limit: Double, _ arguments: [String]
     ) throws -> End {
@@ -34,18 +35,29 @@ enum ChildProcess {
         process.standardError = FileHandle(forWritingAtPath: log + ".errors")
         try process.run()
         var isHung = false
-        var (size, since) = (0, Date())
+        var (size, since, used) = (0, Date(), 0.0)
         while process.isRunning {
             Thread.sleep(forTimeInterval: 0.05)
             let now = (try? FileManager.default.attributesOfItem(atPath: log)[.size] as? Int) ?? 0
-            if now != size { (size, since) = (now, Date()) }
-            if Date().timeIntervalSince(since) > limit {
+            let processor = processorSeconds(process.processIdentifier)
+            if now != size { (size, since, used) = (now, Date(), processor) }
+            if processor - used > limit || Date().timeIntervalSince(since) > 10 * limit {
                 isHung = true
                 kill(process.processIdentifier, SIGKILL)
             }
         }
         process.waitUntilExit()
         return try end(process, isHung: isHung, log: log)
+    }
+
+    /// The processor time that a process has taken.
+    private static func processorSeconds(_ process: Int32) -> Double {
+        let text = (try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)) ?? ""
+        // After the name in parentheses: the 12th and 13th fields are user and system time.
+        let fields = text[(text.lastIndex(of: ")") ?? text.startIndex)...].split(separator: " ")
+        guard fields.count > 13, let user = Double(fields[12]), let system = Double(fields[13])
+        else { return 0 }
+        return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
     }
 
     private static func end(_ process: Process, isHung: Bool, log: String) throws -> End {

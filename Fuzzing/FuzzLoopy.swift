@@ -15,7 +15,7 @@ struct FuzzReaders: ParsableCommand {
         commandName: "readers",
         abstract: "Feed damaged files to every reader, in child processes.",
         discussion: """
-            An input may be read or refused with a LoopyError. A crash, another error, two minutes without \
+            An input may be read or refused with a LoopyError. A crash, another error, a minute without \
             an end, and more than 2 GB of memory are findings: the input is kept with its seed and its \
             changes, as few of them as are needed. Exit status 1 when there are any.
             """)

@@ -22,8 +22,8 @@ struct Fuzzing {
     private let seed: UInt64
     private let work: String
     private var counts: [String: (read: Int, refused: Int)] = [:]
-    /// Seconds after which an input is taken to hang its reader.
-    private static let limit = 120.0
+    /// Seconds of processor time after which an input is taken to hang its reader.
+    private static let limit = 60.0
     private static let secondsAChild = 5.0
 
     init(seed: UInt64, work: String) {
