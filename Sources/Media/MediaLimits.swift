@@ -1,15 +1,28 @@
+import Errors
+
 /// What a file may declare before it is refused, so that a hostile or broken header cannot make the
 /// machine allocate or wait without end.
 public struct MediaLimits: Codable, Sendable, Equatable {
-    /// Longest side of a picture, in pixels.
+    /// The longest side that a picture may have, in pixels.
     public var maximumSide = 8192
-    /// Longest duration, in seconds.
+    /// The longest that a file may last, in seconds.
     public var maximumDuration = 6.0 * 3600
-    /// Bytes and seconds of the file's beginning read to find out what its streams are.
+    /// How many bytes of the file's beginning are read to find out what its streams are.
     public var probeBytes = 20_000_000
+    /// How many seconds of it are.
     public var probeSeconds = 10.0
 
     public init() {}
+
+    /// - Throws: `LoopyError` `.tooLarge` when a file says that it lasts longer than the limit.
+    func check(declared seconds: Double, path: String) throws {
+        guard seconds > maximumDuration else { return }
+        throw LoopyError(
+            .tooLarge,
+            "declares \(Int(seconds)) s; the limit is \(Int(maximumDuration)) s "
+                + "(limits.maximum_duration)",
+            path: path)
+    }
 }
 
 /// Only these demuxers are offered to a file. Playlists, concat scripts, manifests and image
