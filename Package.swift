@@ -1,8 +1,9 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Scripts/setup.sh fills .deps; FFmpeg comes from Debian's -dev packages. LIBTORCH names another
-// libtorch than the set-up's: the `torch` folder of a Python package, of a CUDA build for example.
+// Scripts/setup.sh fills .deps; FFmpeg and libsndfile come from Debian's -dev packages. LIBTORCH names
+// another libtorch than the set-up's: the `torch` folder of a Python package, of a CUDA build for
+// example.
 let openvino = Context.packageDirectory + "/.deps/openvino"
 let libtorch = Context.environment["LIBTORCH"] ?? Context.packageDirectory + "/.deps/libtorch"
 
@@ -66,6 +67,7 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CFFmpeg", pkgConfig: "libavfilter"),
+        .systemLibrary(name: "CSndfile", pkgConfig: "sndfile"),
         .systemLibrary(name: "COpenVINO"),
         .target(
             name: "CTorch",
@@ -82,7 +84,7 @@ let package = Package(
         module("Errors"),
         module("Weights", ["Errors"]),
         module("Torch", ["CTorch", "Weights", "Errors"]),
-        module("Media", ["CFFmpeg", "Settings", "Errors"]),
+        module("Media", ["CFFmpeg", "CSndfile", "Settings", "Errors"]),
         module("Storage", ["Errors", crypto]),
         module("Settings", ["Storage", "Errors", "Yams"]),
         module("Speech", ["Torch", "Weights", "Errors"]),
@@ -115,7 +117,7 @@ let package = Package(
         module("Report", ["Media"] + dataset, resources: [.embedInCode("page.html")]),
         module("Work", ["Settings", "Errors", subprocess]),
 
-        module("StageCommand", dataset + ["Torch", arguments]),
+        module("StageCommand", ["Media", "Torch"] + dataset + [arguments]),
         executable(
             "loopy",
             [

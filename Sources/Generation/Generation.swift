@@ -73,7 +73,7 @@ public final class Generation {
         try OutputFile.makeFolder((output.video as NSString).deletingLastPathComponent)
         let video = try GrowingVideo(
             path: output.partialVideo, sound: audio.path, encoding: encoding, frames: frames,
-            goingOnAt: past?.progress ?? .init())
+            continuing: past?.progress ?? .init())
         return Making(sampler: sampler, video: video)
     }
 
@@ -114,7 +114,7 @@ public final class Generation {
         let pictures = times.measure(.decoding) { model.decode(latents[0..<count]) }
         try times.measure(.encoding) {
             try making.video.append(pictures)
-            let progress = making.video.place
+            let progress = making.video.progress
             try output.keep(
                 .init(progress: progress, history: making.sampler.history, seconds: times.seconds),
                 of: record)

@@ -68,7 +68,7 @@ public struct GenerationOutput: Sendable {
 
     /// Where an unfinished video stands.
     struct State {
-        var progress: GrowingVideo.Place
+        var progress: GrowingVideo.Progress
         /// The latents of the last frames.
         var history: Tensor
         /// The seconds that each part took.
@@ -77,7 +77,7 @@ public struct GenerationOutput: Sendable {
 
     private struct Facts: Codable {
         var identity: String
-        var progress: GrowingVideo.Place
+        var progress: GrowingVideo.Progress
         var seconds: [String: Double]
     }
 

@@ -2,18 +2,18 @@ import CFFmpeg
 import Errors
 
 /// Decodes the audio that a player would choose, frame by frame. Belongs to one thread at a time.
-final class AudioDecoder {
+final class AudioDecoder: SoundSource {
     private let container: Container
-    private let decoder: Decoder
+    private let decoder: CodecContext
     private let index: Int
     private let secondsPerTick: Double
-    private let packet: UnsafeMutablePointer<AVPacket>
-    private let frame: UnsafeMutablePointer<AVFrame>
+    private let packet: Packet
+    private let frame: Frame
     private var isAtEnd = false
 
     /// - Parameters:
     ///   - bytes: the part of the file that is the media file: a member of an archive.
-    ///   - seekTo: seconds at or before which to begin; nil for the beginning.
+    ///   - seekTo: the seconds at or before which to begin; nil for the beginning.
     /// - Throws: `LoopyError` `.noAudio` when there is no audio stream that can be decoded.
     init(path: String, bytes: Range<Int>?, limits: MediaLimits, seekTo: Double?) throws {
         container = try Container(path: path, bytes: bytes, limits: limits)
@@ -24,14 +24,11 @@ final class AudioDecoder {
         self.index = index
         container.readOnly(index)
         let stream = container.stream(index)
-        decoder = try Decoder(stream, threads: 1, limits: limits, path: path)
+        decoder = try CodecContext.decoder(of: stream, threads: 1, limits: limits, path: path)
         let timeBase = stream.pointee.time_base
         secondsPerTick = Double(timeBase.num) / Double(timeBase.den)
-        guard let packet = av_packet_alloc(), let frame = av_frame_alloc() else {
-            throw LoopyError(.processing, "out of memory for a packet", path: path)
-        }
-        self.packet = packet
-        self.frame = frame
+        packet = try Packet()
+        frame = try Frame()
         if let seekTo {
             // A container that cannot seek is read from its beginning: slower, not different.
             let bound = 1e18
@@ -39,26 +36,18 @@ final class AudioDecoder {
         }
     }
 
-    deinit {
-        var (packet, frame) = (Optional(packet), Optional(frame))
-        av_packet_free(&packet)
-        av_frame_free(&frame)
-    }
-
-    /// The next frame, which stands until the next call, and its time in seconds where it states
-    /// one; nil at the end.
-    func next() -> (frame: UnsafeMutablePointer<AVFrame>, time: Double?)? {
+    func next() -> (frame: Frame, time: Double?)? {
         while true {
-            while avcodec_receive_frame(decoder.context, frame) >= 0 {
-                guard frame.pointee.sample_rate > 0, frame.pointee.nb_samples > 0 else { continue }
-                let timestamp = frame.pointee.best_effort_timestamp
+            while decoder.receive(into: frame) >= 0 {
+                guard frame.sample_rate > 0, frame.nb_samples > 0 else { continue }
+                let timestamp = frame.best_effort_timestamp
                 let time = timestamp == loopy_no_pts ? nil : Double(timestamp) * secondsPerTick
                 return (frame, time)
             }
             if isAtEnd { return nil }
             isAtEnd = !container.nextPacket(of: index, into: packet)
             // An empty packet makes the decoder give what it still holds.
-            _ = avcodec_send_packet(decoder.context, isAtEnd ? nil : packet)
+            _ = decoder.send(isAtEnd ? nil : packet)
         }
     }
 }

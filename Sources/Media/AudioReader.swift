@@ -1,7 +1,7 @@
 /// Reads the speech of a media file as the networks want it: 16 kHz, mono, float. `AudioStream` reads
 /// a whole file in pieces.
 public enum AudioReader {
-    /// Decoded before the wanted span, so that codecs with memory have settled.
+    /// How much is decoded before the wanted span, so that codecs with memory have settled.
     private static let prerollSeconds = 1.0
 
     /// The samples of `count / 16000` seconds from `start`. Where the file has no sound (before
@@ -34,20 +34,20 @@ public enum AudioReader {
             path: path, limits: limits, start: start,
             end: start + Double(count) / Double(Grid.sampleRate), seekTo: seek)
         var buffer = SpeechBuffer(count: count)
-        while let piece = try timeline.next() { buffer.place(piece, at: piece.position) }
+        while let piece = try timeline.next() { buffer.lay(piece, at: piece.position) }
         if timeline.isLost { return nil }
         return buffer.mixed(0..<count, by: buffer.statistics(0..<count).mixing)
     }
 
-    /// Samples that the audio of a file decodes to, at its own rate.
+    /// Counts the samples that the audio of a file decodes to, at its own rate.
     ///
     /// - Parameter bytes: the part of the file that is the media file: a member of an archive.
     public static func sampleCount(
         path: String, bytes: Range<Int>? = nil, limits: MediaLimits = MediaLimits()
     ) throws -> Int {
-        let decoder = try AudioDecoder(path: path, bytes: bytes, limits: limits, seekTo: nil)
+        let source = try openSound(path: path, bytes: bytes, limits: limits, seekTo: nil)
         var count = 0
-        while let (frame, _) = decoder.next() { count += Int(frame.pointee.nb_samples) }
+        while let (frame, _) = try source.next() { count += Int(frame.nb_samples) }
         return count
     }
 }

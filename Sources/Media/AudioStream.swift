@@ -8,20 +8,21 @@ import Errors
 /// is, its mean and variance (speech encoders want it normalised), and whether its channels cancel
 /// each other.
 public final class AudioStream {
-    /// Samples that `next` gives altogether.
+    /// The number of samples that `next` gives altogether.
     public let sampleCount: Int
-    /// Over the whole recording; 0 where there is no sound.
+    /// The mean of the whole recording; 0 where there is no sound.
     public let mean: Double
+    /// The variance of the whole recording; 0 where there is no sound.
     public let variance: Double
 
     private let mixing: ChannelStatistics.Mixing
     private var window: SpeechWindow
-    /// Samples that `next` has given.
+    /// The number of samples that `next` has given.
     private var given = 0
 
     /// - Parameters:
     ///   - bytes: the part of the file that is the media file: a member of an archive.
-    ///   - rate: samples a second.
+    ///   - rate: the number of samples a second.
     ///   - start: seconds on the container's time line at which the stream begins
     ///     (`clock.startSeconds` for the sound that belongs to a video's pictures); nil for the
     ///     first sample's time, which is where files of sound alone begin.
@@ -61,10 +62,10 @@ public final class AudioStream {
 
 /// The part of a recording that is being put together, moving along it.
 ///
-/// Where time stamps go back, later sound replaces earlier sound, as in `AudioReader`, for as long as
+/// Where timestamps go back, later sound replaces earlier sound, as in `AudioReader`, for as long as
 /// that is still in the window.
 private struct SpeechWindow {
-    /// Samples by which time stamps may go back: recordings that overlap by more are not known.
+    /// How many samples timestamps may go back: an overlap by more is not recognised.
     private let overlap: Int
     private let rate: Int
 
@@ -72,11 +73,11 @@ private struct SpeechWindow {
     private let timeline: SpeechTimeline
     private let longest: Int
     private let path: String
-    /// Place on the time line of the buffer's first sample.
+    /// The position on the time line of the buffer's first sample.
     private var origin = 0
-    /// Samples at the buffer's beginning that are not wanted any more.
+    /// The number of samples at the buffer's beginning that are not wanted any more.
     private var dropped = 0
-    /// Decoded, but beyond what has been asked for: a gap may be as long as it likes.
+    /// A piece that was decoded, but lies beyond what has been asked for: a gap may be of any length.
     private var waiting: SpeechTimeline.Piece?
 
     init(
@@ -97,11 +98,11 @@ private struct SpeechWindow {
         while buffer.count < wanted {
             if waiting == nil { waiting = try nextPiece() }
             guard let piece = waiting else { break }
-            let place = piece.position - origin
-            buffer.extend(to: min(place, wanted))
-            guard place < wanted else { break }
-            buffer.extend(to: place + piece.count)
-            buffer.place(piece, at: place)
+            let start = piece.position - origin
+            buffer.extend(to: min(start, wanted))
+            guard start < wanted else { break }
+            buffer.extend(to: start + piece.count)
+            buffer.lay(piece, at: start)
             waiting = nil
         }
         return dropped..<min(end, buffer.count)

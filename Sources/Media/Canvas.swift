@@ -49,7 +49,7 @@ public struct Canvas {
         fillRectangle(x: x + width - thickness, y: y, width: thickness, height: height, colour)
     }
 
-    /// Copies `[height, width, 3]` values of 0...255 to a place.
+    /// Copies `[height, width, 3]` values of 0...255; `x` and `y` are where their upper left corner comes.
     public mutating func paste(_ rgb: [Float], x: Int, y: Int, width: Int, height: Int) {
         for row in 0..<height {
             for column in 0..<width {
@@ -61,7 +61,7 @@ public struct Canvas {
         }
     }
 
-    /// Text with its top left corner at a place; drawn by FFmpeg when the picture is saved.
+    /// Writes text with its upper left corner at `x` and `y`; drawn by FFmpeg when the picture is saved.
     public mutating func drawText(_ text: String, x: Int, y: Int, size: Int, _ colour: Colour) {
         texts.append((text, x, y, size, colour))
     }
@@ -76,32 +76,21 @@ public struct Canvas {
 
     /// The picture as a PNG file.
     public func png() throws -> [UInt8] {
-        guard var frame = av_frame_alloc() else {
-            throw LoopyError(.processing, "out of memory for a picture")
-        }
-        defer { free(frame) }
-        frame.pointee.format = AV_PIX_FMT_RGB24.rawValue
-        frame.pointee.width = Int32(width)
-        frame.pointee.height = Int32(height)
-        try check(av_frame_get_buffer(frame, 0), .processing, "out of memory for a picture")
-        for row in 0..<height {
-            _ = pixels.withUnsafeBytes { bytes in
-                memcpy(
-                    frame.pointee.data.0! + row * Int(frame.pointee.linesize.0),
-                    bytes.baseAddress! + row * width * 3, width * 3)
+        let frame = try Frame.picture(
+            AV_PIX_FMT_RGB24, width: Int32(width), height: Int32(height))
+        pixels.withUnsafeBufferPointer { pixels in
+            for row in 0..<height {
+                // A picture that FFmpeg allocated has its first plane; an array with pixels, a base.
+                (frame.data.0! + row * Int(frame.linesize.0)).update(
+                    from: pixels.baseAddress! + row * width * 3, count: width * 3)
             }
         }
-        if !texts.isEmpty {
-            frame.pointee.pts = 0
-            let graph = try FilterGraph(
-                texts.map(Canvas.textFilter).joined(separator: ","), like: frame.pointee,
-                timeBase: Grid.timeBase, threads: 1)
-            if let drawn = try graph.push(frame).first {
-                free(frame)
-                frame = drawn
-            }
-        }
-        return try Canvas.encode(frame)
+        guard !texts.isEmpty else { return try Canvas.encode(frame) }
+        frame.pts = 0
+        let graph = try FilterGraph(
+            texts.map(Canvas.textFilter).joined(separator: ","), like: frame,
+            timeBase: Grid.timeBase, threads: 1)
+        return try Canvas.encode(graph.push(frame).first ?? frame)
     }
 
     private static func textFilter(
@@ -115,24 +104,14 @@ public struct Canvas {
             + ":fontcolor=\(colour):font=DejaVu Sans:expansion=none"
     }
 
-    private static func encode(_ frame: UnsafeMutablePointer<AVFrame>) throws -> [UInt8] {
-        guard let codec = avcodec_find_encoder(AV_CODEC_ID_PNG),
-            let context = avcodec_alloc_context3(codec), let packet = av_packet_alloc()
-        else { throw LoopyError(.processing, "this FFmpeg was built without a PNG encoder") }
-        var freeingContext: UnsafeMutablePointer<AVCodecContext>? = context
-        var freeingPacket: UnsafeMutablePointer<AVPacket>? = packet
-        defer {
-            avcodec_free_context(&freeingContext)
-            av_packet_free(&freeingPacket)
+    private static func encode(_ frame: Frame) throws -> [UInt8] {
+        let encoder = try PacketEncoder(codec: "png", hasGlobalHeader: false) { context in
+            (context.width, context.height) = (frame.width, frame.height)
+            context.pix_fmt = frame.pixelFormat
+            context.time_base = Grid.timeBase
         }
-        context.pointee.width = frame.pointee.width
-        context.pointee.height = frame.pointee.height
-        context.pointee.pix_fmt = AVPixelFormat(frame.pointee.format)
-        context.pointee.time_base = Grid.timeBase
-        try check(avcodec_open2(context, codec, nil), .processing, "cannot open the PNG encoder")
-        try check(avcodec_send_frame(context, frame), .processing, "cannot encode a picture")
-        try check(avcodec_receive_packet(context, packet), .processing, "cannot encode a picture")
-        return Array(
-            UnsafeBufferPointer(start: packet.pointee.data, count: Int(packet.pointee.size)))
+        var bytes: [UInt8] = []
+        for input in [frame, nil] { try encoder.encode(input) { bytes += $0.bytes } }
+        return bytes
     }
 }

@@ -55,27 +55,25 @@ extension VideoEncoding {
     /// What x264 is told.
     ///
     /// - Parameter matrix: "bt709" or "bt601": what the colours are coded with.
-    func configuration(
-        _ matrix: String
-    ) -> (UnsafeMutablePointer<AVCodecContext>) throws -> Void {
+    func configuration(_ matrix: String) -> (CodecContext) throws -> Void {
         { context in
-            context.pointee.width = Int32(size)
-            context.pointee.height = Int32(size)
-            context.pointee.pix_fmt = AV_PIX_FMT_YUV420P
-            context.pointee.time_base = Grid.timeBase
-            context.pointee.framerate = Grid.timeBase.inverted
-            context.pointee.gop_size = Int32(keyframeInterval)
+            context.width = Int32(size)
+            context.height = Int32(size)
+            context.pix_fmt = AV_PIX_FMT_YUV420P
+            context.time_base = Grid.timeBase
+            context.framerate = Grid.timeBase.inverted
+            context.gop_size = Int32(keyframeInterval)
             // Pictures in decoding order: no reader needs an edit list to find picture n.
-            context.pointee.max_b_frames = 0
-            context.pointee.thread_count = Int32(threads)
-            context.pointee.colorspace = matrix == "bt709" ? AVCOL_SPC_BT709 : AVCOL_SPC_SMPTE170M
-            context.pointee.color_primaries = AVCOL_PRI_BT709
-            context.pointee.color_trc = AVCOL_TRC_BT709
-            context.pointee.color_range = AVCOL_RANGE_MPEG
+            context.max_b_frames = 0
+            context.thread_count = Int32(threads)
+            context.colorspace = matrix == "bt709" ? AVCOL_SPC_BT709 : AVCOL_SPC_SMPTE170M
+            context.color_primaries = AVCOL_PRI_BT709
+            context.color_trc = AVCOL_TRC_BT709
+            context.color_range = AVCOL_RANGE_MPEG
             try Media.check(
-                av_opt_set(context.pointee.priv_data, "preset", preset, 0), .processing,
+                av_opt_set(context.priv_data, "preset", preset, 0), .processing,
                 "x264 has no preset '\(preset)'")
-            av_opt_set(context.pointee.priv_data, "crf", String(crf), 0)
+            av_opt_set(context.priv_data, "crf", String(crf), 0)
         }
     }
 }
@@ -89,7 +87,7 @@ public final class ClipEncoder {
     private let encoding: VideoEncoding
     private let cutter: SquareCutter
     private var encoder: StreamEncoder?
-    private var last: UnsafeMutablePointer<AVFrame>?
+    private var last: Frame?
     private var lastSource: VideoFrame?
     public private(set) var frameCount = 0
 
@@ -98,20 +96,16 @@ public final class ClipEncoder {
         cutter = SquareCutter(crop, size: encoding.size, threads: encoding.threads)
     }
 
-    deinit { if let last { free(last) } }
-
     public func add(_ picture: VideoFrame) throws {
         if picture !== lastSource {
-            let next = try cutter.cut(picture)
-            if let last { free(last) }
-            last = next
+            last = try cutter.cut(picture)
             lastSource = picture
         }
         guard let last else { return }
         let encoder = try self.encoder ?? encoding.makeEncoder(matrix: cutter.matrixName)
         self.encoder = encoder
-        last.pointee.pts = Int64(frameCount)
-        last.pointee.pict_type = AV_PICTURE_TYPE_NONE
+        last.pts = Int64(frameCount)
+        last.pict_type = AV_PICTURE_TYPE_NONE
         try encoder.encode(last)
         frameCount += 1
     }

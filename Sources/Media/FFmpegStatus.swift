@@ -1,6 +1,10 @@
 import CFFmpeg
 import Errors
 
+/// Lets FFmpeg, and x264 within it, print nothing: what matters of their messages is in the errors that
+/// are thrown. It holds for the whole process, and is for executables to call.
+public func silenceFFmpeg() { av_log_set_level(AV_LOG_QUIET) }
+
 /// FFmpeg's words for an error number.
 func describe(_ status: Int32) -> String {
     var buffer = [CChar](repeating: 0, count: 256)

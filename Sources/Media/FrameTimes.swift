@@ -11,12 +11,13 @@ public enum Grid {
 }
 
 /// Where a stream's time line starts and how it ticks, so that any reader of the file, at any
-/// place of it, gives a picture the same grid index.
+/// point of it, gives a picture the same grid index.
 public struct VideoClock: Codable, Sendable, Equatable {
-    /// Timestamp of the first decoded picture, in ticks.
+    /// The timestamp of the first decoded picture, in ticks.
     public var start: Int64
-    /// Seconds a tick: numerator and denominator.
+    /// The numerator of the seconds that a tick lasts.
     public var numerator: Int32
+    /// Their denominator.
     public var denominator: Int32
     /// False where timestamps are missing, go backward or leap: a picture's index then follows from
     /// all pictures before it, and every reader must begin at the beginning.
@@ -36,10 +37,10 @@ public struct VideoClock: Codable, Sendable, Equatable {
 
     var timeBase: AVRational { AVRational(num: numerator, den: denominator) }
 
-    /// Seconds of the container's own time line at grid index 0.
+    /// The seconds of the container's own time line at grid index 0.
     public var startSeconds: Double { Double(start) * Double(numerator) / Double(denominator) }
 
-    /// Grid index at which a picture takes effect: its time, rounded to the nearest 1/25 s, as
+    /// The grid index at which a picture takes effect: its time, rounded to the nearest 1/25 s, as
     /// FFmpeg's `fps` filter does.
     func gridIndex(_ timestamp: Int64) -> Int {
         let (ticks, overflows) = timestamp.subtractingReportingOverflow(start)
@@ -52,13 +53,15 @@ public struct VideoClock: Codable, Sendable, Equatable {
     }
 
     /// A pause longer than this, in ticks, is no pause but a broken timestamp.
-    var longestPause: Int64 {
-        av_rescale_q(Self.longestPauseSeconds, AVRational(num: 1, den: 1), timeBase)
+    var longestPause: Int64 { Self.longestPause(timeBase) }
+
+    static func longestPause(_ timeBase: AVRational) -> Int64 {
+        av_rescale_q(longestPauseSeconds, AVRational(num: 1, den: 1), timeBase)
     }
 
     static let longestPauseSeconds: Int64 = 3600
 
-    /// Ticks that a picture is shown: what its packet states, where that is believable.
+    /// The number of ticks that a picture is shown: what its packet states, where that is believable.
     func shownDuration(stated: Int64, nominal: Int64) -> Int64 {
         stated > 0 && stated <= longestPause ? stated : nominal
     }
@@ -72,7 +75,7 @@ struct TimestampRepair {
     private let longestPause: Int64
     private var last: Int64?
     private var shift: Int64 = 0
-    /// Pictures that had no timestamp of their own.
+    /// The number of pictures that had no timestamp of their own.
     private(set) var untimed = 0
 
     init(nominalDuration: Int64, longestPause: Int64) {
@@ -102,4 +105,10 @@ struct TimestampRepair {
         self.last = result
         return result
     }
+}
+
+extension AVRational {
+    var inverted: AVRational { AVRational(num: den, den: num) }
+
+    static func == (a: AVRational, b: AVRational) -> Bool { a.num == b.num && a.den == b.den }
 }

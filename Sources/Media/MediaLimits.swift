@@ -1,3 +1,4 @@
+import Errors
 import Settings
 
 /// What a file may declare before it is refused, so that a hostile or broken header cannot make the
@@ -25,6 +26,16 @@ public struct MediaLimits: DescribedSettings, Equatable {
                 "probe_seconds", \.probeSeconds, in: 0.01...3600, unit: "s",
                 "The time from the file's beginning that is read to find out what its streams are."),
         ]
+    }
+
+    /// - Throws: `LoopyError` `.tooLarge` when a file says that it lasts longer than the limit.
+    func check(declared seconds: Double, path: String) throws {
+        guard seconds > maximumDuration else { return }
+        throw LoopyError(
+            .tooLarge,
+            "declares \(Int(seconds)) s; the limit is \(Int(maximumDuration)) s "
+                + "(limits.maximum_duration)",
+            path: path)
     }
 }
 

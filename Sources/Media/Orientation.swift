@@ -29,10 +29,10 @@ public struct Affine: Sendable, Equatable {
 
 /// How the coded picture is turned, mirrored and stretched to be shown upright with square pixels.
 public struct Orientation: Sendable, Equatable {
-    /// Size of the upright picture, in square pixels.
+    /// The size of the upright picture, in square pixels.
     public let width: Int
     public let height: Int
-    /// Maps places of the upright picture to places of the coded one.
+    /// Maps points of the upright picture to points of the coded one.
     public let uprightToCoded: Affine
 
     /// - Parameters:

@@ -5,13 +5,13 @@ import Errors
 public struct MediaProbe: Codable, Sendable, Equatable {
     public struct Video: Codable, Sendable, Equatable {
         public var codec: String
-        /// Size of the upright picture in square pixels.
+        /// The size of the upright picture in square pixels.
         public var width: Int
         public var height: Int
-        /// Average pictures a second that the container states; 0 when it does not.
+        /// The average number of pictures a second that the container states; 0 when it does not.
         public var framesPerSecond: Double
         public var clock: VideoClock
-        /// Length on the 25 fps grid, by the packets that are really there.
+        /// The length on the 25 fps grid, by the packets that are really there.
         public var gridFrames: Int
 
         enum CodingKeys: String, CodingKey {
@@ -37,9 +37,9 @@ public struct MediaProbe: Codable, Sendable, Equatable {
 
     /// The demuxer's name, such as "mov,mp4,m4a,3gp,3g2,mj2".
     public var container: String
-    /// Seconds, as the container states them (0 when it does not), and seconds after which its last
-    /// packet ends.
+    /// How many seconds the container states that it lasts; 0 when it does not.
     public var duration: Double
+    /// The seconds after which its last packet ends.
     public var lastPacketEnd: Double
     public var video: Video
     public var audio: Audio?
@@ -58,8 +58,8 @@ public struct MediaProbe: Codable, Sendable, Equatable {
             throw LoopyError(.undecodable, "no picture of it can be decoded", path: path)
         }
         let stream = container.stream(videoIndex).pointee
-        let stated = container.context.pointee.duration
-        self.container = String(cString: container.context.pointee.iformat.pointee.name)
+        let stated = container.context.duration
+        self.container = String(cString: container.context.iformat.pointee.name)
         duration = stated == loopy_no_pts ? 0 : Double(stated) / Double(AV_TIME_BASE)
         let rate = stream.avg_frame_rate
         video = Video(
@@ -98,7 +98,7 @@ public struct MediaProbe: Codable, Sendable, Equatable {
         }
     }
 
-    /// Grid frames that the file really decodes to, counted no further than the limit.
+    /// The number of grid frames that the file really decodes to, counted no further than the limit.
     private static func decodedFrames(path: String, limits: MediaLimits) throws -> Int {
         let most = Int(min(limits.maximumDuration, 1e6)) * Grid.framesPerSecond
         let reader = try VideoReader(
@@ -116,9 +116,9 @@ public struct MediaProbe: Codable, Sendable, Equatable {
 
 /// When the packets of a file are shown, as far as their headers tell.
 private struct PacketTimes {
-    /// Seconds from the container's start to the end of the last packet of any stream.
+    /// The seconds from the container's start to the end of the last packet of any stream.
     private(set) var lastEnd = 0.0
-    /// Seconds of the container's time line at which the last packet of sound ends.
+    /// The seconds of the container's time line at which the last packet of sound ends.
     private(set) var audioEnd: Double?
 
     private var presentation: [(time: Int64, duration: Int64)] = []
@@ -127,17 +127,13 @@ private struct PacketTimes {
     private var packets = 0
 
     init(_ container: Container, video: Int, audio: Int?) throws {
-        guard let packet = av_packet_alloc() else {
-            throw LoopyError(.processing, "out of memory for a packet", path: container.path)
-        }
-        var freeing: UnsafeMutablePointer<AVPacket>? = packet
-        defer { av_packet_free(&freeing) }
-        let stated = container.context.pointee.start_time
+        let packet = try Packet()
+        let stated = container.context.start_time
         let start = stated == loopy_no_pts ? 0 : Double(stated) / Double(AV_TIME_BASE)
         while container.nextPacket(into: packet) {
-            let index = Int(packet.pointee.stream_index)
-            let (pts, dts) = (packet.pointee.pts, packet.pointee.dts)
-            let duration = max(0, packet.pointee.duration)
+            let index = Int(packet.stream_index)
+            let (pts, dts) = (packet.pts, packet.dts)
+            let duration = max(0, packet.duration)
             if pts != loopy_no_pts || dts != loopy_no_pts {
                 let timeBase = container.stream(index).pointee.time_base
                 let ticks = Double(pts != loopy_no_pts ? pts : dts) + Double(duration)
@@ -145,13 +141,13 @@ private struct PacketTimes {
                 // A leap beyond an hour is a broken timestamp.
                 if end - lastEnd <= Double(VideoClock.longestPauseSeconds) {
                     lastEnd = max(lastEnd, end)
-                    let isHeard = packet.pointee.flags & AV_PKT_FLAG_DISCARD == 0
+                    let isHeard = packet.flags & AV_PKT_FLAG_DISCARD == 0
                     if index == audio, isHeard {
                         audioEnd = max(audioEnd ?? -.infinity, end + start)
                     }
                 }
             }
-            if index != video || packet.pointee.flags & AV_PKT_FLAG_DISCARD != 0 { continue }
+            if index != video || packet.flags & AV_PKT_FLAG_DISCARD != 0 { continue }
             packets += 1
             lastDuration = duration
             if pts != loopy_no_pts { presentation.append((pts, duration)) }
@@ -160,18 +156,18 @@ private struct PacketTimes {
         lastEnd = (lastEnd * 1000).rounded() / 1000
     }
 
-    /// Length on the grid; nil where timestamps are missing, repeated, out of order or leaping, so
+    /// The length on the grid; nil where timestamps are missing, repeated, out of order or leaping, so
     /// that only decoding can tell it.
     func gridFrames(_ clock: VideoClock, nominalDuration: Int64) -> Int? {
         // No codec reorders pictures further than this.
         let furthestReordering = 32
         let order = presentation.indices.sorted { presentation[$0].time < presentation[$1].time }
         guard presentation.count == packets, let last = order.last else { return nil }
-        for (place, index) in order.enumerated() {
-            guard abs(place - index) <= furthestReordering else { return nil }
-            guard place > 0 else { continue }
+        for (rank, index) in order.enumerated() {
+            guard abs(rank - index) <= furthestReordering else { return nil }
+            guard rank > 0 else { continue }
             let (time, overflows) = presentation[index].time.subtractingReportingOverflow(
-                presentation[order[place - 1]].time)
+                presentation[order[rank - 1]].time)
             guard !overflows, time > 0, time <= clock.longestPause else { return nil }
         }
         let shown = clock.shownDuration(

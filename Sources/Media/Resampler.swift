@@ -2,51 +2,51 @@ import CFFmpeg
 
 /// libswresample for one run of frames that share rate, format and layout.
 final class Resampler {
-    private var context: OpaquePointer?
+    private let context: ResamplingContext
     private let rate: Int32, format: Int32, inputChannels: Int32
     private let outputRate: Int
     private let outputChannels: Int
 
-    /// - Parameter outputRate: samples a second.
-    init(for frame: UnsafeMutablePointer<AVFrame>, to outputRate: Int) throws {
+    /// - Parameter outputRate: the number of samples a second.
+    /// - Throws: `LoopyError` `.processing`, as everything here.
+    init(for frame: Frame, to outputRate: Int) throws {
         self.outputRate = outputRate
-        rate = frame.pointee.sample_rate
-        format = frame.pointee.format
-        inputChannels = frame.pointee.ch_layout.nb_channels
+        rate = frame.sample_rate
+        format = frame.format
+        inputChannels = frame.ch_layout.nb_channels
         outputChannels = inputChannels == 2 ? 2 : 1
-        var input = AVChannelLayout(), output = AVChannelLayout()
-        defer { av_channel_layout_uninit(&input) }
-        if frame.pointee.ch_layout.order == AV_CHANNEL_ORDER_UNSPEC {
-            av_channel_layout_default(&input, inputChannels)
+        var input = ChannelLayout(), output = ChannelLayout()
+        if frame.ch_layout.order == AV_CHANNEL_ORDER_UNSPEC {
+            av_channel_layout_default(&input.value, inputChannels)
         } else {
-            av_channel_layout_copy(&input, &frame.pointee.ch_layout)
+            try check(
+                av_channel_layout_copy(&input.value, &frame.ch_layout), .processing,
+                "cannot read the channels")
         }
-        av_channel_layout_default(&output, Int32(outputChannels))
-        try check(
-            swr_alloc_set_opts2(
-                &context, &output, AV_SAMPLE_FMT_FLTP, Int32(outputRate), &input,
-                AVSampleFormat(format), rate, 0, nil),
-            .processing, "cannot make a resampler")
-        if input.order != AV_CHANNEL_ORDER_NATIVE {
+        av_channel_layout_default(&output.value, Int32(outputChannels))
+        context = try ResamplingContext(
+            from: input, AVSampleFormat(format), rate: rate,
+            to: output, AV_SAMPLE_FMT_FLTP, rate: Int32(outputRate))
+        if input.value.order != AV_CHANNEL_ORDER_NATIVE {
             // Nobody knows what these channels are: all count the same.
             let matrix = [Double](
                 repeating: 1 / Double(inputChannels), count: Int(inputChannels) * outputChannels)
             try check(
-                swr_set_matrix(context, matrix, inputChannels), .processing,
+                swr_set_matrix(context.pointer, matrix, inputChannels), .processing,
                 "cannot mix \(inputChannels) channels")
         }
-        try check(swr_init(context), .processing, "cannot start the resampler")
+        try check(swr_init(context.pointer), .processing, "cannot start the resampler")
     }
 
-    /// Puts silence before the first sample, so that output samples fall on whole places: sound
+    /// Puts silence before the first sample, so that output samples fall on whole positions: sound
     /// read from the middle of a file then has the very phase of sound read from its beginning.
     ///
-    /// - Parameter place: where the first input sample belongs, in output samples.
+    /// - Parameter position: where the first input sample belongs, in output samples.
     /// - Returns: where the first output sample belongs.
-    func align(to place: Double) throws -> Int {
+    func align(to position: Double) throws -> Int {
         let step = Double(outputRate) / Double(rate)
         func distance(_ silence: Int) -> Double {
-            let shifted = place - Double(silence) * step
+            let shifted = position - Double(silence) * step
             // Slightly favouring one side decides ties the same way everywhere.
             let offset = shifted - shifted.rounded()
             return abs(offset - 1e-5)
@@ -56,22 +56,21 @@ final class Resampler {
         for silence in 1..<441 where distance(silence) < distance(best) - 1e-6 { best = silence }
         if best > 0 {
             try check(
-                swr_inject_silence(context, Int32(best)), .processing, "cannot align the sound")
+                swr_inject_silence(context.pointer, Int32(best)), .processing,
+                "cannot align the sound")
         }
-        return Int((place - Double(best) * step).rounded())
+        return Int((position - Double(best) * step).rounded())
     }
 
-    deinit { swr_free(&context) }
-
-    func accepts(_ frame: AVFrame) -> Bool {
+    func accepts(_ frame: Frame) -> Bool {
         frame.sample_rate == rate && frame.format == format
             && frame.ch_layout.nb_channels == inputChannels
     }
 
     /// Resamples one frame; nil drains what the filter still holds.
-    func convert(_ frame: UnsafeMutablePointer<AVFrame>?) throws -> [[Float]] {
-        let samples = frame?.pointee.nb_samples ?? 0
-        let capacity = max(1, Int(swr_get_out_samples(context, samples)))
+    func convert(_ frame: Frame?) throws -> [[Float]] {
+        let samples = frame?.nb_samples ?? 0
+        let capacity = max(1, Int(swr_get_out_samples(context.pointer, samples)))
         var output = [Float](repeating: 0, count: capacity * outputChannels)
         let produced = output.withUnsafeMutableBufferPointer { buffer in
             buffer.withMemoryRebound(to: UInt8.self) { bytes in
@@ -79,11 +78,11 @@ final class Resampler {
                     bytes.baseAddress! + $0 * capacity * MemoryLayout<Float>.stride
                 }
                 guard let frame else {
-                    return swr_convert(context, &planes, Int32(capacity), nil, 0)
+                    return swr_convert(context.pointer, &planes, Int32(capacity), nil, 0)
                 }
-                return frame.pointee.extended_data.withMemoryRebound(
+                return frame.extended_data.withMemoryRebound(
                     to: UnsafePointer<UInt8>?.self, capacity: Int(inputChannels)
-                ) { swr_convert(context, &planes, Int32(capacity), $0, samples) }
+                ) { swr_convert(context.pointer, &planes, Int32(capacity), $0, samples) }
             }
         }
         try check(produced, .processing, "resampling failed")

@@ -24,7 +24,7 @@ struct SpeechBuffer {
     /// Lays down what of a piece falls within.
     ///
     /// - Parameter position: where the piece's first sample belongs.
-    mutating func place(_ piece: SpeechTimeline.Piece, at position: Int) {
+    mutating func lay(_ piece: SpeechTimeline.Piece, at position: Int) {
         let from = max(0, -position), to = min(piece.count, count - position)
         guard from < to else { return }
         if piece.channels.count == 2, right.isEmpty { right = left }
@@ -105,10 +105,10 @@ struct ChannelStatistics {
         }
     }
 
-    /// Of the sound as `mixing` mixes it; 0 where there is none.
+    /// The mean of the sound as `mixing` mixes it; 0 where there is none.
     var mean: Double { count == 0 ? 0 : sums.values / Double(count) }
 
-    /// Mean of the squared differences from the mean.
+    /// The mean of the squared differences from the mean.
     var variance: Double {
         count == 0 ? 0 : max(0, sums.squares / Double(count) - mean * mean)
     }

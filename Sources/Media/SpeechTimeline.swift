@@ -1,10 +1,10 @@
 import CFFmpeg
 
-/// The sound of a media file at one rate, in pieces that know their place on the time line. Belongs to
+/// The sound of a media file at one rate, in pieces that know their position on the time line. Belongs to
 /// one thread at a time.
 final class SpeechTimeline {
     struct Piece {
-        /// Where the first sample belongs: samples from the time line's zero.
+        /// Where the first sample belongs, in samples from the time line's zero.
         let position: Int
         /// One channel or two, equally long and not empty.
         let channels: [[Float]]
@@ -20,7 +20,7 @@ final class SpeechTimeline {
 
     /// True when decoding began somewhere that the file does not give a time for.
     private(set) var isLost = false
-    private let decoder: AudioDecoder
+    private let source: any SoundSource
     private let rate: Int
     private let isMidway: Bool
     private let end: Double
@@ -34,15 +34,15 @@ final class SpeechTimeline {
     private var isAtEnd = false
 
     /// - Parameters:
-    ///   - rate: samples a second.
-    ///   - start: seconds of the container's time line at position 0; nil for the first sample's.
-    ///   - end: seconds of the container's time line from which on nothing is wanted.
-    ///   - seekTo: seconds at or before which to begin; nil for the beginning.
+    ///   - rate: the number of samples a second.
+    ///   - start: the seconds of the container's time line at position 0; nil for the first sample's.
+    ///   - end: the seconds of the container's time line from which on nothing is wanted.
+    ///   - seekTo: the seconds at or before which to begin; nil for the beginning.
     init(
         path: String, bytes: Range<Int>? = nil, rate: Int = Grid.sampleRate, limits: MediaLimits,
         start: Double?, end: Double = .infinity, seekTo: Double? = nil
     ) throws {
-        decoder = try AudioDecoder(path: path, bytes: bytes, limits: limits, seekTo: seekTo)
+        source = try openSound(path: path, bytes: bytes, limits: limits, seekTo: seekTo)
         self.rate = rate
         isMidway = seekTo != nil
         self.start = start
@@ -63,7 +63,7 @@ final class SpeechTimeline {
 
     /// Decodes one frame; false at the end.
     private func advance() throws -> Bool {
-        guard let (frame, stated) = decoder.next() else { return false }
+        guard let (frame, stated) = try source.next() else { return false }
         isLost = nextTime == nil && stated == nil && isMidway
         if isLost { return false }
         var time = nextTime ?? stated ?? 0
@@ -73,16 +73,16 @@ final class SpeechTimeline {
         if time >= end { return false }
         let zero = start ?? time
         start = zero
-        if time != nextTime || run?.accepts(frame.pointee) != true {
+        if time != nextTime || run?.accepts(frame) != true {
             try finishRun()
             let resampler = try Resampler(for: frame, to: rate)
-            // Beyond any span, a place needs no precision but must fit an integer.
-            let place = min(1e12, max(-1e12, (time - zero) * Double(rate)))
-            position = try resampler.align(to: place)
+            // Beyond any span, a position needs no precision but must fit an integer.
+            let first = min(1e12, max(-1e12, (time - zero) * Double(rate)))
+            position = try resampler.align(to: first)
             run = resampler
         }
         emit(try run!.convert(frame))  // made above where it was missing
-        nextTime = time + Double(frame.pointee.nb_samples) / Double(frame.pointee.sample_rate)
+        nextTime = time + Double(frame.nb_samples) / Double(frame.sample_rate)
         return true
     }
 

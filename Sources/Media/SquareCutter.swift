@@ -18,39 +18,34 @@ final class SquareCutter {
     private let crop: CropSquare
     private let size: Int
     private let threads: Int
-    /// The first picture's: the results have one matrix, whatever the pictures change to.
+    /// The first picture's matrix: the results have one, whatever the pictures change to.
     private(set) var matrixName = ""
     private var graph: FilterGraph?
     private var graphChain = ""
     private var count = 0
 
-    /// - Parameter size: side of the results, in pixels.
+    /// - Parameter size: the side of the results, in pixels.
     init(_ crop: CropSquare, size: Int, threads: Int) {
         self.crop = crop
         self.size = size
         self.threads = threads
     }
 
-    /// - Returns: a picture in yuv420p; the caller frees it.
+    /// - Returns: a picture in yuv420p.
     /// - Throws: `LoopyError` `.processing`.
-    func cut(_ picture: VideoFrame) throws -> UnsafeMutablePointer<AVFrame> {
+    func cut(_ picture: VideoFrame) throws -> Frame {
         if matrixName.isEmpty { matrixName = picture.clipMatrixName }
         let chain = try filters(for: picture)
-        if graph?.accepts(picture.frame.pointee) != true || graphChain != chain {
+        if graph?.accepts(picture.frame) != true || graphChain != chain {
             graph = try FilterGraph(
-                chain, like: picture.frame.pointee, timeBase: Grid.timeBase, threads: threads)
+                chain, like: picture.frame, timeBase: Grid.timeBase, threads: threads)
             graphChain = chain
         }
         // Others may be looking at the picture: it is numbered on a reference of its own.
-        guard let frame = av_frame_clone(picture.frame) else {
-            throw LoopyError(.processing, "out of memory for a picture")
-        }
-        defer { free(frame) }
-        frame.pointee.pts = Int64(count)
+        let frame = try picture.frame.reference()
+        frame.pts = Int64(count)
         count += 1
-        let ready = try graph!.push(frame)  // made above where it was missing
-        for extra in ready.dropFirst() { free(extra) }
-        guard let first = ready.first else {
+        guard let first = try graph!.push(frame).first else {  // made above where it was missing
             throw LoopyError(.processing, "the crop filters gave no picture")
         }
         return first
@@ -66,8 +61,8 @@ final class SquareCutter {
         }
         let a = orientation.uprightToCoded(Double(left), Double(top))
         let b = orientation.uprightToCoded(Double(right), Double(bottom))
-        let codedWidth = Int(picture.frame.pointee.width)
-        let codedHeight = Int(picture.frame.pointee.height)
+        let codedWidth = Int(picture.frame.width)
+        let codedHeight = Int(picture.frame.height)
         let x = min(Int(min(a.x, b.x).rounded()), codedWidth - 1)
         let y = min(Int(min(a.y, b.y).rounded()), codedHeight - 1)
         let width = min(max(1, Int(abs(a.x - b.x).rounded())), codedWidth - x)
@@ -88,7 +83,8 @@ final class SquareCutter {
         if picture.isHighDynamicRange, avfilter_get_by_name("zscale") != nil {
             // Scaled first: zscale refuses subsampled pictures of odd sizes.
             chain += [
-                "scale=\(scaledWidth):\(scaledHeight):flags=lanczos+accurate_rnd",
+                "scale=\(scaledWidth):\(scaledHeight):flags=lanczos+accurate_rnd"
+                    + (picture.isRGB ? ":out_color_matrix=bt2020:out_range=tv" : ""),
                 "format=yuv444p10le" + picture.missingHighDynamicRangeLabels,
                 "zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt709",
                 "tonemap=mobius:desat=0,zscale=t=bt709:m=\(matrixName == "bt709" ? "bt709" : "170m"):r=tv",
@@ -112,12 +108,13 @@ final class SquareCutter {
 
 extension VideoFrame {
     /// The matrix that the pictures were coded with, as swscale names it; pictures that do not say
-    /// are taken as players take them, by their height.
+    /// are taken as players take them, by their height. RGB has none, and clips of it get BT.601.
     var colourMatrixName: String {
-        switch frame.pointee.colorspace {
+        switch frame.colorspace {
+        case _ where isRGB: "bt601"
         case AVCOL_SPC_BT709: "bt709"
         case AVCOL_SPC_BT2020_NCL, AVCOL_SPC_BT2020_CL: "bt2020"
-        case AVCOL_SPC_UNSPECIFIED where frame.pointee.height >= 720: "bt709"
+        case AVCOL_SPC_UNSPECIFIED where frame.height >= 720: "bt709"
         default: "bt601"
         }
     }
@@ -132,13 +129,13 @@ extension VideoFrame {
     /// zscale guesses nothing; empty where everything is said.
     fileprivate var missingHighDynamicRangeLabels: String {
         var labels: [String] = []
-        if frame.pointee.colorspace == AVCOL_SPC_UNSPECIFIED {
+        if frame.colorspace == AVCOL_SPC_UNSPECIFIED || isRGB {
             labels.append("colorspace=bt2020nc")
         }
-        if frame.pointee.color_primaries == AVCOL_PRI_UNSPECIFIED {
+        if frame.color_primaries == AVCOL_PRI_UNSPECIFIED {
             labels.append("color_primaries=bt2020")
         }
-        if frame.pointee.color_range == AVCOL_RANGE_UNSPECIFIED { labels.append("range=tv") }
+        if frame.color_range == AVCOL_RANGE_UNSPECIFIED || isRGB { labels.append("range=tv") }
         return labels.isEmpty ? "" : ",setparams=" + labels.joined(separator: ":")
     }
 }
@@ -146,16 +143,16 @@ extension VideoFrame {
 extension VideoFrame {
     /// A square of the picture, as clips are cut out of videos.
     ///
-    /// - Parameter size: side of the result, in pixels.
+    /// - Parameter size: the side of the result, in pixels.
     /// - Throws: `LoopyError` `.processing`.
     public func cut(_ crop: CropSquare, size: Int) throws -> VideoFrame {
         let cutter = SquareCutter(crop, size: size, threads: 1)
         let picture = try cutter.cut(self)
-        picture.pointee.colorspace =
+        picture.colorspace =
             cutter.matrixName == "bt709" ? AVCOL_SPC_BT709 : AVCOL_SPC_SMPTE170M
-        picture.pointee.color_range = AVCOL_RANGE_MPEG
+        picture.color_range = AVCOL_RANGE_MPEG
         return VideoFrame(
-            taking: picture,
+            picture,
             orientation: Orientation(
                 codedWidth: size, codedHeight: size, matrix: nil, pixelAspect: 1))
     }

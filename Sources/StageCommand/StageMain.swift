@@ -2,6 +2,7 @@ import ArgumentParser
 import Dataset
 import Errors
 import Foundation
+import Media
 
 /// Exit statuses that a supervisor can tell apart.
 public enum StageExit {
@@ -20,8 +21,10 @@ public func say(_ text: String) {
     FileHandle.standardError.write(Data((text + "\n").utf8))
 }
 
-/// Runs a command's body; errors become a line on standard error and an exit status.
+/// Runs a command's body; errors become a line on standard error and an exit status. Nobody else writes
+/// there: not the libraries either.
 public func reporting(_ body: () throws -> Void) throws {
+    silenceFFmpeg()
     do {
         try body()
     } catch let error as ExitCode {

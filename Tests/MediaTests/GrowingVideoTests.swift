@@ -37,19 +37,21 @@ import Testing
 
     @Test func whatIsMadeCanBePlayedAtOnceAndGoesOnToTheSameBytes() throws {
         let sound = try tone(1.3)  // 33 frames, the last one half
-        func grow(_ name: String, _ place: GrowingVideo.Place = .init()) throws -> GrowingVideo {
+        func grow(_ name: String, _ progress: GrowingVideo.Progress = .init()) throws
+            -> GrowingVideo
+        {
             try GrowingVideo(
                 path: folder.file(name), sound: sound, encoding: encoding(), frames: 33,
-                goingOnAt: place)
+                continuing: progress)
         }
         let whole = try grow("whole.mp4")
         for range in [0..<12, 12..<24, 24..<33] { try whole.append(pictures(range)) }
 
-        var place = GrowingVideo.Place()
+        var place = GrowingVideo.Progress()
         do {
             let first = try grow("part.mp4")
             try first.append(pictures(0..<12))
-            place = first.place
+            place = first.progress
             // A piece that nobody knows to be finished.
             try first.append(pictures(0..<12))
         }
@@ -57,9 +59,9 @@ import Testing
         for range in [12..<24, 24..<33] {
             let next = try grow("part.mp4", place)
             try next.append(pictures(range))
-            place = next.place
+            place = next.progress
         }
-        #expect(place == whole.place)
+        #expect(place == whole.progress)
         let files = try ["whole.mp4", "part.mp4"].map { try folder.bytes(folder.file($0)) }
         #expect(files[0] == files[1])
 
@@ -105,7 +107,7 @@ import Testing
         #expect(throws: LoopyError.self) {
             try GrowingVideo(
                 path: folder.file("v.mp4"), sound: sound, encoding: encoding(), frames: 25,
-                goingOnAt: video.place)
+                continuing: video.progress)
         }
     }
 

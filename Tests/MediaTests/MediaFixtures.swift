@@ -8,6 +8,7 @@ final class MediaFolder {
     let path: String
 
     init() throws {
+        silenceFFmpeg()
         path = NSTemporaryDirectory() + "loopy-media-tests-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }

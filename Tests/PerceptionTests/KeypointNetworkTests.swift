@@ -42,10 +42,12 @@ private final class MiddleNetwork: WholePictureNetwork {
 }
 
 /// A section that knows the third network too.
-private struct Section: Codable {
-    var keypoints: KeypointChoice
+private struct ThreeNetworks: DescribedSettings {
+    static var settings: [Setting<ThreeNetworks>] { [] }
 
-    init(_ keypoints: KeypointChoice) { self.keypoints = keypoints }
+    var keypoints = KeypointChoice(MiddleKeypoints())
+
+    init() {}
 
     init(from decoder: any Decoder) throws {
         keypoints = try KeypointChoice(from: decoder, KeypointNetworks.all + [MiddleKeypoints()])
@@ -126,7 +128,7 @@ private struct Section: Codable {
     @Test func aThirdNetworkIsOneType() throws {
         let weights = EmbeddedNetwork.faceMesh.path
         let choice = try Configuration.read(
-            Section(KeypointChoice(MiddleKeypoints())), section: ["extract", "keypoints"],
+            ThreeNetworks(), section: ["extract", "keypoints"],
             file: nil,
             overrides: ["middle.weights=\(weights)", "middle.size=8"]
                 .map { "extract.keypoints." + $0 } + ["measure.landmarks=embedded"]
