@@ -117,12 +117,17 @@ let package = Package(
         module("Report", ["Media"] + dataset, resources: [.embedInCode("page.html")]),
         module("Work", ["Settings", "Errors", subprocess]),
 
+        module(
+            "SettingsList",
+            [
+                "Curation", "Features", "Evaluation", "Generation", "LoopyModel", "Runs", "Work",
+                "Settings", "Errors",
+            ]),
         module("StageCommand", ["Media", "Torch"] + dataset + [arguments]),
         executable(
             "loopy",
             [
-                "Work", "Report", "Curation", "Features", "LoopyModel", "Runs", "Generation",
-                "Evaluation", "Weights",
+                "SettingsList", "Work", "Report", "Curation", "Features", "LoopyModel", "Weights",
             ]),
         executable("loopy-ingest", ["Curation"]),
         executable("loopy-measure", ["Curation", "Torch"]),

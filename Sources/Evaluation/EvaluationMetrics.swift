@@ -7,6 +7,11 @@ public enum EvaluationMetrics {
         Smoothness.self, HeadMotion.self, PeakSignalToNoise.self, StructuralSimilarity.self,
     ]
 
+    package static var names: [String] { all.map { $0.name } }
+
+    /// The numbers that metrics give, as the report calls them.
+    package static var figures: [String] { all.flatMap { $0.figureNames } }
+
     /// Help: a paragraph of the figures, what they measure, and which network they need.
     public static var help: String {
         all.map { type in

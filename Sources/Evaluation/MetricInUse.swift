@@ -1,6 +1,6 @@
-import Settings
 import Dataset
 import Foundation
+import Settings
 import Storage
 
 /// A metric in one run of `loopy-evaluate`: the network that was found for it, or why there is none.

@@ -69,7 +69,8 @@ struct CodecFitting {
         }
         guard !found.isEmpty else {
             throw LoopyError(
-                .missing, "has no clips to fit a codec on: run loopy-crop first", path: dataset.path)
+                .missing, "has no clips to fit a codec on: run loopy-crop first", path: dataset.path
+            )
         }
         let count = min(Self.clips, found.count)
         var statistics = PatchStatistics(size: settings.patch)

@@ -87,7 +87,8 @@ extension FeatureColumn {
         guard let input = inputs.first, inputs.count == 1 else {
             throw LoopyError(
                 .configuration,
-                "\(name) is computed from \(inputs.joined(separator: " and ")): extract it in a dataset")
+                "\(name) is computed from \(inputs.joined(separator: " and ")): extract it in a dataset"
+            )
         }
         let context = ColumnContext(dataset: nil, catalogue: Catalogue(), threads: threads)
         let column = try Self(settings, context)

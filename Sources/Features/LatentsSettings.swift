@@ -33,7 +33,8 @@ public struct LatentsSettings: DescribedSettings {
                 "The codec: principal components of patches, which need no weights and are fitted on "
                     + "the dataset's own pictures, or Stable Diffusion's AutoencoderKL."),
             .text(
-                "weights", \.weights, "a path, or a name in Manifests/models.yaml", mayBeEmpty: true,
+                "weights", \.weights, "a path, or a name in Manifests/models.yaml",
+                mayBeEmpty: true,
                 "The weights. For the autoencoder a folder in the diffusers layout, "
                     + "stable-diffusion-v1-5/vae where it is empty; for patch-pca the codec's file, of "
                     + "another dataset for example, which is fitted where it is empty."),

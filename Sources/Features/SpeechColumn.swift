@@ -23,7 +23,9 @@ public struct SpeechColumn: FeatureColumn {
         element = settings.dtype == .float16 ? .float16 : .float32
         identity = ColumnIdentity(
             version: 1,
-            configuration: source.configuration.merging(["dtype": settings.dtype.rawValue]) { a, _ in a },
+            configuration: source.configuration.merging(["dtype": settings.dtype.rawValue]) {
+                a, _ in a
+            },
             networks: source.networks)
     }
 

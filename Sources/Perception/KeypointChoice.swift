@@ -50,7 +50,9 @@ public struct KeypointChoice: DescribedSettings {
     /// - Parameter known: the networks that can be chosen, with the defaults of their settings.
     package init(from decoder: any Decoder, _ known: [any KeypointNetwork]) throws {
         let values = try decoder.container(keyedBy: Key.self)
-        func read<Network: KeypointNetwork & DescribedSettings>(_: Network) throws -> any KeypointNetwork {
+        func read<Network: KeypointNetwork & DescribedSettings>(_: Network) throws
+            -> any KeypointNetwork
+        {
             try values.decode(Network.self, forKey: Key(stringValue: Network.name))
         }
         landmarks = try values.decode(String.self, forKey: Key(stringValue: "landmarks"))

@@ -1,4 +1,5 @@
 import Media
+import Settings
 
 /// A key-point network that settings choose with `landmarks: NAME`. It finds the 68 iBUG points of
 /// faces, in clips (the column `keypoints`) and when sources are measured.

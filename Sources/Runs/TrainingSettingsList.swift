@@ -40,7 +40,8 @@ extension TrainingSettings: DescribedSettings {
                 "The part of the noise that all pixels of a latent channel share."),
             .list(
                 "frozen", \.frozen,
-                "Names of weights that are not trained, or their beginnings, such as reference_net."),
+                "Names of weights that are not trained, or their beginnings, such as reference_net."
+            ),
             .number("seed", \.seed, in: 0...Int.max, "Another seed gives another run."),
             .device("device", \.device, "The device that trains."),
             .number(

@@ -179,7 +179,7 @@ private struct Merging {
 
 extension Configuration {
     /// The dotted keys under which settings are encoded, as they are written in YAML.
-    static func encodedKeys(of settings: some DescribedSettings) throws -> [String] {
+    package static func encodedKeys(of settings: some DescribedSettings) throws -> [String] {
         func keys(of node: Node, at path: [String]) -> [String] {
             guard let mapping = node.mapping else { return [path.joined(separator: ".")] }
             return mapping.flatMap { key, value in

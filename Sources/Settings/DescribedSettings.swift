@@ -41,7 +41,7 @@ extension DescribedSettings {
     }
 
     /// The values of this type and of the types nested in it, with dotted keys.
-    static var values: [DescribedValue<Self>] { settings.flatMap(\.values) }
+    package static var values: [DescribedValue<Self>] { settings.flatMap(\.values) }
 
     /// The former keys of this type and of the types nested in it, dotted.
     static var allFormerKeys: [String: String] {

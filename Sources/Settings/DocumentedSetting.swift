@@ -57,7 +57,7 @@ extension DescribedSettings {
     }
 
     /// All settings with the values that they have here.
-    func documented(section: String) -> [DocumentedSetting] {
+    package func documented(section: String) -> [DocumentedSetting] {
         Self.values.map { value in
             DocumentedSetting(
                 name: section + "." + value.key, initial: value.read(self).description,

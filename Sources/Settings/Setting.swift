@@ -2,7 +2,7 @@
 ///
 /// Keys are written as in YAML. A unit is a word for people ("s", "pixels"); a meaning is a sentence.
 public struct Setting<Owner> {
-    let values: [DescribedValue<Owner>]
+    package let values: [DescribedValue<Owner>]
     let formerKeys: [String: String]
     let conflicts: (Owner) -> [String]
 
@@ -146,7 +146,7 @@ extension Setting {
 }
 
 /// A setting that holds a value, as opposed to one that holds settings.
-struct DescribedValue<Owner> {
+package struct DescribedValue<Owner> {
     /// The key from `Owner` on, dotted: "clips.face_share".
     let key: String
     let unit: String
@@ -155,7 +155,7 @@ struct DescribedValue<Owner> {
     let read: (Owner) -> SettingValue
 
     /// The keys under which the value is encoded.
-    var encodedKeys: [String] {
+    package var encodedKeys: [String] {
         if case .limits = allowed { return [key + ".minimum", key + ".maximum"] }
         return [key]
     }

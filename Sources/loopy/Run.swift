@@ -3,6 +3,7 @@ import Dataset
 import Errors
 import Foundation
 import Settings
+import SettingsList
 import StageCommand
 import Storage
 import Synchronization

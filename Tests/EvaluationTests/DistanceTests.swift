@@ -1,9 +1,8 @@
+import Evaluation
 import Foundation
 import Testing
 import Torch
 import Weights
-
-@testable import Evaluation
 
 /// Against scipy, pytorch-fid and the FVD of StyleGAN-V, fed the same features
 /// (`Fixtures/make_fixtures.py`).

@@ -4,8 +4,8 @@ import Features
 import Foundation
 import Media
 import Storage
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct ClipPlanTests {
     private func clip(_ key: String?, _ shard: String?) -> Decision {

@@ -1,8 +1,8 @@
 import Errors
 import Foundation
-@testable import Settings
-import Testing
+import Settings
 import TestSupport
+import Testing
 
 @Suite struct ConfigurationTests {
     private struct Inner: DescribedSettings, Equatable {

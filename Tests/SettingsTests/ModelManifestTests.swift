@@ -2,8 +2,8 @@ import Errors
 import Foundation
 import Settings
 import Storage
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct ModelManifestTests {
     private static let text = """

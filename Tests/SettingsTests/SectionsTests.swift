@@ -1,10 +1,9 @@
 import Errors
 import Foundation
+import Settings
+import SettingsList
 import TestSupport
 import Testing
-
-@testable import Settings
-@testable import loopy
 
 /// Every registered type of settings, whatever it sets.
 @Suite struct SectionsTests {
@@ -55,20 +54,20 @@ import Testing
     @Test func thePageOfSettingsIsUpToDate() throws {
         let page = try String(contentsOfFile: root + "/docs/settings.md", encoding: .utf8)
         #expect(
-            try page == SettingsCommand.markdown(SettingsCommand.parts(under: nil)),
+            try page == SettingsPage.markdown(SettingsPage.parts(under: nil)),
             "write it anew: .build/debug/loopy settings --markdown > docs/settings.md")
     }
 
     @Test(arguments: ["select.clips", "train", "extract.speech.encoder"])
     func settingsArePrintedUnderAName(name: String) throws {
-        let settings = try SettingsCommand.parts(under: name).flatMap(\.settings)
+        let settings = try SettingsPage.parts(under: name).flatMap(\.settings)
         #expect(!settings.isEmpty)
         #expect(settings.allSatisfy { ($0.name + ".").hasPrefix(name + ".") })
     }
 
     @Test func anUnknownNameSuggestsTheNearest() {
         let error = #expect(throws: LoopyError.self) {
-            try SettingsCommand.parts(under: "selct.clips")
+            try SettingsPage.parts(under: "selct.clips")
         }
         #expect(error?.message.contains("did you mean 'select.clips'?") == true)
     }

@@ -2,8 +2,8 @@ import Dataset
 import Errors
 import Foundation
 import Storage
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct DigestTests {
     /// FIPS 180-2, appendix B.

@@ -21,7 +21,8 @@ import Testing
     @Test func numbersThatCanHaveAFractionHaveOne() throws {
         let text = String(decoding: try JSONValue(encoding: Everything()).line, as: UTF8.self)
         #expect(
-            text == #"{"count":3,"flag":true,"large":3e+20,"list":[1.0,2.5],"nested":{"a":[],"b":[1]},"#
+            text
+                == #"{"count":3,"flag":true,"large":3e+20,"list":[1.0,2.5],"nested":{"a":[],"b":[1]},"#
                 + #""pairs":[{"x":0.0}],"part":0.1,"seed":18446744073709551615,"single":0.1,"#
                 + #""text":"a\"\\\n\u0001ü/","whole":3.0}"#)
     }

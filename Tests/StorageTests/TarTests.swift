@@ -1,8 +1,8 @@
 import Errors
 import Foundation
 import Storage
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct TarTests {
     /// Sizes around the block's, and none at all.

@@ -1,3 +1,5 @@
+import Settings
+
 /// FID (Heusel et al. 2017): the Fréchet distance of Inception's features of pictures.
 struct FrechetInceptionDistance: EvaluationMetric {
     static let name = "fid"

@@ -1,3 +1,4 @@
+import Settings
 import Torch
 
 /// FVD (Unterthiner et al. 2018), as StyleGAN-V prepares frames: the Fréchet distance of I3D's

@@ -1,4 +1,5 @@
 import Perception
+import Settings
 
 /// Glo and Exp (Loopy, section 4.1): head-motion and expression variance, with and without the
 /// camera's motion, and their distances from the references'.

@@ -1,3 +1,5 @@
+import Settings
+
 /// Sync-C and Sync-D (Chung and Zisserman 2016): how well lips and sound fit, by SyncNet.
 struct LipSyncMetric: EvaluationMetric {
     static let name = "sync"

@@ -1,8 +1,9 @@
 import Foundation
+import Settings
 import Torch
 
 /// PSNR: the peak signal-to-noise ratio of a picture and its reference, in dB.
-struct PeakSignalToNoise: EvaluationMetric {
+package struct PeakSignalToNoise: EvaluationMetric {
     static let name = "psnr"
     static let summary = "peak signal-to-noise ratio of pictures and their references, in dB."
     static let network = NetworkNeed.builtIn
@@ -27,7 +28,7 @@ struct PeakSignalToNoise: EvaluationMetric {
     /// Peak signal-to-noise ratio in dB, over the three colours together; at most 100.
     ///
     /// - Parameters: uint8 `[3, H, W]`.
-    static func ratio(_ a: Tensor, _ b: Tensor) -> Double {
+    package static func ratio(_ a: Tensor, _ b: Tensor) -> Double {
         let error = (a.to(.float64) - b.to(.float64)).square().mean().scalar
         return min(highest, 10 * log10(255 * 255 / error))
     }

@@ -9,7 +9,8 @@ struct PictureQuality: EvaluationMetric {
             [
                 .number(
                     "iqa_side", \.iqaSide, in: 0...4096, unit: "pixels",
-                    "The side to which pictures are brought for the network of IQA; 0 leaves them as they are.")
+                    "The side to which pictures are brought for the network of IQA; 0 leaves them as they are."
+                )
             ]
         }
     }

@@ -1,9 +1,10 @@
 import Errors
 import Foundation
+import Settings
 import Torch
 
 /// SSIM (Wang et al. 2004): the structural similarity of a picture and its reference.
-struct StructuralSimilarity: EvaluationMetric {
+package struct StructuralSimilarity: EvaluationMetric {
     static let name = "ssim"
     static let summary = "structural similarity of pictures and their references."
     static let network = NetworkNeed.builtIn
@@ -38,7 +39,7 @@ struct StructuralSimilarity: EvaluationMetric {
     /// three colours.
     ///
     /// - Parameters: uint8 `[3, H, W]`, at least 11 pixels along each side.
-    static func similarity(_ a: Tensor, _ b: Tensor) -> Double {
+    package static func similarity(_ a: Tensor, _ b: Tensor) -> Double {
         let x = a.to(.float64).unsqueezed(1), y = b.to(.float64).unsqueezed(1)
         // One pass over all that is averaged: [15, 1, H, W].
         let smooth = averaged(

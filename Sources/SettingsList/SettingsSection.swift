@@ -9,13 +9,13 @@ import Settings
 import Work
 
 /// A section of a pipeline file and the type of its settings.
-struct SettingsSection {
+package struct SettingsSection: Sendable {
     /// The path of keys: ["extract", "speech"].
-    let path: [String]
-    let type: any DescribedSettings.Type
+    package let path: [String]
+    package let type: any DescribedSettings.Type
 
-    var name: String { path.joined(separator: ".") }
-    var settings: [DocumentedSetting] { type.documented(section: name) }
+    package var name: String { path.joined(separator: ".") }
+    package var settings: [DocumentedSetting] { type.documented(section: name) }
 
     private init(_ path: [String], _ type: any DescribedSettings.Type) {
         self.path = path
@@ -23,7 +23,7 @@ struct SettingsSection {
     }
 
     /// Every section, in the order of a pipeline file.
-    static let all = Section.allCases.flatMap(sections)
+    package static let all = Section.allCases.flatMap(sections)
 
     private static func sections(of section: Section) -> [SettingsSection] {
         let name = section.rawValue
@@ -48,7 +48,7 @@ extension SettingsSection {
     /// Reads every section of a pipeline file, so that a mistake shows before hours of work and not after.
     ///
     /// - Throws: `LoopyError` `.configuration` for the first mistake.
-    static func check(_ file: String, overrides: [String]) throws {
+    package static func check(_ file: String, overrides: [String]) throws {
         for override in overrides {
             let name = String(override.prefix { $0 != "=" })
             let isKnown = all.contains { (name + ".").hasPrefix($0.name + ".") }
@@ -64,7 +64,7 @@ extension SettingsSection {
     }
 
     /// Reads this section of a file, or the overrides alone.
-    func check(_ file: String? = nil, overrides: [String] = []) throws {
+    package func check(_ file: String? = nil, overrides: [String] = []) throws {
         if path == [Section.train.rawValue] {
             _ = try TrainingSettings.read(file: file, overrides: overrides)
         } else {
