@@ -57,16 +57,22 @@ struct AutocastScope {
 /// The caller's body, released with the last reference to it.
 struct Body : torch::CustomClassHolder {
     const LoopyBody body;
+    /// Which of the caller's inputs are there: autograd's functions take no others.
+    const std::vector<bool> present;
     AutocastMode mode;
 
-    explicit Body(LoopyBody body) : body(body) {}
+    Body(LoopyBody body, std::vector<bool> present) : body(body), present(std::move(present)) {}
     ~Body() override { body.release(body.owner); }
 
+    /// - inputs: those that are there, in order.
     variable_list operator()(at::TensorList inputs) const {
         variable_list outputs;
         std::vector<LoopyTensor> wrapped;
-        wrapped.reserve(inputs.size());
-        for (const at::Tensor &input : inputs) wrapped.push_back(wrap(input));
+        wrapped.reserve(present.size());
+        size_t next = 0;
+        for (const bool is_there : present) {
+            wrapped.push_back(wrap(is_there ? inputs[next++] : at::Tensor()));
+        }
         body.call(
             body.owner, wrapped.data(), static_cast<int32_t>(wrapped.size()),
             reinterpret_cast<LoopyTensorList>(&outputs));
@@ -87,8 +93,8 @@ struct GradientCheckpointing : torch::autograd::Function<GradientCheckpointing> 
         variable_list detached, outputs;
         std::vector<uint32_t> versions;
         for (const at::Tensor &input : inputs) {
-            detached.push_back(input.defined() ? input.detach() : input);
-            versions.push_back(input.defined() ? input._version() : 0);
+            detached.push_back(input.detach());
+            versions.push_back(input._version());
         }
         {
             AutocastScope scope(body->mode);
@@ -96,7 +102,7 @@ struct GradientCheckpointing : torch::autograd::Function<GradientCheckpointing> 
         }
         for (size_t i = 0; i < inputs.size(); i++) {
             TORCH_CHECK(
-                !inputs[i].defined() || inputs[i]._version() == versions[i], "the body changes its input ", i,
+                inputs[i]._version() == versions[i], "the body changes its input ", i,
                 " in place, and would compute something else the second time");
         }
         // What the body hands through belongs to somebody else, and may come twice.
@@ -114,8 +120,7 @@ struct GradientCheckpointing : torch::autograd::Function<GradientCheckpointing> 
         const auto &body = static_cast<const Body &>(*capsule);
         variable_list detached, outputs;
         for (const at::Tensor &input : inputs) {
-            detached.push_back(
-                input.defined() ? input.detach().set_requires_grad(input.requires_grad()) : input);
+            detached.push_back(input.detach().set_requires_grad(input.requires_grad()));
         }
         {
             at::AutoGradMode recording(true);
@@ -135,7 +140,7 @@ struct GradientCheckpointing : torch::autograd::Function<GradientCheckpointing> 
 
         variable_list input_gradients;
         for (const at::Tensor &input : detached) {
-            input_gradients.push_back(input.defined() ? input.grad() : at::Tensor());
+            input_gradients.push_back(input.grad());
         }
         input_gradients.resize(inputs.size() + 2);  // none of the anchor and the body
         return input_gradients;
@@ -154,9 +159,14 @@ LoopyMessage loopy_torch_gradient_checkpointed(
     *results = nullptr;
     *result_count = 0;
     return guarded([&] {
-        const auto body = c10::make_intrusive<Body>(called);
         variable_list given, outputs;
-        for (int i = 0; i < input_count; i++) given.push_back(unwrap(inputs[i]));
+        std::vector<bool> present;
+        for (int i = 0; i < input_count; i++) {
+            const at::Tensor &input = unwrap(inputs[i]);
+            present.push_back(input.defined());
+            if (input.defined()) given.push_back(input);
+        }
+        const auto body = c10::make_intrusive<Body>(called, std::move(present));
         if (c10::GradMode::is_enabled()) {
             const at::Tensor anchor = at::empty({0}).set_requires_grad(true);
             outputs = GradientCheckpointing::apply(at::TensorList(given), anchor, body);

@@ -13,7 +13,7 @@ public struct Portrait {
     public struct Refusal: Error, CustomStringConvertible, Sendable {
         /// The rule that refused it: "no-face", "crop", or a metric's name.
         public let rule: String
-        /// In words: what was seen, and what to do.
+        /// A sentence that says what was seen, and what to do.
         public let description: String
     }
 

@@ -116,7 +116,7 @@ public struct AutoencoderConfiguration: Sendable, Equatable {
 
     /// Reads the `config.json` of a published `vae` folder.
     ///
-    /// - Throws: `LoopyError` `.configuration` when it is missing or asks for what this
+    /// - Throws: `LoopyError` when it is missing (`.missing`) or asks for what this
     ///   implementation does not have.
     public init(contentsOf path: String) throws(LoopyError) {
         let file: Published = try readConfiguration(path)
@@ -170,7 +170,7 @@ public struct AutoencoderConfiguration: Sendable, Equatable {
             ]
             guard let (key, _) = wrong.first(where: \.1) else { return }
             throw LoopyError(
-                .configuration,
+                .unsupported,
                 "\(path): is not of Stable Diffusion's autoencoder's architecture: \(key)")
         }
     }

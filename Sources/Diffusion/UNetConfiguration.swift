@@ -27,7 +27,7 @@ public struct UNetConfiguration: Sendable, Equatable {
 
     /// Reads the `config.json` of a published `unet` folder.
     ///
-    /// - Throws: `LoopyError` `.configuration` when it is missing or asks for what this
+    /// - Throws: `LoopyError` when it is missing (`.missing`) or asks for what this
     ///   implementation does not have.
     public init(contentsOf path: String) throws(LoopyError) {
         let file: Published = try readConfiguration(path)
@@ -118,7 +118,7 @@ public struct UNetConfiguration: Sendable, Equatable {
             ]
             guard let (key, _) = wrong.first(where: \.1) else { return }
             throw LoopyError(
-                .configuration,
+                .unsupported,
                 "\(path): is not of Stable Diffusion 1.5's architecture: \(key)")
         }
     }
@@ -128,7 +128,7 @@ public struct UNetConfiguration: Sendable, Equatable {
 func readConfiguration<Published: Decodable>(_ path: String) throws(LoopyError) -> Published {
     guard let data = FileManager.default.contents(atPath: path) else {
         throw LoopyError(
-            .configuration,
+            .missing,
             "\(path): is missing; a folder in the diffusers layout holds config.json and the weights"
         )
     }
@@ -138,6 +138,6 @@ func readConfiguration<Published: Decodable>(_ path: String) throws(LoopyError) 
         return try decoder.decode(Published.self, from: data)
     } catch {
         throw LoopyError(
-            .configuration, "\(path): is no configuration of such a network (\(error))")
+            .malformed, "\(path): is no configuration of such a network (\(error))")
     }
 }

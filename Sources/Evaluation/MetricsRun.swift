@@ -34,7 +34,7 @@ public final class MetricsRun {
     let store: PartStore
     private(set) var generated: [Video]
     private(set) var reference: [Video]
-    /// By the generated video's name.
+    /// The pairs, by the generated video's name.
     private(set) var pairs: [String: Pair] = [:]
     private(set) var failures: [Failure] = []
     private let settings: MetricsSettings

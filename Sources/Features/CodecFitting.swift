@@ -79,7 +79,7 @@ struct CodecFitting {
             let clip = found[index * found.count / count]
             let chosen = min(clip.frames, Self.pictures / count)
             let frames = (0..<chosen).map { (2 * $0 + 1) * clip.frames / (2 * chosen) }
-            try pictures(of: clip.key, in: clip.unit).forEach(frames) { picture in
+            try pictures(of: clip.key, in: clip.unit).visit(frames) { picture in
                 guard picture.length(2) % settings.patch == 0 else {
                     throw LoopyError(
                         .configuration,

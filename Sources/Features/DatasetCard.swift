@@ -10,13 +10,13 @@ enum DatasetCard {
     ///
     /// - Throws: `LoopyError` `.output`.
     static func write(_ catalogue: Catalogue, to folder: String) throws {
-        let path = folder + "/README.md"
+        let path = folder + "/README.md", text = text(catalogue)
         if let present = try? String(contentsOfFile: path, encoding: .utf8),
-            !present.contains(signature)
+            present == text || !present.contains(signature)
         {
             return
         }
-        try OutputFile.write(text(catalogue).utf8, to: path)
+        try OutputFile.write(text.utf8, to: path)
     }
 
     private static func text(_ catalogue: Catalogue) -> String {

@@ -57,12 +57,12 @@ public final class ExtractStage<Column: FeatureColumn>: UnitStage {
         let present = WorkUnit(name: unit.name, items: items, digest: unit.digest)
         try work.writer.build(present, skipping: skipping) { key in
             onItem(key)
-            let slices = try inputs.map { name, reader in
-                let member = try archives[name]!.member(reader.memberName(key))  // of the same inputs
-                return (name, FileSlice(path: archives[name]!.path, bytes: member.bytes))
+            var slices: [String: FileSlice] = [:]
+            for (name, archive) in archives {
+                let member = try archive.member(inputs[name]!.memberName(key))  // the same names
+                slices[name] = FileSlice(path: archive.path, bytes: member.bytes)
             }
-            return try work.column.member(
-                of: ClipInputs(slices: Dictionary(uniqueKeysWithValues: slices)))
+            return try work.column.member(of: ClipInputs(slices: slices))
         }
     }
 

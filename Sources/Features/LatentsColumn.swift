@@ -50,7 +50,7 @@ public struct LatentsColumn: FeatureColumn {
         let (frames, height, width) = try pictures.size()
         guard height % codec.factor == 0, width % codec.factor == 0 else {
             throw LoopyError(
-                .configuration,
+                .unsuitable,
                 "pictures of \(width)x\(height) pixels cannot be divided into squares of "
                     + "\(codec.factor) pixels; set extract.latents.side", path: pictures.slice.path)
         }
@@ -62,7 +62,7 @@ public struct LatentsColumn: FeatureColumn {
         }
         return ColumnMember(byteCount: size, frames: frames) { write in
             try write(header.encoded())
-            try pictures.forEach { picture in
+            try pictures.visit { picture in
                 let latents = withoutGradient { codec.encode(picture.to(device)) }
                 try latents.to(element == .float16 ? .float16 : .float32).withBytes {
                     try write([UInt8]($0))
@@ -92,7 +92,7 @@ public struct FrameCoder {
         var latents: [Tensor] = []
         let pictures = Pictures(
             FileSlice(path: path, bytes: bytes), side: settings.side, threads: 0)
-        try pictures.forEach(frames) { picture in
+        try pictures.visit(frames) { picture in
             let coded = withoutGradient { codec.encode(picture.to(device)) }
             latents.append(settings.dtype == .float16 ? coded.to(.float16) : coded)
         }

@@ -26,20 +26,20 @@ struct Pictures {
     /// - Parameters:
     ///   - range: frames that are wanted.
     ///   - body: gets `[1, 3, H, W]`, -1 to 1.
-    func forEach(_ range: Range<Int> = 0..<Int.max, _ body: (Tensor) throws -> Void) throws {
-        try forEach(range, where: { _ in true }, body)
+    func visit(_ range: Range<Int> = 0..<Int.max, _ body: (Tensor) throws -> Void) throws {
+        try visit(range, where: { _ in true }, body)
     }
 
     /// - Parameters:
     ///   - frames: those that are wanted, in order; they are decoded in one pass.
     ///   - body: gets `[1, 3, H, W]`, -1 to 1.
-    func forEach(_ frames: [Int], _ body: (Tensor) throws -> Void) throws {
+    func visit(_ frames: [Int], _ body: (Tensor) throws -> Void) throws {
         guard let first = frames.first, let last = frames.last else { return }
         let wanted = Set(frames)
-        try forEach(first..<(last + 1), where: wanted.contains, body)
+        try visit(first..<(last + 1), where: wanted.contains, body)
     }
 
-    private func forEach(
+    private func visit(
         _ range: Range<Int>, where isWanted: (Int) -> Bool, _ body: (Tensor) throws -> Void
     ) throws {
         let reader = try VideoReader(

@@ -100,7 +100,7 @@ private struct GrayWriter: PixelWriter {
     }
 }
 
-/// Of a plane of luma; the chroma of a pixel is that of the nearest sample.
+/// Samples a plane of luma; the chroma of a pixel is that of the nearest sample.
 private struct ColourWriter<Sample: FixedWidthInteger & UnsignedInteger>: PixelWriter {
     let colour: ColourMatrix
     let cb: Plane<Sample>
@@ -116,7 +116,7 @@ private struct ColourWriter<Sample: FixedWidthInteger & UnsignedInteger>: PixelW
     }
 }
 
-/// Of a plane of red, green or blue: only that channel is written.
+/// Samples a plane of red, green or blue: only that channel is written.
 private struct ChannelWriter: PixelWriter {
     let channel: Int
     let scale: Float

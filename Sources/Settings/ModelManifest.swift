@@ -29,7 +29,7 @@ public struct ModelManifest: Sendable {
     }
 
     public let path: String
-    /// In the file's order.
+    /// The networks, in the file's order.
     public let entries: [Entry]
 
     /// Reads a manifest.

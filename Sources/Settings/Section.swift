@@ -8,9 +8,9 @@ public enum Section: String, CaseIterable, Sendable {
 
     /// How a stage that `loopy run` runs does its work.
     public enum Stage: Sendable {
-        /// As one piece.
+        /// The stage does its work as one piece.
         case whole
-        /// In units, which are shared out to worker processes.
+        /// The stage has units, which are shared out to worker processes.
         case units
     }
 

@@ -29,12 +29,12 @@ public enum JSONLines {
         let lines = lineRanges(data)
         // Decoding is what takes time: long files are shared out among the processors.
         let pieces = lines.count < 500 ? 1 : ProcessInfo.processInfo.activeProcessorCount
-        let results = Collected<Value>(count: pieces)
+        let results = Mutex<[Int: Result<[Value], any Error>]>([:])
         DispatchQueue.concurrentPerform(iterations: pieces) { piece in
             let range = lines.count * piece / pieces..<lines.count * (piece + 1) / pieces
             let decoder = JSONDecoder()
             decoder.userInfo[LineMemory.key] = LineMemory()
-            results[piece] = Result {
+            let decoded = Result {
                 try range.filter { !lines[$0].isEmpty }.map { number in
                     do {
                         return try decoder.decode(type, from: data[lines[number]])
@@ -45,8 +45,11 @@ public enum JSONLines {
                     }
                 }
             }
+            results.withLock { $0[piece] = decoded }
         }
-        return try results.joined()
+        return try results.withLock { found in
+            try (0..<pieces).flatMap { try found[$0]?.get() ?? [] }
+        }
     }
 
     private static func lineRanges(_ data: Data) -> [Range<Int>] {
@@ -93,22 +96,6 @@ public enum JSONLines {
             throw LoopyError(.missing, "\(path): cannot be read; has the stage before run?")
         }
     }
-}
-
-/// What several threads have decoded, each its own piece.
-private final class Collected<Value: Sendable>: @unchecked Sendable {
-    // Unchecked: every access holds the lock.
-    private let lock = NSLock()
-    private var pieces: [Result<[Value], any Error>]
-
-    init(count: Int) { pieces = Array(repeating: .success([]), count: count) }
-
-    subscript(piece: Int) -> Result<[Value], any Error> {
-        get { lock.withLock { pieces[piece] } }
-        set { lock.withLock { pieces[piece] = newValue } }
-    }
-
-    func joined() throws -> [Value] { try lock.withLock { try pieces.flatMap { try $0.get() } } }
 }
 
 /// What one line of a file leaves for those after it, while `JSONLines.read` decodes them: finding the names

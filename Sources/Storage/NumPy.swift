@@ -43,7 +43,7 @@ public enum NumPyElement: String, Sendable, CaseIterable {
 /// An array of numbers and its shape: a .npy file, read by `numpy.load` unchanged.
 public struct NumPyArray: Sendable, Equatable {
     public var shape: [Int]
-    /// In C order: the last axis varies fastest.
+    /// The values in C order: the last axis varies fastest.
     public var values: [Float]
 
     public init(shape: [Int], values: [Float]) {

@@ -4,7 +4,7 @@ import Foundation
 /// What stands at the head of a .npy file, format version 1.0: the type and the shape of its values.
 /// Written before values that are produced in pieces.
 public struct NumPyHeader: Sendable, Equatable {
-    /// In NumPy's words: byte order, kind and bytes of a value, such as "<f2" for float16.
+    /// The type in NumPy's words: byte order, kind and bytes of a value, such as "<f2" for float16.
     public var type: String
     /// Lengths of the axes. Values are in C order: the last axis varies fastest.
     public var shape: [Int]

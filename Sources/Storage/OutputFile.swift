@@ -72,7 +72,7 @@ public final class OutputFile {
         buffer.removeAll(keepingCapacity: true)
     }
 
-    /// A place to go back to.
+    /// A point in the file to go back to.
     public struct Mark {
         fileprivate let byteCount: Int
         fileprivate let hash: SHA256

@@ -91,14 +91,14 @@ public final class TarReader {
     }
 
     public let path: String
-    /// In the order of the archive.
+    /// The members, in the order of the archive.
     public let members: [Member]
     private let descriptor: Int32
-    private let places: [String: Int]
+    private let indices: [String: Int]
 
     /// Reads the headers.
     ///
-    /// - Throws: `LoopyError` `.missing` or `.malformed` with the place of the first bad header.
+    /// - Throws: `LoopyError` `.missing` or `.malformed` with the offset of the first bad header.
     public init(_ path: String) throws {
         self.path = path
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
@@ -141,22 +141,22 @@ public final class TarReader {
         }
         self.descriptor = descriptor
         self.members = members
-        places = Dictionary(
+        indices = Dictionary(
             members.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     deinit { close(descriptor) }
 
-    public func contains(_ name: String) -> Bool { places[name] != nil }
+    public func contains(_ name: String) -> Bool { indices[name] != nil }
 
     /// Where a member's bytes are.
     ///
     /// - Throws: `LoopyError` `.missing` when the archive has no such member.
     public func member(_ name: String) throws -> Member {
-        guard let place = places[name] else {
+        guard let index = indices[name] else {
             throw LoopyError(.missing, "\(path): holds no \(name)")
         }
-        return members[place]
+        return members[index]
     }
 
     /// The bytes of one member, or some of them.

@@ -50,7 +50,7 @@ struct ModelTable {
             ])
         }
         var lines = Self.aligned(rows)
-        // From the last, so that the places of the others stay.
+        // From the last, so that the line numbers of the others stay.
         for (index, report) in reports.enumerated().reversed() {
             lines.insert(contentsOf: Self.details(report), at: index + 2)
         }

@@ -16,7 +16,7 @@ struct Status: ParsableCommand {
     }
 }
 
-/// From sources to shards, in numbers; and what to look at where nothing came of it.
+/// What came of the sources on the way to shards, in numbers, and what to look at where nothing did.
 struct Funnel {
     let text: String
 

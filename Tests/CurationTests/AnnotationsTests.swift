@@ -242,7 +242,7 @@ import Testing
                 ["appearance": "male, young", "emotion": "neutral, sad"],
                 ["appearance": "male, young", "emotion": "happy"],
             ])
-        #expect(annotations.listed == ImportCounts(2, 3, 3))
+        #expect(annotations.listed == importCounts(2, 3, 3))
     }
 
     /// 0.02 wider on each side, then a square on the shorter one, in the middle.
@@ -366,7 +366,7 @@ import Testing
 }
 
 /// Counts to compare with.
-private func ImportCounts(_ videos: Int, _ spans: Int, _ crops: Int) -> ImportReport.Counts {
+private func importCounts(_ videos: Int, _ spans: Int, _ crops: Int) -> ImportReport.Counts {
     var counts = ImportReport.Counts()
     (counts.videos, counts.spans, counts.crops) = (videos, spans, crops)
     return counts

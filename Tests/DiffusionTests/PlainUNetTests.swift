@@ -38,7 +38,7 @@ import Torch
             let error = #expect(throws: LoopyError.self) {
                 _ = try PlainUNet(folder: folder)
             }
-            #expect(error?.category == .configuration)
+            #expect(error?.category == .unsupported)
             #expect(error?.message.contains("Stable Diffusion 1.5") == true)
         }
     }

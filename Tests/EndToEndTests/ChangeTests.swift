@@ -136,11 +136,13 @@ struct ChangeTests {
         #expect(Set(checkpoints) == ["step-00000002", "step-00000004", "step-00000006"])
         struct Description: Decodable {
             struct Change: Decodable { var step: Int }
-            var data_changes: [Change]
+            var dataChanges: [Change]
+
+            private enum CodingKeys: String, CodingKey { case dataChanges = "data_changes" }
         }
         let description = try JSONLines.readDocument(
             Description.self, from: folder + "/run.json")
-        #expect(description.data_changes.map(\.step) == [2, 4])
+        #expect(description.dataChanges.map(\.step) == [2, 4])
         #expect(!FileManager.default.fileExists(atPath: folder + ".1"))
     }
 }

@@ -44,7 +44,7 @@ struct SpeechEndToEndTests {
                 })
             let column = try #require(Catalogue.read(DatasetDirectory(dataset)).columns["speech"])
             #expect(column.settings["encoder"]?.string == "wav2vec2")
-            #expect(column.settings["weights"]?.string == layout)
+            #expect(column.settings["weights"]?.string == Self.networks + "/" + layout)
             #expect(column.networks.count == 2)
         }
         #expect(try bench.loopy("verify", dataset).status == 0)

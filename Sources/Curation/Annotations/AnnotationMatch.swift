@@ -16,26 +16,26 @@ package struct AnnotationMatch {
     /// - Parameter files: paths, in order: of two files of one video the first is taken.
     package init(_ annotated: [AnnotatedVideo], files: [String]) {
         var byName: [String: Int] = [:], byID: [String: Int] = [:]
-        for (place, video) in annotated.enumerated() {
-            for name in video.fileNames where byName[name] == nil { byName[name] = place }
-            if let id = video.youTubeID, byID[id] == nil { byID[id] = place }
+        for (index, video) in annotated.enumerated() {
+            for name in video.fileNames where byName[name] == nil { byName[name] = index }
+            if let id = video.youTubeID, byID[id] == nil { byID[id] = index }
         }
         var taken: [Int: String] = [:]
         for path in files {
             let name = ((path as NSString).lastPathComponent as NSString).deletingPathExtension
-            let place = byName[name] ?? Self.identifiers(name).compactMap({ byID[$0] }).first
-            guard let place else {
+            let index = byName[name] ?? Self.identifiers(name).compactMap({ byID[$0] }).first
+            guard let index else {
                 unlisted.append(path)
                 continue
             }
-            if let other = taken[place] {
+            if let other = taken[index] {
                 problems.append(
                     AnnotationProblem(
-                        path, "is \(annotated[place].name), as \(other) is; the latter is used"))
+                        path, "is \(annotated[index].name), as \(other) is; the latter is used"))
                 continue
             }
-            taken[place] = path
-            if !annotated[place].spans.isEmpty { videos[path] = place }
+            taken[index] = path
+            if !annotated[index].spans.isEmpty { videos[path] = index }
         }
         missing = annotated.indices.filter { taken[$0] == nil && !annotated[$0].spans.isEmpty }
             .map { annotated[$0].name }

@@ -6,38 +6,38 @@ struct AnnotationTable {
         /// Without ".mp4".
         let name: String
         let values: [String]
-        /// From 1.
+        /// The line, counted from 1.
         let line: Int
     }
 
     let file: String
-    /// In the file's order; of rows with one name the first.
+    /// The rows in the file's order; of rows with one name the first.
     let rows: [Row]
-    private let places: [String: Int]
+    private let indices: [String: Int]
 
     init(_ text: String, file: String, problems: inout [AnnotationProblem]) {
         var rows: [Row] = []
-        var places: [String: Int] = [:]
+        var indices: [String: Int] = [:]
         let body = text.first == "\u{feff}" ? text.dropFirst() : text[...]
         let lines = body.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
         for (index, line) in lines.enumerated() {
             let words = line.split(whereSeparator: \.isWhitespace).map(String.init)
             guard let first = words.first else { continue }
             let name = first.hasSuffix(".mp4") ? String(first.dropLast(4)) : first
-            if let place = places[name] {
+            if let index = indices[name] {
                 problems.append(
                     AnnotationProblem(
                         file, line: index + 1,
-                        "\(name) is listed in line \(rows[place].line) already; that line counts"))
+                        "\(name) is listed in line \(rows[index].line) already; that line counts"))
                 continue
             }
-            places[name] = rows.count
+            indices[name] = rows.count
             rows.append(Row(name: name, values: Array(words.dropFirst()), line: index + 1))
         }
         self.file = file
         self.rows = rows
-        self.places = places
+        self.indices = indices
     }
 
-    subscript(name: String) -> Row? { places[name].map { rows[$0] } }
+    subscript(name: String) -> Row? { indices[name].map { rows[$0] } }
 }

@@ -35,7 +35,7 @@ package struct AnnotatedVideo: Sendable, Equatable {
     package var youTubeID: String?
     /// Who is seen, or what stands for that.
     package var identity: String
-    /// In order of their starts. A video of which nothing can be used has none.
+    /// The spans, in order of their starts. A video of which nothing can be used has none.
     package var spans: [Span]
 
     package init(
@@ -52,12 +52,12 @@ package struct AnnotatedVideo: Sendable, Equatable {
 
 /// Where an annotation says that the face is, before the video's size is known.
 package enum AnnotatedBox: Sendable, Equatable {
-    /// In pixels of a picture of this height.
+    /// The box is in pixels of a picture of this height.
     case pixels(Box, height: Int)
-    /// In shares of width and height, to be cut to a square on its shorter side.
+    /// The box is in shares of width and height, to be cut to a square on its shorter side.
     case shares(Box)
 
-    /// In pixels of a picture; nil when it reaches out of the picture.
+    /// The box in pixels of a picture; nil when it reaches out of the picture.
     package func placed(width: Int, height: Int) -> Box? {
         let (width, height) = (Double(width), Double(height))
         let placed: Box
@@ -85,7 +85,7 @@ package enum AnnotatedBox: Sendable, Equatable {
 public struct AnnotationProblem: Codable, Sendable, Equatable, CustomStringConvertible {
     /// The annotations' file, or the video's.
     public var file: String
-    /// From 1; nil where lines say nothing, as in JSON.
+    /// The line, counted from 1; nil where lines say nothing, as in JSON.
     public var line: Int?
     public var problem: String
 

@@ -94,7 +94,7 @@ package enum CelebVHQ {
         }
     }
 
-    /// What the places in a clip's lists of ones and zeros mean.
+    /// What the elements of a clip's lists of ones and zeros mean.
     private struct Names: Decodable {
         let appearance: [String]?
         let action: [String]?

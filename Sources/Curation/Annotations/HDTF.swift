@@ -75,24 +75,24 @@ package enum HDTF {
     /// One video under two names is one video and one identity.
     private static func joinCopies(_ result: inout Annotations, _ urls: [AnnotationTable]) {
         var videos: [AnnotatedVideo] = []
-        var places: [String: Int] = [:]
+        var indices: [String: Int] = [:]
         var sameAs: [String: String] = [:]
         func person(_ identity: String) -> String { sameAs[identity].map(person) ?? identity }
         for video in result.videos {
-            guard let id = video.youTubeID, let place = places[id] else {
-                if let id = video.youTubeID { places[id] = videos.count }
+            guard let id = video.youTubeID, let index = indices[id] else {
+                if let id = video.youTubeID { indices[id] = videos.count }
                 videos.append(video)
                 continue
             }
-            videos[place].fileNames += video.fileNames
-            if videos[place].spans.isEmpty { videos[place].spans = video.spans }
-            let (one, other) = (person(video.identity), person(videos[place].identity))
+            videos[index].fileNames += video.fileNames
+            if videos[index].spans.isEmpty { videos[index].spans = video.spans }
+            let (one, other) = (person(video.identity), person(videos[index].identity))
             if one != other { sameAs[one] = other }
             guard let table = urls.first(where: { $0[video.name] != nil }) else { continue }
             result.problems.append(
                 AnnotationProblem(
                     table.file, line: table[video.name]?.line,
-                    "\(video.name) is the same video as \(videos[place].name); it is used under "
+                    "\(video.name) is the same video as \(videos[index].name); it is used under "
                         + "that name, and both stand for one identity"))
         }
         for index in videos.indices { videos[index].identity = person(videos[index].identity) }
