@@ -39,32 +39,37 @@ public struct MemoryEstimate: Sendable {
         _ configuration: LoopyConfiguration, parameters: Int, batch: Int, side: Int,
         precision: Precision
     ) {
-        let size = precision.size
         let isVideo = configuration.stage == .video
-        let frames = batch * (isVideo ? configuration.frames : 1)
-        let motion = isVideo ? batch * configuration.motionFrames : 0
-        let layers = Self.layers(configuration, side: side)
+        // As real numbers: what no machine could hold is beyond whole numbers, too.
+        let clips = Double(batch)
+        let frames = clips * Double(isVideo ? configuration.frames : 1)
+        let motion = isVideo ? clips * Double(configuration.motionFrames) : 0
 
         // Every layer's values, its result, and what the denoising net is given of the reference.
-        var all = 0, results = 0, given = 0, largest = 0
-        for layer in layers {
-            let denoising = layer.pixels * frames * layer.denoising(isVideo: isVideo)
-            let temporal =
-                isVideo ? layer.pixels * layer.outputs * (11 * (frames + motion) + 53 * frames) : 0
-            let reference = layer.pixels * (batch + motion) * layer.reference
+        var all = 0.0, results = 0.0, given = 0.0, largest = 0.0
+        for layer in Self.layers(configuration, side: side) {
+            let outputs = Double(layer.pixels) * Double(layer.outputs)
+            let denoising =
+                Double(layer.pixels) * frames * Double(layer.denoising(isVideo: isVideo))
+            let temporal = isVideo ? outputs * (11 * (frames + motion) + 53 * frames) : 0
+            let reference = Double(layer.pixels) * (clips + motion) * Double(layer.reference)
             all += denoising + temporal + reference
-            results += layer.pixels * layer.outputs * (frames + batch + motion)
-            given += layer.pixels * layer.outputs * (motion + (layer.hasAttention ? batch : 0))
+            results += outputs * (frames + clips + motion)
+            given += outputs * (motion + (layer.hasAttention ? clips : 0))
             largest = max(largest, denoising + temporal, reference)
         }
-        weights = parameters * 4
-        gradients = parameters * 4
-        optimiser = parameters * 8
+        func bytes(_ numbers: Double, of size: Int = precision.size) -> Int {
+            Int(min(numbers * Double(size), 1e18))
+        }
+        let weights = Double(parameters)
+        self.weights = bytes(weights, of: 4)
+        gradients = bytes(weights, of: 4)
+        optimiser = bytes(weights, of: 8)
         // All layers' values when the backward pass begins, and the gradients of the last one's.
-        activations = (all + largest) * size
+        activations = bytes(all + largest)
         // The results of all layers, and one layer's values, twice: with their gradients.
-        checkpointedActivations = (results + 2 * largest) * size
-        sampling = (parameters + given + results / 2 + largest / 2) * size
+        checkpointedActivations = bytes(results + 2 * largest)
+        sampling = bytes(weights + given + results / 2 + largest / 2)
     }
 
     /// A layer of either net.

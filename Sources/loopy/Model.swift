@@ -54,8 +54,9 @@ struct Model: ParsableCommand {
         var depth: Int?
 
         func validate() throws {
-            guard batch >= 1, (frames ?? 1) >= 1, (latents ?? 1) >= 1, (depth ?? 0) >= 0 else {
-                throw ValidationError("--batch, --frames and --latents are 1 or more")
+            let allowed = 1...4096
+            guard allowed.contains(batch), allowed.contains(latents ?? 1), (depth ?? 0) >= 0 else {
+                throw ValidationError("--batch and --latents are 1 to 4096, --depth 0 or more")
             }
             guard MemoryEstimate.Precision(rawValue: precision) != nil else {
                 throw ValidationError("--precision: '\(precision)' is neither float32 nor bfloat16")
