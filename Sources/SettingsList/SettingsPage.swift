@@ -16,7 +16,9 @@ package enum SettingsPage {
         }.filter { !$1.isEmpty }
         let isEmptySection = all.contains { $0.name == section }
         guard !parts.isEmpty || isEmptySection else {
-            let names = all.map(\.name) + all.flatMap { $0.settings.map(\.name) }
+            let settings = all.flatMap { $0.settings.map(\.name) }
+            let groups = settings.map { $0.split(separator: ".").dropLast().joined(separator: ".") }
+            let names = all.map(\.name) + Set(groups).sorted() + settings
             throw LoopyError(
                 .configuration,
                 "there are no settings '\(section)'"

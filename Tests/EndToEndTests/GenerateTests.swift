@@ -255,7 +255,9 @@ struct GenerateEndToEndTests {
             Self.portraits + "/speech.wav", "--set",
             "generate.speech.weights=\(Self.networks)/large")
         #expect(other.status == 64)
-        #expect(other.errors.contains("was trained on speech from other weights (\(Self.networks)/base)"))
+        #expect(
+            other.errors.contains(
+                "was trained on speech from other weights (\(Self.networks)/base)"))
         let same = try trained.generate(
             "v.mp4", "--image", Self.portraits + "/single_face.jpg", "--audio",
             Self.portraits + "/speech.wav", "--set",

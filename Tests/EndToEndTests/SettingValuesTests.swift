@@ -32,7 +32,8 @@ import Testing
             "TRAIN": Workbench.package + "/Pipelines/train-tiny-stage1.yaml",
         ]
         var words = command.split(separator: " ").map { files[String($0)] ?? String($0) }
-        let name = String(setting.prefix { $0 != "=" })
+        // A rule's minimum and maximum are one setting.
+        let name = setting.prefix { $0 != "=" }.replacing(".minimum", with: "")
         let hasNoDataset = ["loopy-train", "loopy-generate", "loopy-evaluate", "model"]
         if !words.contains(where: hasNoDataset.contains) {
             words += ["--dataset", bench.dataset("d")]

@@ -155,7 +155,7 @@ import Testing
             let error = #expect(throws: LoopyError.self) {
                 try MotionVariance.column(keypoints(frames) { rest($1) }, side: 512)
             }
-            #expect(error?.category == .malformed)
+            #expect(error?.category == .unsuitable)
             #expect(error?.message.contains("\(frames) frames") == true)
         }
         let wrong = NumPyArray(shape: [20, 68, 2], values: [Float](repeating: 0, count: 2720))

@@ -6,9 +6,16 @@ import Settings
 import Testing
 
 /// A third network, as somebody would add it. It sees one face in the middle of every picture.
-private struct MiddleKeypoints: KeypointNetwork, Codable {
+private struct MiddleKeypoints: KeypointNetwork, DescribedSettings {
     var weights = ""
     var size = 0.5
+
+    static var settings: [Setting<MiddleKeypoints>] {
+        [
+            .text("weights", \.weights, "a file", mayBeEmpty: true, "The network's file."),
+            .number("size", \.size, in: 0...1000, unit: "pixels", "The size of the face."),
+        ]
+    }
 
     static let name = "middle"
     static let version = 3
