@@ -6,7 +6,8 @@ extension Configuration {
     public static func suggest(
         _ name: String, _ known: [String], orList: Bool = true
     ) -> String {
-        let nearest = known.min { distance($0, name) < distance($1, name) }
+        // In one order, so that of names that are equally near the same one is always given.
+        let nearest = known.sorted().min { distance($0, name) < distance($1, name) }
         guard let nearest else { return "; there are no settings here" }
         if distance(nearest, name) <= max(2, name.count / 2) {
             return "; did you mean '\(nearest)'?"
