@@ -24,11 +24,11 @@ struct AnnotationTable {
             let words = line.split(whereSeparator: \.isWhitespace).map(String.init)
             guard let first = words.first else { continue }
             let name = first.hasSuffix(".mp4") ? String(first.dropLast(4)) : first
-            if let index = indices[name] {
+            if let row = indices[name] {
                 problems.append(
                     AnnotationProblem(
                         file, line: index + 1,
-                        "\(name) is listed in line \(rows[index].line) already; that line counts"))
+                        "\(name) is listed in line \(rows[row].line) already; that line counts"))
                 continue
             }
             indices[name] = rows.count
