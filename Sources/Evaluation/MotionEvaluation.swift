@@ -56,7 +56,7 @@ public final class MotionEvaluation {
         self.threads = threads
     }
 
-    /// - Throws: `LoopyError` when the video cannot be decoded; `LoopyError` when there is no face
+    /// - Throws: `LoopyError` when the video cannot be decoded, or there is no face
     ///   in it, or too little of it.
     public func report(_ path: String) throws -> MotionReport {
         let probe = try MediaProbe(path: path)

@@ -51,7 +51,7 @@ public final class SyncEvaluation {
         self.threads = threads
     }
 
-    /// - Throws: `LoopyError` when the video cannot be decoded or has no sound; `LoopyError` when
+    /// - Throws: `LoopyError` when the video cannot be decoded, has no sound, or when
     ///   there is no face in it, or too little of it.
     public func report(_ path: String, _ protocolName: LipSyncProtocol) throws -> SyncReport {
         try report(path, protocolName, probe: MediaProbe(path: path), face: nil)

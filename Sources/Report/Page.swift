@@ -51,7 +51,7 @@ public struct Page {
 
     /// Adds a generated video, with the portrait that it was made from.
     ///
-    /// - Throws: `LoopyError` when its record is missing; `LoopyError` when the portrait is.
+    /// - Throws: `LoopyError` when its record or the portrait is missing.
     public mutating func add(video: String) throws {
         struct Record: Decodable {
             struct Portrait: Decodable {
