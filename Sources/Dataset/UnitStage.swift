@@ -6,6 +6,12 @@ public protocol UnitStage {
     /// The units of the plan that are not finished.
     func pending() -> [WorkUnit]
 
+    /// Makes what belongs to the whole dataset and may take long, such as a codec, before units are
+    /// built by however many workers.
+    ///
+    /// - Parameter onStep: called with how far it is, and of how many steps.
+    func prepare(_ onStep: (_ done: Int, _ total: Int) -> Void) throws
+
     /// Builds one unit.
     ///
     /// - Parameters:
@@ -18,4 +24,8 @@ public protocol UnitStage {
     ///
     /// - Returns: what could not be done in this stage.
     func finish() throws -> [Failure]
+}
+
+extension UnitStage {
+    public func prepare(_ onStep: (_ done: Int, _ total: Int) -> Void) {}
 }

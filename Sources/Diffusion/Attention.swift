@@ -55,6 +55,18 @@ public struct Attention {
             keys: toK(context).split(heads: heads), values: toV(context).split(heads: heads))
     }
 
+    /// Makes keys and values as one tensor, `[B, M, 2 C]`, for `keysAndValues(joined:)`.
+    public func joinedKeysAndValues(_ context: Tensor) -> Tensor {
+        concatenated([toK(context), toV(context)], along: -1)
+    }
+
+    /// Parts keys and values that another attention of the same shape made.
+    public func keysAndValues(joined: Tensor) -> KeysAndValues {
+        let parts = joined.chunks(2, along: -1)
+        return KeysAndValues(
+            keys: parts[0].split(heads: heads), values: parts[1].split(heads: heads))
+    }
+
     /// Attends to keys and values that were made before.
     public func attend(_ x: Tensor, _ context: KeysAndValues, mask: Tensor? = nil) -> Tensor {
         let attended = scaledDotProductAttention(

@@ -1,3 +1,4 @@
+import Foundation
 import Torch
 
 /// What turns pictures into latents and back: a diffusion model works on fewer and larger pixels. `B` batch, `H W` rows and columns of pixels.
@@ -11,4 +12,19 @@ public protocol LatentCodec {
     func encode(_ images: Tensor) -> Tensor
     /// Decodes to `[B, 3, H, W]`, which is not clamped.
     func decode(_ latents: Tensor) -> Tensor
+}
+
+extension LatentCodec {
+    /// What is left of pictures `[B, 3, H, W]` in -1...1 after encoding and decoding, both rounded
+    /// to 0...255: the peak signal-to-noise ratio in dB over all of them; infinite where every pixel
+    /// is the same.
+    public func psnr(of images: Tensor) -> Double {
+        withoutGradient {
+            func pixels(_ images: Tensor) -> Tensor {
+                ((images.to(.float64) + 1.0) * 127.5 + 0.5).floor().clamped(0, 255)
+            }
+            let error = (pixels(decode(encode(images))) - pixels(images)).square().mean().scalar
+            return 10 * log10(255 * 255 / error)
+        }
+    }
 }

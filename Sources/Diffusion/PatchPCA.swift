@@ -126,21 +126,6 @@ public struct PatchPCA: LatentCodec {
         return pictures(
             of: linear(latents.to(.float32).permuted(0, 2, 3, 1), weight, bias), size: factor)
     }
-
-    /// What is left of pictures `[B, 3, H, W]` in -1...1 after encoding and decoding, both rounded
-    /// to 0...255: the peak signal-to-noise ratio in dB over all of them; infinite where every pixel
-    /// is the same.
-    public func psnr(of images: Tensor) -> Double {
-        withoutGradient {
-            let difference = Self.pixels(decode(encode(images))) - Self.pixels(images)
-            let error = difference.square().mean().scalar
-            return 10 * log10(255 * 255 / error)
-        }
-    }
-
-    private static func pixels(_ images: Tensor) -> Tensor {
-        ((images.to(.float64) + 1.0) * 127.5 + 0.5).floor().clamped(0, 255)
-    }
 }
 
 extension Operator {

@@ -61,8 +61,10 @@ public struct Downsampling {
 public struct Upsampling {
     private let conv: Convolution
 
-    public init(_ scope: Scope, _ channels: Int) {
-        conv = Convolution(scope["conv"], channels, channels, size: [3, 3], padding: [1, 1])
+    /// - Parameter outputs: the channels of the result; as many as before when left out.
+    public init(_ scope: Scope, _ channels: Int, to outputs: Int? = nil) {
+        conv = Convolution(
+            scope["conv"], channels, outputs ?? channels, size: [3, 3], padding: [1, 1])
     }
 
     /// - Parameter size: rows and columns; twice as many as there are when left out.

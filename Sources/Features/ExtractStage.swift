@@ -45,6 +45,10 @@ public final class ExtractStage<Column: FeatureColumn>: UnitStage {
 
     public func pending() -> [WorkUnit] { work?.writer.pending() ?? units }
 
+    public func prepare(_ onStep: (_ done: Int, _ total: Int) -> Void) throws {
+        try Column.prepare(settings, context, onStep)
+    }
+
     /// Makes the members of one unit. Clips that an input lacks are skipped: they are failures there.
     public func build(
         _ unit: WorkUnit, skipping: [String: String], onItem: (String) -> Void

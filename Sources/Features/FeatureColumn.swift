@@ -24,6 +24,14 @@ public protocol FeatureColumn {
     /// dataset, such as a codec. Until then nothing of the column is made.
     static func isPrepared(_ settings: Settings, _ context: ColumnContext) throws -> Bool
 
+    /// Makes what belongs to the whole dataset, where `init` would have to.
+    ///
+    /// - Parameter onStep: called with how far it is, and of how many steps.
+    static func prepare(
+        _ settings: Settings, _ context: ColumnContext,
+        _ onStep: (_ done: Int, _ total: Int) -> Void
+    ) throws
+
     /// Finds the weights. Networks are loaded when the first member is made.
     ///
     /// - Throws: `LoopyError` `.configuration` for settings that cannot be used; what is wrong with
@@ -44,6 +52,11 @@ extension FeatureColumn {
     public static func frames(rows: Int) -> Int { rows }
 
     public static func isPrepared(_ settings: Settings, _ context: ColumnContext) -> Bool { true }
+
+    public static func prepare(
+        _ settings: Settings, _ context: ColumnContext,
+        _ onStep: (_ done: Int, _ total: Int) -> Void
+    ) {}
 }
 
 /// All columns that can be extracted, in the order in which they depend on each other, and in which a

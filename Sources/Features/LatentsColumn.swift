@@ -23,6 +23,13 @@ public struct LatentsColumn: FeatureColumn {
         try CodecFitting(settings, context)?.isDone ?? true
     }
 
+    public static func prepare(
+        _ settings: LatentsSettings, _ context: ColumnContext,
+        _ onStep: (_ done: Int, _ total: Int) -> Void
+    ) throws {
+        try CodecFitting(settings, context)?.fitOnce(onStep)
+    }
+
     public init(_ settings: LatentsSettings, _ context: ColumnContext) throws {
         var settings = settings
         if let fitting = try CodecFitting(settings, context) {

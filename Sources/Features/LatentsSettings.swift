@@ -12,6 +12,8 @@ public struct LatentsSettings: DescribedSettings {
     public enum Codec: String, Codable, Sendable, CaseIterable {
         /// Principal components of patches, which need no weights: fitted on the dataset's own pictures.
         case patchPCA = "patch-pca"
+        /// A small autoencoder: fitted on the dataset's own pictures, all of it or its decoder.
+        case compactAutoencoder = "compact-autoencoder"
         /// Stable Diffusion's `AutoencoderKL`.
         case autoencoder
     }
@@ -22,6 +24,7 @@ public struct LatentsSettings: DescribedSettings {
     public var side = 0
     public var patch = 8
     public var channels = 16
+    public var fitSteps = 0
     public var device = "cpu"
 
     public init() {}
@@ -31,12 +34,13 @@ public struct LatentsSettings: DescribedSettings {
             .choice(
                 "codec", \.codec,
                 "The codec: principal components of patches, which need no weights and are fitted on "
-                    + "the dataset's own pictures, or Stable Diffusion's AutoencoderKL."),
+                    + "the dataset's own pictures; a small autoencoder, fitted likewise in fit_steps "
+                    + "steps; or Stable Diffusion's AutoencoderKL."),
             .text(
                 "weights", \.weights, "a path, or a name in Manifests/models.yaml",
                 mayBeEmpty: true,
                 "The weights. For the autoencoder a folder in the diffusers layout, "
-                    + "stable-diffusion-v1-5/vae where it is empty; for patch-pca the codec's file, of "
+                    + "stable-diffusion-v1-5/vae where it is empty; for the others the codec's file, of "
                     + "another dataset for example, which is fitted where it is empty."),
             .choice("dtype", \.dtype, "The type of the stored numbers."),
             .number(
@@ -47,15 +51,23 @@ public struct LatentsSettings: DescribedSettings {
                 "The side of a patch, where patch-pca is fitted."),
             .number(
                 "channels", \.channels, in: 1...3072,
-                "The channels of the latents, where patch-pca is fitted."),
+                "The channels of the latents, where a codec is fitted."),
+            .number(
+                "fit_steps", \.fitSteps, in: 0...1_000_000, unit: "steps",
+                "The steps for which compact-autoencoder is fitted on the dataset's pictures: all of "
+                    + "it where weights is empty, and its decoder alone where they are given, so that "
+                    + "latents stay what they are."),
             .device("device", \.device, "The device that encodes."),
         ]
     }
 
     public var conflict: String? {
         let most = 3 * patch * patch
-        return codec == .patchPCA && weights.isEmpty && channels > most
-            ? "channels: \(channels) are more than the \(most) values of a patch" : nil
+        if codec == .patchPCA, weights.isEmpty, channels > most {
+            return "channels: \(channels) are more than the \(most) values of a patch"
+        }
+        return codec == .compactAutoencoder && weights.isEmpty && fitSteps == 0
+            ? "fit_steps: is 0, and compact-autoencoder has no weights without being fitted" : nil
     }
 }
 
@@ -77,10 +89,11 @@ extension LatentsSettings {
         var codec: Lazily<any LatentCodec>
     }
 
-    /// The file of `patch-pca`: one that was fitted lies in its dataset; a name that a user gave is
-    /// relative to where the command runs. Nil for the autoencoder, and where there is no file yet.
+    /// The file of a codec of Loopy's own: one that was fitted lies in its dataset; a name that a user
+    /// gave is relative to where the command runs, or one of Manifests/models.yaml. Nil for the
+    /// autoencoder, and where there is no file yet.
     public func codecFile(in dataset: DatasetDirectory?) -> String? {
-        guard codec == .patchPCA, !weights.isEmpty else { return nil }
+        guard codec != .autoencoder, !weights.isEmpty else { return nil }
         guard let dataset, weights.hasPrefix(CodecFitting.folder) else { return weights }
         return dataset.path + "/" + weights
     }
@@ -100,14 +113,18 @@ extension LatentsSettings {
                 channels: configuration.latentChannels, factor: configuration.factor,
                 networks: networks,
                 codec: Lazily { try AutoencoderKL(folder: folder, device: device) })
-        case .patchPCA:
+        case .patchPCA, .compactAutoencoder:
             guard let path = codecFile(in: dataset) else {
                 throw LoopyError(
                     .configuration,
-                    "extract.latents.weights: codec patch-pca is fitted on a dataset's pictures; for a "
-                        + "single file give the codec's file, DATASET/codecs/….safetensors")
+                    "extract.latents.weights: codec \(self.codec.rawValue) is fitted on a dataset's "
+                        + "pictures; for a single file give the codec's file, "
+                        + "DATASET/codecs/….safetensors")
             }
-            let codec = try PatchPCA(Checkpoint(path))
+            let codec: any LatentCodec =
+                self.codec == .patchPCA
+                ? try PatchPCA(Checkpoint(path))
+                : try CompactAutoencoder(Checkpoint(path), device: Device(self.device))
             return CodecSource(
                 channels: codec.channels, factor: codec.factor,
                 networks: ["codec": try Digest.ofFile(path)], codec: Lazily { codec })

@@ -39,7 +39,7 @@ public struct PortraitModel {
         var latentsSettings = try latents?.settings(or: settings.latents) ?? settings.latents
         latentsSettings.device = settings.device
         if !settings.latents.weights.isEmpty { latentsSettings.weights = settings.latents.weights }
-        if latentsSettings.codec == .patchPCA, let file = trained.codecFile {
+        if latentsSettings.codec != .autoencoder, let file = trained.codecFile {
             latentsSettings.weights = file
         }
         let codec = try latentsSettings.makeCodec()

@@ -31,7 +31,7 @@ public struct Conditions {
 
     /// The frames before the clip, as the temporal segment module gives them.
     public struct MotionFrames {
-        /// Latents, the nearest first: `[B, M, C, h, w]`.
+        /// Latents, in the order of time, the nearest last: `[B, M, C, h, w]`.
         public var latents: Tensor
         /// Which of the M are there, for each sample: at the beginning of a video there are few, or none.
         public var isPresent: [[Bool]]
@@ -61,10 +61,4 @@ public struct Conditions {
 /// A condition from which motion latents are made (section 3.3).
 public enum MotionSource: Int, Sendable, CaseIterable {
     case audio, landmarks, headMotion, expression
-
-    /// One of the four, with equal probability.
-    public static func drawn(_ generator: Generator) -> MotionSource {
-        let drawn = Tensor.integers(0..<allCases.count, [1], generator: generator)
-        return allCases[Int(drawn.scalar)]
-    }
 }

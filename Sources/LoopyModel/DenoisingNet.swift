@@ -23,11 +23,14 @@ struct DenoisingNet {
         var audio: Tensor?
         /// What the motion latents add to the timestep embedding, `[B F, E]`.
         var motionLatents: Tensor?
-        /// Nil where every sample's reference is dropped.
+        /// Nil where no sample has anything of the reference net.
         var reference: ReferenceFeatures?
-        /// Which samples have a reference; nil where all have, or none. `reference` is of those alone.
-        var division: ReferenceDivision?
-        /// Which motion frames each sample of `reference` sees, `[B, M]`; nil for all.
+        /// Which samples have a reference image; nil where all have, or none. The tokens in `reference`
+        /// are of those alone.
+        var imageDivision: ReferenceDivision?
+        /// Which samples have motion frames, likewise.
+        var motionDivision: ReferenceDivision?
+        /// Which motion frames each of these samples sees, `[B, M]`; nil for all.
         var seesMotionFrame: Tensor?
     }
 
@@ -91,12 +94,12 @@ extension DenoisingNet.Layer {
         let frames = x.length(0) / context.samples
         if let transformer {
             x = transformer(x) { block, tokens in
-                block(tokens, reference: spatial, context.division, audio: audio)
+                block(tokens, reference: spatial, context.imageDivision, audio: audio)
             }
         }
         if let interClip {
             // Samples that are taken out of a batch lose the layout.
-            x = context.division.running(motion, x) { motion, x in
+            x = context.motionDivision.running(motion, x) { motion, x in
                 interClip(
                     x.channelsLast(), samples: x.length(0) / frames, motion: motion,
                     isVisible: motion == nil ? nil : context.seesMotionFrame)
@@ -114,9 +117,12 @@ struct DenoisingBlock {
     /// Nil in the first stage of training.
     private let audio: (norm: LayerNorm, attention: Attention)?
     private let norm3: LayerNorm, feedForward: FeedForward
+    /// Whether the reference comes as keys and values.
+    private let isReferenceProjected: Bool
 
     init(_ scope: Scope, _ channels: Int, _ configuration: LoopyConfiguration) {
         let heads = configuration.heads
+        isReferenceProjected = configuration.readings.referenceProjections == .referenceNet
         norm1 = LayerNorm(scope["norm1"], channels)
         selfAttention = Attention(scope["attn1"], channels, heads: heads)
         audio =
@@ -134,7 +140,8 @@ struct DenoisingBlock {
 
     /// - Parameters:
     ///   - tokens: `[B F, N, C]`.
-    ///   - reference: the references' tokens in this layer, `[B, N, C]`, of the samples that have one.
+    ///   - reference: the references' tokens in this layer, `[B, N, C]`, or keys and values of them,
+    ///     `[B, N, 2 C]`, of the samples that have one.
     ///   - audio: `[B F, 5, W]`.
     func callAsFunction(
         _ tokens: Tensor, reference: Tensor?, _ division: ReferenceDivision?,
@@ -144,7 +151,10 @@ struct DenoisingBlock {
             var context = selfAttention.keysAndValues(normed)
             if let reference {
                 // The same for all frames of a clip, so projected once.
-                let other = selfAttention.keysAndValues(reference)
+                let other =
+                    isReferenceProjected
+                    ? selfAttention.keysAndValues(joined: reference)
+                    : selfAttention.keysAndValues(reference)
                 context.keys = joined(context.keys, other.keys)
                 context.values = joined(context.values, other.values)
             }

@@ -8,8 +8,8 @@ import Torch
 /// `e_audio` has all conditions, `e_ref` no audio, `e_base` no audio and no reference.
 ///
 /// For `e_base` the paper removes the reference net's features from self-attention and does not mention
-/// motion frames. Here they are dropped with the reference, as they are in training: a net that sees
-/// motion frames and no reference has never been trained.
+/// motion frames. They are dropped with the reference, or kept, as `Readings` has it for training: the
+/// state is one that was trained. The sum is in float32, whatever the net computes in.
 public struct Guidance: Codable, Sendable, Equatable {
     public var audioRatio = 5.0
     public var referenceRatio = 3.0
@@ -67,7 +67,8 @@ public struct GuidedModel {
             ]
         }
         if weights.base != 0 {
-            batches.append(Batch(conditions: silent.withoutReference, weights: [weights.base]))
+            let bare = silent.withoutReference(model.configuration.readings.droppedReference)
+            batches.append(Batch(conditions: bare, weights: [weights.base]))
         }
         self.batches = batches
     }

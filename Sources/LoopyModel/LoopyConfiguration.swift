@@ -36,6 +36,8 @@ public struct LoopyConfiguration: Codable, Sendable, Equatable {
     /// W: channels of an audio token.
     public var audioWidth = 768
     public var motionLatents = AudioToLatents.Configuration()
+    /// How the paper is read where it leaves a choice.
+    public var readings = Readings()
 
     public init() {}
 
@@ -58,7 +60,24 @@ public struct LoopyConfiguration: Codable, Sendable, Equatable {
         return tiny
     }
 
-    public static let presets: [String: LoopyConfiguration] = ["sd15": .sd15, "tiny": .tiny]
+    /// A model of one speaker, which two CPU cores train in an hour: latents of a small codec, log-mel
+    /// spectra for speech, and motion frames that reach back a second.
+    public static var small: LoopyConfiguration {
+        var small = LoopyConfiguration.tiny
+        small.latentChannels = 8
+        small.channels = [48, 96]
+        small.attention = [true, true]
+        small.heads = 4
+        small.segments.motionFrames = 28
+        small.audioWidth = 128
+        small.motionLatents = AudioToLatents.Configuration(embeddings: 32, width: 128, heads: 4)
+        small.readings.temporalAttentions = 1
+        return small
+    }
+
+    public static let presets: [String: LoopyConfiguration] = [
+        "sd15": .sd15, "small": .small, "tiny": .tiny,
+    ]
 
     /// M: motion frames after the temporal segment module.
     public var motionFrames: Int { segments.count }

@@ -71,7 +71,7 @@ public struct LoopyNet {
         return EncodedConditions(context: context)
     }
 
-    /// Runs the denoising net. Parameters as above.
+    /// Runs the denoising net. Parameters as above; the prediction is float32 in any case.
     public func predict(
         _ latents: Tensor, _ timesteps: Tensor, _ conditions: EncodedConditions,
         gradientCheckpointing: Bool = false
@@ -80,41 +80,64 @@ public struct LoopyNet {
         let prediction = denoisingNet(
             latents.flattened(from: 0, through: 1), timesteps.repeatInterleave(frames, along: 0),
             conditions.context, gradientCheckpointing: gradientCheckpointing)
-        return prediction.reshaped(latents.shape)
+        // Autocast would go on in half precision, where guidance multiplies by 5 and by -2.
+        return prediction.reshaped(latents.shape).to(.float32)
     }
 
     private func encodeReference(
         _ conditions: Conditions, into context: inout DenoisingNet.Context,
         gradientCheckpointing: Bool
     ) {
+        let readings = configuration.readings, isVideo = configuration.stage == .video
         let hasReference = conditions.masks.map { !$0.reference }
-        guard hasReference.contains(true) else { return }
+        // The samples that the reference net sees.
+        let keepsMotion = isVideo && readings.droppedReference == .alone
+        let isSeen = keepsMotion ? hasReference.map { _ in true } : hasReference
+        guard isSeen.contains(true) else { return }
         let device = conditions.reference.device
-        let division = ReferenceDivision(hasReference, device: device)
-        /// The part of the samples that have a reference.
-        func referenced(_ tensor: Tensor) -> Tensor {
+        let division = ReferenceDivision(isSeen, device: device)
+        func seen(_ tensor: Tensor) -> Tensor {
             division.map { tensor.indexSelect($0.referenced, along: 0) } ?? tensor
         }
 
+        let showsZeros = isVideo && readings.missingMotionFrames == .zeros
         var motionFrames: Tensor?
-        if configuration.stage == .video, let given = conditions.motionFrames {
-            let isVisible = zip(conditions.masks, given.isPresent)
-                .filter { mask, _ in !mask.reference }
-                .map { mask, isPresent in isPresent.map { $0 && !mask.motionFrames } }
+        /// Which motion frames each sample sees: `[B, M]`; nil for all.
+        var sees: Tensor?
+        if isVideo, let given = conditions.motionFrames {
+            let isVisible = zip(zip(conditions.masks, given.isPresent), isSeen)
+                .filter { $1 }
+                .map { pair, _ in pair.1.map { $0 && !pair.0.motionFrames } }
             // Where no sample sees any, the reference net need not look at them.
             if isVisible.contains(where: { $0.contains(true) }) {
-                motionFrames = referenced(given.latents)
+                motionFrames = seen(given.latents)
                 if isVisible.contains(where: { $0.contains(false) }) {
-                    context.seesMotionFrame = Tensor(
+                    sees = Tensor(
                         isVisible.flatMap { $0 },
                         shape: [isVisible.count, configuration.motionFrames], device: device)
                 }
             }
         }
-        context.reference = referenceNet(
-            referenced(conditions.reference), motionFrames: motionFrames,
+        var features = referenceNet(
+            seen(conditions.reference), motionFrames: motionFrames,
+            zeros: showsZeros ? configuration.motionFrames : 0,
             gradientCheckpointing: gradientCheckpointing)
-        context.division = division
+        if showsZeros, let shown = sees {
+            features.mapMotion { $0 * shown.to($0.type)[.all, .all, .newAxis, .newAxis, .newAxis] }
+            sees = nil
+        }
+        context.imageDivision = division
+        if keepsMotion {
+            context.imageDivision = ReferenceDivision(hasReference, device: device)
+            let referenced = context.imageDivision?.referenced
+            features.mapSpatial { spatial in
+                guard hasReference.contains(true) else { return nil }
+                return referenced.map { spatial.indexSelect($0, along: 0) } ?? spatial
+            }
+        }
+        context.reference = features
+        context.motionDivision = division
+        context.seesMotionFrame = sees
     }
 
     private func encodeAudio(_ conditions: Conditions, into context: inout DenoisingNet.Context) {
@@ -140,12 +163,17 @@ public struct LoopyNet {
 }
 
 extension LoopyNet.EncodedConditions {
-    /// The same with every reference dropped, and the motion frames with it.
-    var withoutReference: LoopyNet.EncodedConditions {
+    /// The same with every reference dropped, as in training.
+    func withoutReference(_ reading: Readings.DroppedReference) -> LoopyNet.EncodedConditions {
         var context = context
-        context.reference = nil
-        context.division = nil
-        context.seesMotionFrame = nil
+        context.imageDivision = nil
+        switch reading {
+        case .alone: context.reference?.mapSpatial { _ in nil }
+        case .withMotionFrames:
+            context.reference = nil
+            context.motionDivision = nil
+            context.seesMotionFrame = nil
+        }
         return LoopyNet.EncodedConditions(context: context)
     }
 
@@ -155,25 +183,24 @@ extension LoopyNet.EncodedConditions {
             own.map { own in others.map { concatenated([own, $0], along: 0) } ?? own }
         }
         /// Repeats a batch, without copying where there is one sample.
-        func twice(_ tensor: Tensor?) -> Tensor? {
-            guard let tensor else { return nil }
+        func twice(_ tensor: Tensor) -> Tensor {
             guard tensor.length(0) == 1 else { return concatenated([tensor, tensor], along: 0) }
             return tensor.expanded([2] + Array(repeating: -1, count: tensor.rank - 1))
+        }
+        func twice(_ division: ReferenceDivision?) -> ReferenceDivision? {
+            division.flatMap {
+                ReferenceDivision($0.hasReference + $0.hasReference, device: $0.positions.device)
+            }
         }
         var context = context
         context.samples *= 2
         context.audio = both(context.audio, other.context.audio)
         context.motionLatents = both(context.motionLatents, other.context.motionLatents)
-        context.division = context.division.flatMap {
-            ReferenceDivision($0.hasReference + $0.hasReference, device: $0.positions.device)
-        }
-        context.seesMotionFrame = twice(context.seesMotionFrame)
-        context.reference = context.reference.map { reference in
-            ReferenceFeatures(
-                layers: reference.layers.map {
-                    ReferenceFeatures.Layer(spatial: twice($0.spatial), motion: twice($0.motion))
-                })
-        }
+        context.imageDivision = twice(context.imageDivision)
+        context.motionDivision = twice(context.motionDivision)
+        context.seesMotionFrame = context.seesMotionFrame.map(twice)
+        context.reference?.mapSpatial(twice)
+        context.reference?.mapMotion(twice)
         return LoopyNet.EncodedConditions(context: context)
     }
 }

@@ -36,6 +36,7 @@ extension LoopyConfiguration: DescribedSettings {
             .number(
                 "audio_width", \.audioWidth, in: 1...65_536, "The channels of an audio token."),
             .group("motion_latents", \.motionLatents),
+            .group("readings", \.readings),
         ]
     }
 
@@ -101,6 +102,10 @@ extension ConditionMask.Probabilities: DescribedSettings {
             .number(
                 "motion_frames", \.motionFrames, in: 0...1,
                 "How often the motion frames are masked."),
+            .flag(
+                "joint", \.joint,
+                "Whether a sample whose speech is masked has its motion latents from speech too: the "
+                    + "state that guidance subtracts."),
         ]
     }
 }

@@ -10,20 +10,24 @@ extension LoopyNet {
     ///   - noise: noise of the same shape.
     ///   - timesteps: a timestep for each sample.
     ///   - gamma: weighs samples by min-SNR; nil for equal weights.
+    ///   - weights: weighs the pixels of the latents, `[B, F, 1, h, w]`; nil for equal weights.
     ///   - gradientCheckpointing: as for the model.
     /// - Returns: a single number.
     public func loss(
         _ clean: Tensor, noise: Tensor, timesteps: [Int], _ conditions: Conditions,
-        _ schedule: NoiseSchedule, gamma: Double? = nil, gradientCheckpointing: Bool = false
+        _ schedule: NoiseSchedule, gamma: Double? = nil, weights: Tensor? = nil,
+        gradientCheckpointing: Bool = false
     ) -> Tensor {
         let noisy = schedule.addNoise(clean, noise, at: timesteps)
         let steps = Tensor(timesteps.map { Int64($0) }, device: clean.device)
         let prediction = self(
             noisy, steps, conditions, gradientCheckpointing: gradientCheckpointing)
         let target = schedule.target(clean, noise, at: timesteps)
-        guard let gamma else { return mseLoss(prediction, target) }
-        let weights = schedule.minSNRWeights(at: timesteps, gamma: gamma)
-        let errors = (prediction - target).square().mean([1, 2, 3, 4])
-        return (errors * Tensor(weights.map(Float.init), device: errors.device)).mean()
+        if gamma == nil, weights == nil { return mseLoss(prediction, target) }
+        var errors = (prediction - target).square()
+        if let weights { errors = errors * (weights / weights.mean()) }
+        guard let gamma else { return errors.mean() }
+        let ofSamples = schedule.minSNRWeights(at: timesteps, gamma: gamma).map(Float.init)
+        return (errors.mean([1, 2, 3, 4]) * Tensor(ofSamples, device: errors.device)).mean()
     }
 }

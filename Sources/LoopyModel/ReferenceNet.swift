@@ -7,7 +7,8 @@ import Torch
 /// the samples that have a reference.
 public struct ReferenceFeatures {
     public struct Layer {
-        /// The reference image's tokens, as its spatial attention saw them: `[B, N, C]`. Nil where there
+        /// The reference image's tokens, as its spatial attention saw them: `[B, N, C]`; or its keys and
+        /// values, `[B, N, 2 C]`, where `Readings` has the reference net project them. Nil where there
         /// is no spatial attention.
         public var spatial: Tensor?
         /// The motion frames' features: `[B, M, C, H, W]`. Nil where there are none.
@@ -15,6 +16,14 @@ public struct ReferenceFeatures {
     }
 
     public var layers: [Layer]
+
+    mutating func mapSpatial(_ change: (Tensor) -> Tensor?) {
+        for index in layers.indices { layers[index].spatial = layers[index].spatial.flatMap(change) }
+    }
+
+    mutating func mapMotion(_ change: (Tensor) -> Tensor?) {
+        for index in layers.indices { layers[index].motion = layers[index].motion.flatMap(change) }
+    }
 }
 
 /// The reference net (section 3.1): the U-Net of Stable Diffusion again, with weights of its own. It sees
@@ -36,9 +45,11 @@ struct ReferenceNet {
     }
 
     private let frame: UNet<Layer>
+    private let projects: Bool
 
     init(_ scope: Scope, _ configuration: LoopyConfiguration) {
         let unet = configuration.unet
+        projects = configuration.readings.referenceProjections == .referenceNet
         frame = UNet(scope, unet, hasOutput: false) { position in
             Layer(
                 residual: ResidualBlock(position, unet),
@@ -58,10 +69,11 @@ struct ReferenceNet {
     /// - Parameters:
     ///   - reference: `[B, C, h, w]`.
     ///   - motionFrames: `[B, M, C, h, w]`.
+    ///   - zeros: the number of motion frames whose features are zero where there are none.
     ///   - gradientCheckpointing: whether the backward pass computes layers again instead of keeping
     ///     what they computed.
     func callAsFunction(
-        _ reference: Tensor, motionFrames: Tensor?, gradientCheckpointing: Bool
+        _ reference: Tensor, motionFrames: Tensor?, zeros: Int = 0, gradientCheckpointing: Bool
     ) -> ReferenceFeatures {
         // The reference image, then the motion frames: one batch of pictures.
         var latents = reference.unsqueezed(1)
@@ -74,13 +86,19 @@ struct ReferenceNet {
             latents.flattened(from: 0, through: 1), embedding: frame.embed(timesteps)
         ) { layer, inputs, embedding in
             let results = gradientCheckpointed(when: gradientCheckpointing, inputs, embedding) {
-                inputs, embedding in layer(inputs, embedding, samples)
+                inputs, embedding in layer(inputs, embedding, samples, projects: projects)
             }
             let x = results[0]
+            var motion: Tensor?
+            if pictures > 1 {
+                motion = x.perSample(samples)[.all, 1...]
+            } else if zeros > 0 {
+                motion = .zeros(
+                    [samples, zeros] + x.shape[1...], type: x.type, device: x.device)
+            }
             features.append(
                 ReferenceFeatures.Layer(
-                    spatial: results.count > 1 ? results[1] : nil,
-                    motion: pictures == 1 ? nil : x.perSample(samples)[.all, 1...]))
+                    spatial: results.count > 1 ? results[1] : nil, motion: motion))
             return x
         }
         return ReferenceFeatures(layers: features)
@@ -90,7 +108,7 @@ struct ReferenceNet {
 extension ReferenceNet.Layer {
     /// - Returns: the layer's result, and where it has spatial attention what that saw of the reference.
     func callAsFunction(
-        _ inputs: [Tensor], _ embedding: Tensor, _ samples: Int
+        _ inputs: [Tensor], _ embedding: Tensor, _ samples: Int, projects: Bool
     ) -> [Tensor] {
         let x = residual(inputs, embedding)
         guard let transformer else { return [x] }
@@ -99,7 +117,10 @@ extension ReferenceNet.Layer {
             let normed = block.norm1(tokens)
             // A copy: a view would keep the motion frames' tokens in memory.
             let pictures = normed.perSample(samples)
-            spatial = pictures[.all, 0].copy()
+            let tokensOfReference = pictures[.all, 0].copy()
+            spatial =
+                projects
+                ? block.selfAttention.joinedKeysAndValues(tokensOfReference) : tokensOfReference
             // Only motion frames are asked for further.
             if isLast, pictures.length(1) == 1 { return tokens }
             let tokens = tokens + block.selfAttention(normed)

@@ -11,8 +11,11 @@ import Torch
 /// is kept. The *intra-clip* layer, second, sees the clip alone. Each has weights of its own.
 ///
 /// The structure and the names are those of AnimateDiff's motion modules (`temporal_transformer`), whose
-/// weights the intra-clip layer may begin with. The last projection begins at zero, so that a new layer
-/// changes nothing.
+/// weights the intra-clip layer may begin with; `Readings` may leave one of the two attentions out. The
+/// last projection begins at zero, so that a new layer changes nothing.
+///
+/// Positions rise with time, through the motion frames into the clip: the nearest motion frame has the
+/// position before that of the clip's first frame.
 struct TemporalLayer {
     /// Self-attention on normalised tokens to which their position in time was added.
     private struct Step {
@@ -39,7 +42,7 @@ struct TemporalLayer {
             scope["norm"], groups: configuration.normGroups, channels, epsilon: 1e-6)
         projectIn = Linear(scope["proj_in"], channels, channels)
         let block = scope["transformer_blocks"][0]
-        steps = (0..<2).map { index in
+        steps = (0..<configuration.readings.temporalAttentions).map { index in
             let attention = block["attention_blocks"][index]
             return Step(
                 norm: LayerNorm(block["norms"][index], channels),
@@ -55,8 +58,8 @@ struct TemporalLayer {
 
     /// - Parameters:
     ///   - x: the clips' frames, `[B F, C, H, W]`.
-    ///   - motion: the motion frames' features from this layer, `[B, M, C, H, W]`; nil where no sample
-    ///     has any.
+    ///   - motion: the motion frames' features from this layer, `[B, M, C, H, W]`, in the order of time;
+    ///     nil where no sample has any.
     ///   - isVisible: which of the M motion frames each sample sees, `[B, M]`; nil for all.
     func callAsFunction(
         _ x: Tensor, samples: Int, motion: Tensor? = nil, isVisible: Tensor? = nil

@@ -54,12 +54,13 @@ public struct TemporalSegments: Codable, Sendable, Equatable {
     ///   - history: latents of the frames before the clip, in the order of time, `[T, C, H, W]`; T may
     ///     be anything, and so may the type. The last `motionFrames` of them count.
     ///   - generator: needed for `random`.
-    /// - Returns: float32, `[M, C, H, W]`, the nearest first, zeros where absent; and which are present.
+    /// - Returns: float32, `[M, C, H, W]`, in the order of time, the nearest last, zeros where absent;
+    ///   and which are present.
     public func abstract(
         _ history: Tensor, generator: Generator? = nil
     ) -> (frames: Tensor, isPresent: [Bool]) {
         let available = history.length(0)
-        let frames = spans.map { span -> Tensor? in
+        let frames = spans.reversed().map { span -> Tensor? in
             let span = span.clamped(to: 0..<available)
             guard !span.isEmpty else { return nil }
             // Backwards from the clip, so forwards from the end.

@@ -15,6 +15,8 @@ public struct TrainingSettings: Codable, Sendable {
     public var masks = ConditionMask.Probabilities()
     public var checkpoints = Checkpoints()
     public var validation = Validation()
+    /// How validation samples videos, and generating too, unless it is told otherwise.
+    public var sampling = SamplingSettings()
 
     /// The number of optimiser steps in all.
     public var steps = 30_000
@@ -33,6 +35,11 @@ public struct TrainingSettings: Codable, Sendable {
     public var snrGamma = 0.0
     /// The part of the noise that all pixels of a latent channel share.
     public var noiseOffset = 0.0
+    /// The weight of the loss at the mouth, where elsewhere it is 1.
+    public var mouthWeight = 1.0
+    /// The most noise that is added to the latents of motion frames, as a standard deviation, drawn
+    /// evenly from 0: generated frames are never as clean as those of a dataset.
+    public var motionFrameNoise = 0.0
     /// The names of weights that are not trained, or their beginnings: "reference_net.",
     /// "denoising_net.conv_in".
     public var frozen: [String] = []
@@ -52,6 +59,8 @@ public struct TrainingSettings: Codable, Sendable {
         public var stableDiffusion = ""
         /// A run of the first stage, or a file of weights, for the second stage.
         public var firstStage = ""
+        /// A run or an exported model of the same shape, of which all weights are taken.
+        public var model = ""
         /// AnimateDiff's motion modules, for the intra-clip layers.
         public var animateDiff = ""
 
@@ -71,9 +80,11 @@ public struct TrainingSettings: Codable, Sendable {
         public init() {}
     }
 
-    /// AdamW, with a learning rate that grows linearly at first and is constant then.
+    /// AdamW, with a learning rate that grows linearly at first.
     public struct Optimiser: Codable, Sendable {
         public var learningRate = 1e-5
+        /// What becomes of the learning rate after the warm-up.
+        public var schedule = LearningRateSchedule.constant
         /// The number of steps over which the learning rate grows from nothing.
         public var warmupSteps = 500
         public var weightDecay = 1e-2
@@ -83,6 +94,13 @@ public struct TrainingSettings: Codable, Sendable {
         public var maxGradNorm = 1.0
 
         public init() {}
+    }
+
+    public enum LearningRateSchedule: String, Codable, Sendable, CaseIterable {
+        /// The learning rate stays as it is: the paper's.
+        case constant
+        /// The learning rate falls to nothing at the last step, along half a cosine.
+        case cosine
     }
 
     public struct Checkpoints: Codable, Sendable {

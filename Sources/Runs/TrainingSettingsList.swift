@@ -6,7 +6,8 @@ extension TrainingSettings: DescribedSettings {
         [
             .choice(
                 "preset", \.preset, of: LoopyConfiguration.presets.keys.sorted(),
-                "The model that model starts from: sd15, the paper's, or tiny, for two CPU cores."),
+                "The model that model starts from: sd15, the paper's; small, of one speaker, for two CPU "
+                    + "cores; or tiny, to try things."),
             .group("model", \.model),
             .group("schedule", \.schedule),
             .group("initial_weights", \.initialWeights),
@@ -15,6 +16,7 @@ extension TrainingSettings: DescribedSettings {
             .group("masks", \.masks),
             .group("checkpoints", \.checkpoints),
             .group("validation", \.validation),
+            .group("sampling", \.sampling),
             .number(
                 "steps", \.steps, in: 1...1_000_000_000, "The number of optimiser steps in all."),
             .number("batch_size", \.batchSize, in: 1...4096, "The number of clips in a batch."),
@@ -38,6 +40,13 @@ extension TrainingSettings: DescribedSettings {
             .number(
                 "noise_offset", \.noiseOffset, in: 0...100,
                 "The part of the noise that all pixels of a latent channel share."),
+            .number(
+                "mouth_weight", \.mouthWeight, in: 0...1000,
+                "The weight of the loss at the mouth, where elsewhere it is 1."),
+            .number(
+                "motion_frame_noise", \.motionFrameNoise, in: 0...10,
+                "The most noise that is added to the latents of motion frames, as a standard deviation "
+                    + "drawn evenly from 0."),
             .list(
                 "frozen", \.frozen,
                 "Names of weights that are not trained, or their beginnings, such as reference_net."
@@ -91,6 +100,9 @@ extension TrainingSettings.InitialWeights: DescribedSettings {
                 "first_stage", \.firstStage, "a path", mayBeEmpty: true,
                 "The weights that the second stage begins with: a run of the first, or a file."),
             .text(
+                "model", \.model, "a path, or a name in Manifests/models.yaml", mayBeEmpty: true,
+                "A run or an exported model of the same shape, of which all weights are taken."),
+            .text(
                 "animate_diff", \.animateDiff, form, mayBeEmpty: true,
                 "The weights that the temporal layers begin with: AnimateDiff's motion modules."),
         ]
@@ -119,6 +131,10 @@ extension TrainingSettings.Optimiser: DescribedSettings {
         [
             .number(
                 "learning_rate", \.learningRate, in: 1e-12...100, "AdamW's learning rate."),
+            .choice(
+                "schedule", \.schedule,
+                "What becomes of the learning rate after the warm-up: nothing, or it falls to nothing "
+                    + "at the last step."),
             .number(
                 "warmup_steps", \.warmupSteps, in: 0...1_000_000_000, unit: "steps",
                 "The number of steps over which the learning rate grows from nothing."),

@@ -49,6 +49,7 @@ public func drive(
         for unit in stage.pending() { print(unit.name) }
         return
     }
+    guard !options.prepare else { return try prepare(name, stage) }
     guard options.unit.isEmpty else {
         let skipping = try parseSkips(options.skip)
         let wanted = try ClipPlan.choose(options.unit, from: stage.units)
@@ -64,6 +65,7 @@ public func drive(
         }
         return
     }
+    if !stage.pending().isEmpty { try prepare(name, stage) }
     let pending = stage.pending()
     let progress = ProgressLine(name, total: pending.count)
     for unit in pending {
@@ -77,6 +79,15 @@ public func drive(
         say("failed: \(failure.path ?? failure.key ?? name): \(failure.error) [\(failure.reason)]")
     }
     if !failures.isEmpty { throw StageExit.someFailed }
+}
+
+private func prepare(_ name: String, _ stage: some UnitStage) throws {
+    var progress: ProgressLine?
+    try stage.prepare { done, total in
+        progress = progress ?? ProgressLine(name + ", preparing", total: total)
+        progress?.advance(to: done)
+    }
+    progress?.end()
 }
 
 private func parseSkips(_ skips: [String]) throws -> [String: String] {

@@ -81,6 +81,9 @@ public struct UnitOptions: ParsableArguments {
     @Flag(help: "Print the units that are not finished, and do nothing.")
     public var pending = false
 
+    @Flag(help: "Make what belongs to the whole dataset, such as a codec, and no unit.")
+    public var prepare = false
+
     @Option(
         parsing: .singleValue,
         help: ArgumentHelp(

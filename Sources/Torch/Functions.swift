@@ -144,6 +144,14 @@ public func pad(_ x: Tensor, _ amounts: [Int], _ kind: Padding = .constant(0)) -
     }
 }
 
+/// Squares of `factor` by `factor` pixels become channels: `[B, C, H, W]` to `[B, C factor², H / factor, W / factor]`.
+public func pixelUnshuffle(_ x: Tensor, _ factor: Int) -> Tensor {
+    Operator.pixelUnshuffle(x, factor)
+}
+
+/// Channels become squares of `factor` by `factor` pixels: the inverse of `pixelUnshuffle`.
+public func pixelShuffle(_ x: Tensor, _ factor: Int) -> Tensor { Operator.pixelShuffle(x, factor) }
+
 /// Rows of a table.
 ///
 /// - Parameters:
@@ -194,6 +202,8 @@ public func mseLoss(_ x: Tensor, _ target: Tensor) -> Tensor {
 
 extension Operator {
     fileprivate static let linear = Operator("aten::linear")
+    fileprivate static let pixelUnshuffle = Operator("aten::pixel_unshuffle")
+    fileprivate static let pixelShuffle = Operator("aten::pixel_shuffle")
     fileprivate static let conv1d = Operator("aten::conv1d")
     fileprivate static let conv2d = Operator("aten::conv2d")
     fileprivate static let conv3d = Operator("aten::conv3d")

@@ -27,14 +27,14 @@ public struct Convolution {
 
     /// - Parameters:
     ///   - stride, padding: one for each axis, or one for all.
+    ///   - initial: how weight and bias begin; as PyTorch's when left out.
     public init(
         _ scope: Scope, _ inputs: Int, _ outputs: Int, size: [Int], stride: [Int] = [1],
-        padding: [Int] = [0], groups: Int = 1, bias: Bool = true
+        padding: [Int] = [0], groups: Int = 1, bias: Bool = true, initial: InitialValues? = nil
     ) {
-        let fanIn = size.reduce(inputs / groups, *)
-        weight = scope.parameter(
-            "weight", [outputs, inputs / groups] + size, .uniform(fanIn: fanIn))
-        self.bias = bias ? scope.parameter("bias", [outputs], .uniform(fanIn: fanIn)) : nil
+        let initial = initial ?? .uniform(fanIn: size.reduce(inputs / groups, *))
+        weight = scope.parameter("weight", [outputs, inputs / groups] + size, initial)
+        self.bias = bias ? scope.parameter("bias", [outputs], initial) : nil
         self.stride = stride
         self.padding = padding
         self.groups = groups

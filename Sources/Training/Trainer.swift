@@ -137,7 +137,8 @@ public final class Trainer {
         func compute() -> Tensor {
             model.loss(
                 batch.latents, noise: batch.noise, timesteps: batch.timesteps, batch.conditions,
-                schedule, gamma: gamma, gradientCheckpointing: settings.gradientCheckpointing)
+                schedule, gamma: gamma, weights: batch.weights,
+                gradientCheckpointing: settings.gradientCheckpointing)
         }
         return settings.precision == .bfloat16
             ? withAutocast(device, .bfloat16, compute) : compute()
@@ -200,12 +201,16 @@ public final class Trainer {
 }
 
 extension TrainingSettings {
-    /// The learning rate of a step, counted from 0: it grows over the warm-up and is constant then, as
-    /// the paper has it.
+    /// The learning rate of a step, counted from 0: it grows over the warm-up, and is constant then, as
+    /// the paper has it, or falls.
     func learningRate(at step: Int) -> Double {
-        let share =
-            optimiser.warmupSteps > 0 ? Double(step + 1) / Double(optimiser.warmupSteps) : 1
-        return optimiser.learningRate * min(1, share)
+        let warmup = optimiser.warmupSteps
+        guard step >= warmup else {
+            return optimiser.learningRate * Double(step + 1) / Double(warmup)
+        }
+        guard optimiser.schedule == .cosine else { return optimiser.learningRate }
+        let share = Double(step - warmup) / Double(max(1, steps - warmup))
+        return optimiser.learningRate * (1 + cos(.pi * min(1, share))) / 2
     }
 }
 

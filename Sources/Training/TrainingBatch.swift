@@ -15,6 +15,8 @@ struct TrainingBatch {
     var noise: Tensor
     var timesteps: [Int]
     var conditions: Conditions
+    /// The weights of the loss at the pixels of the latents, `[B, F, 1, h, w]`; nil for equal ones.
+    var weights: Tensor?
     /// The keys of the clips.
     var keys: [String]
 
@@ -27,7 +29,7 @@ struct TrainingBatch {
         for (index, window) in windows.enumerated() {
             draws.append(try Draw(window, number: first + index, settings))
         }
-        self.init(windows, draws, settings.model, device)
+        self.init(windows, draws, settings, device)
         for (sample, draw) in draws.enumerated() {
             conditions.masks[sample] = draw.mask
             conditions.motionSources[sample] = draw.source
@@ -45,18 +47,24 @@ struct TrainingBatch {
         var draw = try Draw(window, number: number, settings)
         let steps = settings.schedule.numTrainTimesteps
         draw.timestep = min(steps - 1, (2 * number + 1) * steps / (2 * count))
-        self.init([window], [draw], settings.model, device)
+        self.init([window], [draw], settings, device)
     }
 
     private init(
-        _ windows: [ClipWindow], _ draws: [Draw], _ model: LoopyConfiguration, _ device: Device
+        _ windows: [ClipWindow], _ draws: [Draw], _ settings: TrainingSettings, _ device: Device
     ) {
         latents = stacked(windows.map(\.latents), along: 0).to(device)
         noise = stacked(draws.map(\.noise), along: 0).to(device)
         timesteps = draws.map(\.timestep)
         keys = windows.map(\.key)
         conditions = Conditions(reference: stacked(windows.map(\.reference), along: 0).to(device))
-        guard model.stage == .video else { return }
+        if settings.mouthWeight != 1 {
+            let landmarks = stacked(windows.map(\.landmarks), along: 0)
+            weights = mouthWeights(
+                landmarks, side: latents.length(3), weight: settings.mouthWeight
+            ).to(device)
+        }
+        guard settings.model.stage == .video else { return }
         conditions.speech = stacked(windows.map(\.speech), along: 0).to(device)
         conditions.motionFrames = Conditions.MotionFrames(
             latents: stacked(draws.map(\.motion.frames), along: 0).to(device),
@@ -87,8 +95,12 @@ private struct Draw {
             let shared = Tensor.normal([1, channels, 1, 1], generator: generator)
             noise = noise + shared * settings.noiseOffset
         }
-        mask = .drawn(settings.masks, generator)
-        source = .drawn(generator)
+        (mask, source) = settings.masks.draw(generator)
         motion = settings.model.segments.abstract(window.history, generator: generator)
+        if settings.motionFrameNoise > 0 {
+            let deviation = Tensor.uniform([1], generator: generator) * settings.motionFrameNoise
+            motion.frames =
+                motion.frames + Tensor.normal(motion.frames.shape, generator: generator) * deviation
+        }
     }
 }

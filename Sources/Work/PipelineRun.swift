@@ -119,6 +119,10 @@ public struct PipelineRun: Sendable {
     ) async throws {
         let (end, units) = try await process.lines(["--pending"])
         guard end == .exited(0) else { throw Self.error(stage, end) }
+        if !units.isEmpty {
+            let end = try await process.run(["--prepare"])
+            guard end == .exited(0) else { throw Self.error(stage, end) }
+        }
         onEvent(.stageBegan(stage, units: units.count))
         // A process starts up in a second, so each gets several units; but the last ones are
         // shared out evenly.

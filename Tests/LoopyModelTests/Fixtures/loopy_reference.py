@@ -210,7 +210,7 @@ class TemporalLayer(nn.Module):
         self.proj_out = nn.Linear(channels, channels)
 
     def forward(self, x, motion=None, presence=None):
-        """[B, F, C, H, W]; motion [B, M, C, H, W], the nearest first, and which are there, bool [B, M]."""
+        """[B, F, C, H, W]; motion [B, M, C, H, W], in the order of time, and which are there, bool [B, M]."""
         frames = x if motion is None else torch.cat([motion, x], dim=1)
         batch, length, channels, height, width = frames.shape
         y = self.norm(frames.flatten(0, 1)).unflatten(0, (batch, length))

@@ -1,0 +1,28 @@
+import Torch
+
+/// Weights of the loss at the pixels of latents: one nearly everywhere, and more at the mouth, which is a
+/// small part of the picture and nearly all of what speech moves.
+///
+/// The weight falls off as a Gaussian from the middle of the mouth. Its widths follow the mouth's, so
+/// that the lips stay inside of it however far they open.
+///
+/// - Parameters:
+///   - landmarks: iBUG 68 key points, in parts of the crop's side: `[B, F, 68, 2]`.
+///   - side: the side of the latents, in pixels.
+///   - weight: the weight in the middle of the mouth.
+/// - Returns: `[B, F, 1, side, side]`.
+func mouthWeights(_ landmarks: Tensor, side: Int, weight: Double) -> Tensor {
+    let mouth = landmarks[.all, .all, 48..<68]
+    let middle = mouth.mean([2])
+    let corners = landmarks[.all, .all, 54] - landmarks[.all, .all, 48]
+    let width = (corners.square().sum([2]).sqrt()).clamped(0.05)
+    let pixels = (Tensor.arange(0..<side, type: .float32) + 0.5) / Double(side)
+    /// Squares of distances along an axis, in widths of the mouth: `[B, F, side]`.
+    func squares(_ axis: Int) -> Tensor {
+        let distances = pixels - middle[.all, .all, axis].unsqueezed(2)
+        return (distances / width.unsqueezed(2)).square()
+    }
+    let across = squares(0) / (2 * 0.5 * 0.5), along = squares(1) / (2 * 0.45 * 0.45)
+    let falloff = (across.unsqueezed(2) + along.unsqueezed(3)) * -1
+    return (falloff.exp() * (weight - 1) + 1).unsqueezed(2)
+}
