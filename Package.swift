@@ -106,8 +106,8 @@ let package = Package(
         module(
             "Training",
             [
-                "Runs", "Features", "LoopyModel", "Diffusion", "Speech", "Media", "Torch",
-                "Weights",
+                "Runs", "Features", "LoopyModel", "Diffusion", "Perception", "Speech", "Media",
+                "Torch", "Weights",
             ] + dataset),
         module(
             "Generation",

@@ -56,8 +56,16 @@ public struct ClipSettings: DescribedSettings {
 }
 
 /// Shares of the sources (of the identities, where they are known) that are held out. Which ones is
-/// decided by hash: adding sources moves none.
+/// decided by hash: adding sources moves none. For a model of one speaker it is the end of each source.
 public struct SplitSettings: DescribedSettings {
+    public enum Unit: String, Codable, Sendable, CaseIterable {
+        /// Whole sources are held out, or identities.
+        case source
+        /// The last clips of each source are; a source that makes one clip is one as a whole.
+        case time
+    }
+
+    public var by = Unit.source
     public var val = 0.02
     public var test = 0.02
 
@@ -65,10 +73,14 @@ public struct SplitSettings: DescribedSettings {
 
     public static var settings: [Setting<SplitSettings>] {
         [
+            .choice(
+                "by", \.by,
+                "What is held out: sources, or identities where they are known; or time, the last "
+                    + "clips of each source, for models of one speaker."),
             .number(
                 "val", \.val, in: 0...1,
-                "The share of the sources, or of the identities where they are known, that is held "
-                    + "out for validation."),
+                "The share of the sources, of the identities where they are known, or of each "
+                    + "source's clips, that is held out for validation."),
             .number("test", \.test, in: 0...1, "The share that is held out for tests."),
         ]
     }
@@ -82,5 +94,29 @@ public struct SplitSettings: DescribedSettings {
         let number = Double(UInt32(digest.prefix(8), radix: 16) ?? 0) / Double(UInt32.max)
         if number < test { return .test }
         return number < test + val ? .val : .train
+    }
+
+    /// Gives the clips of one source their splits, where time decides: the last clips are the test's, and
+    /// those before them validation's; as many as come nearest to the shares of the time, of a share
+    /// that is asked for at least one, and one clip at least is trained on.
+    package func divided(_ decisions: [Decision]) -> [Decision] {
+        let accepted = decisions.indices.filter { decisions[$0].decision == .accept }
+            .sorted { decisions[$0].start < decisions[$1].start }
+        guard by == .time, accepted.count > 1 else { return decisions }
+        let total = accepted.reduce(0) { $0 + decisions[$1].frames.count }
+        var divided = decisions
+        for index in accepted { divided[index].split = .train }
+        var left = accepted
+        for (share, split) in [(test, Decision.Split.test), (val, .val)] where share > 0 {
+            let wanted = Double(total) * share
+            var taken = 0.0
+            while left.count > 1 {
+                let length = Double(divided[left[left.count - 1]].frames.count)
+                guard taken == 0 || taken + length / 2 <= wanted else { break }
+                divided[left.removeLast()].split = split
+                taken += length
+            }
+        }
+        return divided
     }
 }

@@ -49,7 +49,7 @@ public final class Selector {
                     try decide(source, $0, measured.within($0), measurements, &state)
                 }
             }
-            for decision in decisions {
+            for decision in settings.split.divided(decisions) {
                 if let rule = decision.rule { state.report.counts.rejected[rule, default: 0] += 1 }
                 try file.write(JSONLines.line(lines.placed(decision)))
             }

@@ -95,3 +95,10 @@ public struct DDIM: Sendable {
         return latents + noise * deviation
     }
 }
+
+extension NoiseSchedule {
+    /// The spacing that suits the schedule: trailing where it ends in pure noise, which leading leaves out.
+    public var timestepSpacing: DDIM.TimestepSpacing {
+        settings.rescaleBetasZeroSnr ? .trailing : .leading
+    }
+}

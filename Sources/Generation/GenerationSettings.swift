@@ -3,6 +3,7 @@ import Diffusion
 import Features
 import LoopyModel
 import Media
+import Runs
 
 /// Settings of `loopy-generate`: the `generate` section of a file, or that section alone. The defaults
 /// are the paper's.
@@ -18,7 +19,7 @@ public struct GenerationSettings: Codable, Sendable {
     public var guidance = Guidance()
     public var passes = Passes.automatic
     /// The precision of matrix products and convolutions.
-    public var precision = MemoryEstimate.Precision.float32
+    public var precision = ComputePrecision.Choice.automatic
     /// The device that generates: "cpu", "cuda:0".
     public var device = "cpu"
     /// What the portrait must be like.
@@ -51,9 +52,15 @@ public struct GenerationSettings: Codable, Sendable {
 
     public init() {}
 
+    /// The defaults for a model, which says how it is sampled best.
+    public init(sampling: SamplingSettings) {
+        numInferenceSteps = sampling.numInferenceSteps
+        guidance = sampling.guidance
+    }
+
     func timestepSpacing(for schedule: NoiseSchedule) -> DDIM.TimestepSpacing {
         switch timestepSpacing {
-        case .automatic: schedule.settings.rescaleBetasZeroSnr ? .trailing : .leading
+        case .automatic: schedule.timestepSpacing
         case .leading: .leading
         case .trailing: .trailing
         }

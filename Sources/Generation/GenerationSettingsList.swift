@@ -18,7 +18,9 @@ extension GenerationSettings: DescribedSettings {
                 "How the passes of guidance run, for the same video up to rounding: together takes more "
                     + "memory; automatic is together on a GPU, apart on a processor."),
             .choice(
-                "precision", \.precision, "The precision of matrix products and convolutions."),
+                "precision", \.precision,
+                "The precision of matrix products and convolutions; automatic is bfloat16 on a GPU, and "
+                    + "float32 on a processor."),
             .device("device", \.device, "The device that generates."),
             .group("rules", \.rules),
             .group("clips", \.clips),

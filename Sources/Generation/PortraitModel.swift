@@ -76,7 +76,8 @@ public struct PortraitModel {
         clipSide = description.columns["video"]?.facts["side"] ?? settings.video.size
         let wanted = settings.latents.side
         side = wanted > 0 ? wanted : latents?.facts["side"] ?? clipSide
-        self.model = try trained.load(on: device)
+        self.model = try trained.load(
+            on: device, precision: settings.precision.resolved(on: settings.device))
     }
 
     /// - Throws: `LoopyError` when features would come from other networks than in training.

@@ -70,8 +70,8 @@ struct VideoSampler {
             }
         }
         let latents = withoutGradient {
-            settings.precision == .bfloat16
-                ? withAutocast(portrait.device, .bfloat16, sample) : sample()
+            settings.precision.resolved(on: settings.device)
+                .computing(on: portrait.device, sample)
         }[0]
         let all = concatenated([history, latents], along: 0)
         let kept = min(all.length(0), configuration.segments.motionFrames)

@@ -8,13 +8,6 @@ import Torch
 /// Training keeps for the backward pass what each operator needs of its inputs and results. The counts
 /// below follow the layers' forward passes, in units of one channel at one pixel of the latents.
 public struct MemoryEstimate: Sendable {
-    /// The precision of activations, and of the weights that sampling uses.
-    public enum Precision: String, Codable, Sendable, CaseIterable {
-        case float32, bfloat16
-
-        var size: Int { self == .float32 ? 4 : 2 }
-    }
-
     /// The bytes of the weights.
     public var weights: Int
     /// The bytes of gradients, and of AdamW's two moments: float32.
@@ -37,7 +30,7 @@ public struct MemoryEstimate: Sendable {
     ///   - precision: training keeps weights in float32 in any case.
     public init(
         _ configuration: LoopyConfiguration, parameters: Int, batch: Int, side: Int,
-        precision: Precision
+        precision: ComputePrecision
     ) {
         let isVideo = configuration.stage == .video
         // As real numbers: what no machine could hold is beyond whole numbers, too.
@@ -58,7 +51,7 @@ public struct MemoryEstimate: Sendable {
             given += outputs * (motion + (layer.hasAttention ? clips : 0))
             largest = max(largest, denoising + temporal, reference)
         }
-        func bytes(_ numbers: Double, of size: Int = precision.size) -> Int {
+        func bytes(_ numbers: Double, of size: Int = precision == .float32 ? 4 : 2) -> Int {
             Int(min(numbers * Double(size), 1e18))
         }
         let weights = Double(parameters)

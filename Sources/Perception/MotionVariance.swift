@@ -23,10 +23,13 @@ package enum MotionVariance {
     /// - Parameters:
     ///   - keypoints: `[T, 68, 3]`, pixels of the crop.
     ///   - side: the crop's side, in pixels.
-    /// - Returns: float32 `[T - 11, 2]`: head motion and expression variance of the window that
+    ///   - window: the number W of frames of a window.
+    /// - Returns: float32 `[T - W + 1, 2]`: head motion and expression variance of the window that
     ///   begins at each frame.
-    /// - Throws: `LoopyError` `.unsuitable` when there are fewer than 12 frames.
-    package static func column(_ keypoints: NumPyArray, side: Double) throws -> NumPyArray {
+    /// - Throws: `LoopyError` `.unsuitable` when there are fewer frames than a window has.
+    package static func column(
+        _ keypoints: NumPyArray, side: Double, window: Int = window
+    ) throws -> NumPyArray {
         guard keypoints.shape.count == 3, keypoints.shape[1...] == [IBUG68.count, 3] else {
             throw LoopyError(.malformed, "key points of shape \(keypoints.shape), not [T, 68, 3]")
         }

@@ -21,6 +21,9 @@ extension ParameterStore {
             try loadStableDiffusion(
                 from: Self.path(weights.stableDiffusion, "stable_diffusion"), for: configuration)
         }
+        if !weights.model.isEmpty {
+            try loadModel(from: Self.path(weights.model, "model"), for: configuration)
+        }
         if !weights.firstStage.isEmpty { try loadFirstStage(from: weights.firstStage) }
         if !weights.animateDiff.isEmpty, configuration.stage == .video {
             try loadAnimateDiff(
@@ -64,6 +67,21 @@ extension ParameterStore {
         try assign(checkpoint) { name in
             let isOutput = name.hasPrefix("conv_norm_out.") || name.hasPrefix("conv_out.")
             return hasText(name) || isOutput ? nil : "reference_net." + name
+        }
+    }
+
+    /// Loads a model of the same shape; into one of the first stage, the part that it has.
+    ///
+    /// - Parameter path: a run, whose averaged weights are taken, or a folder that `loopy-train export`
+    ///   wrote.
+    /// - Throws: `LoopyError` `.malformed` for a model of another shape; what is wrong with the files.
+    public func loadModel(from path: String, for configuration: LoopyConfiguration) throws {
+        let run = RunDirectory(path)
+        let model = try run.steps().isEmpty ? TrainedModel(folder: path) : TrainedModel(run)
+        for file in model.files {
+            try assign(Checkpoint(file)) { name in
+                configuration.stage == .image && self[name] == nil ? nil : name
+            }
         }
     }
 

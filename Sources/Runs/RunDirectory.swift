@@ -8,7 +8,8 @@ import Weights
 ///
 ///     run.json                    settings, the columns that the model sees, changes of the data
 ///     metrics.jsonl               a line now and then; events.out.tfevents.… the same for TensorBoard
-///     codec.safetensors           of latents that were coded with principal components
+///     samples/00001000.png        held-out windows as the model makes them at that step
+///     codec.safetensors           of latents that were coded with a codec of Loopy's own
 ///     checkpoints/step-00001000/  model.safetensors, averages.safetensors, optimiser.safetensors,
 ///                                 state.json
 ///
@@ -118,6 +119,13 @@ public struct RunDirectory: Sendable {
     }
 
     // MARK: Metrics
+
+    /// The picture of what was sampled at a step.
+    package func samples(_ step: Int) -> String {
+        let digits = String(step)
+        return path + "/samples/" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits
+            + ".png"
+    }
 
     /// Forgets the metrics of the steps after one, which will be trained again.
     package func cutMetrics(after step: Int) throws {

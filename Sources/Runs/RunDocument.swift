@@ -5,6 +5,18 @@ import Storage
 /// Reads the JSON documents of runs and exports, those of earlier versions of Loopy too.
 enum RunDocument {
     /// - Parameter defaults: for what a document's `settings` are too old to name.
+    /// Reads a document.
+    ///
+    /// - Parameter defaults: a document of this version, for what an earlier one is too old to name.
+    /// - Throws: `LoopyError` `.missing` or `.malformed`.
+    static func read<Value: Codable>(
+        _ type: Value.Type, from path: String, over defaults: Value
+    ) throws -> Value {
+        let document = renamed(try JSONLines.readDocument(JSONValue.self, from: path))
+        return try decode(
+            type, JSONValue(encoding: defaults).updated(with: document), from: path)
+    }
+
     /// - Throws: `LoopyError` `.missing` or `.malformed`.
     static func read<Value: Decodable>(
         _ type: Value.Type, from path: String, defaults: TrainingSettings? = nil
@@ -20,6 +32,12 @@ enum RunDocument {
             }
             document = JSONValue.object(["settings": known]).updated(with: document)
         }
+        return try decode(type, document, from: path)
+    }
+
+    private static func decode<Value: Decodable>(
+        _ type: Value.Type, _ document: JSONValue, from path: String
+    ) throws -> Value {
         do {
             return try JSONDecoder().decode(type, from: Data(document.line))
         } catch {

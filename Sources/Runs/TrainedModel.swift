@@ -18,6 +18,8 @@ public struct TrainedModel: Sendable {
         public var columns: [String: Catalogue.Column]
         /// The number of steps that it was trained for.
         public var step: Int
+        /// How videos are sampled from it, unless a user says otherwise.
+        public var sampling: SamplingSettings
     }
 
     public let description: Description
@@ -26,7 +28,7 @@ public struct TrainedModel: Sendable {
     /// The file of the principal components, where latents are coded with them.
     public let codecFile: String?
     /// The files of weights; a later one's replace an earlier one's of the same name.
-    private let files: [String]
+    let files: [String]
 
     /// Finds a checkpoint of a run.
     ///
@@ -46,7 +48,7 @@ public struct TrainedModel: Sendable {
         path = run.path
         self.description = Description(
             model: description.settings.model, schedule: description.settings.schedule,
-            columns: description.columns, step: step)
+            columns: description.columns, step: step, sampling: description.settings.sampling)
         let weights = run.checkpoint(step) + "/model.safetensors"
         files =
             averaged && run.averagedWeights(step) != weights
@@ -66,7 +68,12 @@ public struct TrainedModel: Sendable {
             )
         }
         path = folder
-        description = try RunDocument.read(Description.self, from: file)
+        let settings = TrainingSettings()
+        description = try RunDocument.read(
+            Description.self, from: file,
+            over: Description(
+                model: settings.model, schedule: settings.schedule, columns: [:], step: 0,
+                sampling: settings.sampling))
         files = [folder + "/model.safetensors"]
         codecFile = Self.existing(folder + "/codec.safetensors")
     }
@@ -87,9 +94,15 @@ public struct TrainedModel: Sendable {
 
     /// Makes the model, with its weights.
     ///
+    /// - Parameter precision: the precision that it will compute in. Weights of products and convolutions
+    ///   are cast to it once, where autocast would cast them in every pass.
     /// - Throws: `LoopyError` `.mismatch` when a weight is missing; what is wrong with the files.
-    public func load(on device: Device) throws -> LoopyNet {
-        let store = ParameterStore(drawing: try Generator(seed: 0, device: device))
+    public func load(
+        on device: Device, precision: ComputePrecision = .float32
+    ) throws -> LoopyNet {
+        let store = ParameterStore(drawing: try Generator(seed: 0, device: device)) { name in
+            precision == .bfloat16 && Self.isOfProduct(name) ? .bfloat16 : .float32
+        }
         let model = try LoopyNet(store.root, description.model)
         var covered: Set<String> = []
         for file in files { covered.formUnion(try store.assign(Checkpoint(file))) }
@@ -98,6 +111,13 @@ public struct TrainedModel: Sendable {
         }
         throw LoopyError(
             .mismatch, "\(files[0]): lacks the weight '\(missing)' of the model that it describes")
+    }
+
+    /// Whether a weight is a linear layer's or a convolution's, which autocast would cast.
+    private static func isOfProduct(_ name: String) -> Bool {
+        let parts = name.split(separator: ".")
+        guard let last = parts.last, last == "weight" || last == "bias" else { return false }
+        return !parts.contains { $0.contains("norm") }
     }
 
     /// The SHA-256 digests of the files of weights, by name.

@@ -25,7 +25,7 @@ public struct TrainingSettings: Codable, Sendable {
     /// The number of batches whose gradients are added up for a step.
     public var gradientAccumulation = 1
     /// The precision of matrix products and convolutions; weights, and what adds up, stay float32.
-    public var precision = MemoryEstimate.Precision.bfloat16
+    public var precision = ComputePrecision.Choice.automatic
     /// Whether layers are computed again for the backward pass: a third more time, a fraction of the
     /// memory.
     public var gradientCheckpointing = true
@@ -117,6 +117,8 @@ public struct TrainingSettings: Codable, Sendable {
         public var every = 1000
         /// The number of windows of the held-out shards; 0 for no validation.
         public var windows = 16
+        /// The number of these windows that are sampled, and drawn; 0 for none.
+        public var samples = 0
 
         public init() {}
     }

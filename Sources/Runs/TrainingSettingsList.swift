@@ -26,7 +26,7 @@ extension TrainingSettings: DescribedSettings {
             .choice(
                 "precision", \.precision,
                 "The precision of matrix products and convolutions; weights, and what adds up, stay "
-                    + "float32."),
+                    + "float32. automatic is bfloat16 on a GPU, and float32 on a processor."),
             .flag(
                 "gradient_checkpointing", \.gradientCheckpointing,
                 "Whether layers are computed again for the backward pass: a third more time, a fraction "
@@ -180,6 +180,10 @@ extension TrainingSettings.Validation: DescribedSettings {
             .number(
                 "windows", \.windows, in: 0...10_000, unit: "windows",
                 "The number of windows of the held-out shards; 0 for no validation."),
+            .number(
+                "samples", \.samples, in: 0...64, unit: "windows",
+                "The number of these windows that are sampled and drawn, in samples/ of the run and for "
+                    + "TensorBoard; 0 for none."),
         ]
     }
 }

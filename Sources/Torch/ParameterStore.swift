@@ -14,6 +14,7 @@ public final class ParameterStore {
     private var tensors: [String: Tensor] = [:]
     private var used: Set<String> = []
     private var problems: [String] = []
+    private var typeOfWeight: ((String) -> ElementType)?
 
     private enum Source {
         case checkpoint(Checkpoint, names: [String: String])
@@ -46,8 +47,13 @@ public final class ParameterStore {
 
     /// A store that draws its weights, from the distributions that PyTorch draws them from, on the
     /// generator's device. Which numbers come out depends on the order in which a network asks.
-    public convenience init(drawing generator: Generator) {
+    ///
+    /// - Parameter type: the type in which a weight is kept, by its name; float32 when left out.
+    public convenience init(
+        drawing generator: Generator, type: ((String) -> ElementType)? = nil
+    ) {
         self.init(.generator(generator), generator.device)
+        typeOfWeight = type
     }
 
     /// A store of names and shapes: its weights are zeros without memory of their own, so that the
@@ -126,7 +132,9 @@ public final class ParameterStore {
         case .nothing:
             return Tensor.zeros([]).asStrided(shape, strides: shape.map { _ in 0 })
         case .generator(let generator):
-            return initial.tensor(shape, generator)
+            let drawn = initial.tensor(shape, generator)
+            guard drawn.type.isReal, let type = typeOfWeight?(name) else { return drawn }
+            return drawn.to(type)
         case .checkpoint(let checkpoint, let storedNames):
             guard let storedName = storedNames[name],
                 let stored = checkpoint.tensor(storedName)

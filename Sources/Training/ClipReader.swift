@@ -78,6 +78,9 @@ final class ClipReader {
         }
         let latents = try latents(
             shard, clip, spans + positions.map { $0.reference..<($0.reference + 1) })
+        let landmarks =
+            settings.needsConditions || settings.needsLandmarks
+            ? try landmarks(shard, clip, count: count, positions) : nil
         let conditions =
             settings.needsConditions ? try conditions(shard, clip, count: count, positions) : nil
         return positions.indices.map { index in
@@ -87,7 +90,7 @@ final class ClipReader {
                 historyCount: position.start - spans[index].lowerBound,
                 latents: latents[spans[index]],
                 reference: latents[position.reference..<(position.reference + 1)],
-                conditions: conditions?[index])
+                landmarks: landmarks?[index], conditions: conditions?[index])
         }
     }
 
@@ -133,26 +136,40 @@ final class ClipReader {
         try requireAlike(shard, clip, "speech", speech.rows.rowShape)
         // Sound that ends within a frame may have been counted either way.
         try requireCount(shard, clip, "speech.npy", speech.count, count, tolerance: 1)
-        var keypoints = try ClipArray(shard, clip, "keypoints.npy", shape: [nil, 68, 3])
-        try requireCount(shard, clip, "keypoints.npy", keypoints.count, count)
-        var motion = try ClipArray(shard, clip, "motion.npy", shape: [nil, 2])
-        let windows = count - WindowSettings.motionWindow + 1
-        try requireCount(shard, clip, "motion.npy", motion.count, windows)
-        let side = try side(shard, clip)
-
+        let motion =
+            frames == WindowSettings.motionWindow
+            ? try motion(shard, clip, count: count, positions) : nil
         let heard = positions.map { position in
             let first = max(0, position.start - radius)
             return first..<min(speech.count, position.start + frames + radius)
         }
         try speech.load(heard)
-        try keypoints.load(positions.map { $0.start..<($0.start + frames) })
-        try motion.load(positions.map { $0.start..<($0.start + 1) })
         return zip(positions, heard).map { position, heard in
             StoredWindow.Conditions(
                 speech: speech.rows[heard], speechStart: position.start - heard.lowerBound,
-                keypoints: keypoints.rows[position.start..<(position.start + frames)], side: side,
-                motion: motion.rows[position.start..<(position.start + 1)])
+                motion: motion.map { $0[position.start..<(position.start + 1)] })
         }
+    }
+
+    private func motion(
+        _ shard: Shard, _ clip: ShardClip, count: Int, _ positions: [WindowPosition]
+    ) throws -> ClipRows {
+        var motion = try ClipArray(shard, clip, "motion.npy", shape: [nil, 2])
+        let windows = count - WindowSettings.motionWindow + 1
+        try requireCount(shard, clip, "motion.npy", motion.count, windows)
+        try motion.load(positions.map { $0.start..<($0.start + 1) })
+        return motion.rows
+    }
+
+    private func landmarks(
+        _ shard: Shard, _ clip: ShardClip, count: Int, _ positions: [WindowPosition]
+    ) throws -> [StoredWindow.Landmarks] {
+        var keypoints = try ClipArray(shard, clip, "keypoints.npy", shape: [nil, 68, 3])
+        try requireCount(shard, clip, "keypoints.npy", keypoints.count, count)
+        let spans = positions.map { $0.start..<($0.start + settings.frames) }
+        try keypoints.load(spans)
+        let side = try side(shard, clip)
+        return spans.map { StoredWindow.Landmarks(keypoints: keypoints.rows[$0], side: side) }
     }
 
     private func requireCount(

@@ -1,5 +1,7 @@
 import Errors
+import Perception
 import Speech
+import Storage
 import Torch
 
 // Shapes: F frames of a window, H frames before it, C channels, height h and width w of latents,
@@ -52,19 +54,24 @@ struct StoredWindow {
     let latents: Tensor
     /// `[1, C, h, w]`.
     let reference: Tensor
+    /// Nil where none were wanted.
+    let landmarks: Landmarks?
     let conditions: Conditions?
+
+    struct Landmarks {
+        /// `[F, 68, 3]`, in pixels.
+        let keypoints: Tensor
+        /// The side of the crop, in pixels.
+        let side: Double
+    }
 
     struct Conditions {
         /// The frames from two before the window to two after it, as far as they are there: `[t, L, S]`.
         let speech: Tensor
         /// The index of the window's first frame in `speech`.
         let speechStart: Int
-        /// `[F, 68, 3]`, in pixels.
-        let keypoints: Tensor
-        /// The side of the crop, in pixels.
-        let side: Double
-        /// `[1, 2]`.
-        let motion: Tensor
+        /// The variances, `[1, 2]`; nil where the column has them over another number of frames.
+        let motion: Tensor?
     }
 
     /// Makes the window that the model sees.
@@ -80,15 +87,35 @@ struct StoredWindow {
             reference: try checked("latents", reference)[0],
             speech: .zeros([frames, 2 * SpeechWindows.radius + 1, 0, 0]),
             landmarks: .zeros([frames, 0, 2]), headMotion: 0, expression: 0)
-        guard let conditions else { return window }
+        if let landmarks {
+            let points = try checked("keypoints", landmarks.keypoints)
+            window.landmarks = points[.all, .all, 0..<2] / landmarks.side
+        }
+        guard let conditions, let landmarks else { return window }
         let first = conditions.speechStart
         window.speech = SpeechWindows.windows(
             try checked("speech", conditions.speech), frames: first..<(first + frames))
-        let points = try checked("keypoints", conditions.keypoints)
-        window.landmarks = points[.all, .all, 0..<2] / conditions.side
-        let motion = try checked("motion", conditions.motion).array(of: Float.self)
-        (window.headMotion, window.expression) = (motion[0], motion[1])
+        let variances: [Float]
+        if let motion = conditions.motion {
+            variances = try checked("motion", motion).array()
+        } else {
+            variances = try Self.variances(landmarks)
+        }
+        (window.headMotion, window.expression) = (variances[0], variances[1])
         return window
+    }
+
+    /// The variances over the window, from its key points.
+    private static func variances(_ landmarks: Landmarks) throws(LoopyError) -> [Float] {
+        let keypoints = NumPyArray(
+            shape: landmarks.keypoints.shape, values: landmarks.keypoints.to(.float32).array())
+        do {
+            return try MotionVariance.column(
+                keypoints, side: landmarks.side, window: landmarks.keypoints.length(0)
+            ).values
+        } catch {
+            throw LoopyError(.malformed, "key points: \(error)")
+        }
     }
 
     private func checked(_ name: String, _ stored: Tensor) throws(LoopyError) -> Tensor {

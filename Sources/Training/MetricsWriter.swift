@@ -1,4 +1,6 @@
+import Media
 import Runs
+import Storage
 
 /// Gathers what is measured of a run's steps, and writes means of it to metrics.jsonl and, for
 /// TensorBoard, to an event file.
@@ -43,6 +45,14 @@ final class MetricsWriter {
         line.waiting = recent.waited / seconds
         recent = Recent()
         return line
+    }
+
+    /// Keeps a picture of samples, as samples/STEP.png and for TensorBoard.
+    func write(_ canvas: Canvas, step: Int) throws {
+        let png = try canvas.png()
+        try OutputFile.write(png, to: run.samples(step))
+        try events.image(
+            "samples", png: [UInt8](png), width: canvas.width, height: canvas.height, step: step)
     }
 
     func write(_ line: MetricsLine) throws {

@@ -2,6 +2,7 @@ import Diffusion
 import Errors
 import Foundation
 import LoopyModel
+import Media
 import Runs
 import Torch
 
@@ -27,6 +28,8 @@ public final class Trainer {
     private let model: LoopyNet
     private let schedule: NoiseSchedule
     private let heldOut: [ClipWindow]
+    /// Nil where no pictures are wanted, or can be made.
+    private let samples: ValidationSamples?
     private let device: Device
     /// The weights that are trained.
     private let trained: [(name: String, tensor: Tensor)]
@@ -86,6 +89,10 @@ public final class Trainer {
 
         windows = WindowPrefetcher(stream, depth: settings.data.prefetch)
         heldOut = try source.heldOut(settings)
+        let codec = settings.validation.samples > 0 ? try source.loadCodec(settings) : nil
+        samples = try codec.map { [heldOut, schedule, device] in
+            try ValidationSamples(heldOut, settings, schedule, $0, device)
+        }
         metrics = try MetricsWriter(run, resumingAt: resuming ? stepsDone : nil)
     }
 
@@ -140,8 +147,7 @@ public final class Trainer {
                 schedule, gamma: gamma, weights: batch.weights,
                 gradientCheckpointing: settings.gradientCheckpointing)
         }
-        return settings.precision == .bfloat16
-            ? withAutocast(device, .bfloat16, compute) : compute()
+        return settings.precision.resolved(on: settings.device).computing(on: device, compute)
     }
 
     private func finishStep() throws {
@@ -154,9 +160,17 @@ public final class Trainer {
         if isDue(settings.validation.every), !heldOut.isEmpty {
             line = line ?? MetricsLine(step: stepsDone)
             line?.validation = try validate()
+            if let samples { try draw(samples) }
         }
         if let line { try metrics.write(line) }
         if isDue(settings.checkpoints.every) { try save() }
+    }
+
+    /// Draws samples of the averaged weights, which are those that will be used.
+    private func draw(_ samples: ValidationSamples) throws {
+        func draw() throws -> Canvas { try withoutGradient { try samples.draw(model) } }
+        let canvas = try averages.map { try $0.withAverages(draw) } ?? draw()
+        try metrics.write(canvas, step: stepsDone)
     }
 
     private func notFinite(_ loss: Double, _ keys: [String]) -> LoopyError {

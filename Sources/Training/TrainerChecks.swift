@@ -14,7 +14,7 @@ extension Trainer {
         func needed(batch: Int, checkpointing: Bool) -> Int {
             let estimate = MemoryEstimate(
                 settings.model, parameters: summary.parameters, batch: batch,
-                side: side, precision: settings.precision)
+                side: side, precision: settings.precision.resolved(on: settings.device))
             let averages = settings.emaDecay > 0 ? 4 * summary.parameters : 0
             return averages + (checkpointing ? estimate.checkpointedTraining : estimate.training)
         }

@@ -1,4 +1,5 @@
 import Dataset
+import Diffusion
 import Errors
 import Features
 import Foundation
@@ -43,6 +44,17 @@ public struct TrainingSource {
             return settings.data.latents.codecFile(in: nil)
         }
         return try column.settings(or: LatentsSettings()).codecFile(in: dataset)
+    }
+
+    /// Loads what turns latents into pictures; nil where it is not known.
+    func loadCodec(_ settings: TrainingSettings) throws -> (any LatentCodec)? {
+        var latents = settings.data.latents
+        if let column = catalogue?.columns["latents"] {
+            latents = try column.settings(or: latents)
+            if let file = latents.codecFile(in: dataset) { latents.weights = file }
+        }
+        latents.device = settings.device
+        return try? latents.makeCodec().codec
     }
 
     /// Opens the windows to train on.
@@ -106,6 +118,7 @@ extension TrainingSettings {
             windows.frames = model.frames
             windows.motionFrames = model.segments.motionFrames
         }
+        windows.needsLandmarks = mouthWeight != 1
         windows.windowsPerClip = data.windowsPerClip
         windows.shuffle = data.shuffle
         windows.seed = seed

@@ -1,4 +1,5 @@
 import Errors
+import Perception
 
 /// Which windows are drawn from shards.
 public struct WindowSettings: Codable, Sendable, Equatable {
@@ -8,6 +9,8 @@ public struct WindowSettings: Codable, Sendable, Equatable {
     public var motionFrames = 124
     /// Whether speech, key points and variances are wanted. Without them shards need not hold them.
     public var needsConditions = true
+    /// Whether key points are wanted where conditions are not.
+    public var needsLandmarks = false
     /// The number of windows that are drawn from each clip in an epoch.
     public var windowsPerClip = 4
     /// The number of windows among which the next one is drawn.
@@ -15,9 +18,21 @@ public struct WindowSettings: Codable, Sendable, Equatable {
     public var seed = 0
 
     /// The number of frames over which the column `motion` holds variances.
-    static let motionWindow = 12
+    static let motionWindow = MotionVariance.window
 
     public init() {}
+
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        frames = try values.decode(Int.self, forKey: .frames)
+        motionFrames = try values.decode(Int.self, forKey: .motionFrames)
+        needsConditions = try values.decode(Bool.self, forKey: .needsConditions)
+        // Earlier checkpoints do not say it.
+        needsLandmarks = try values.decodeIfPresent(Bool.self, forKey: .needsLandmarks) ?? false
+        windowsPerClip = try values.decode(Int.self, forKey: .windowsPerClip)
+        shuffle = try values.decode(Int.self, forKey: .shuffle)
+        seed = try values.decode(Int.self, forKey: .seed)
+    }
 
     /// Single frames and nothing besides, for the first stage of training.
     public static var singleFrames: WindowSettings {
@@ -39,12 +54,6 @@ public struct WindowSettings: Codable, Sendable, Equatable {
         guard motionFrames >= 0 else {
             throw LoopyError(
                 .configuration, "data.motion_frames: must be 0 or more, not \(motionFrames)")
-        }
-        guard !needsConditions || frames == Self.motionWindow else {
-            throw LoopyError(
-                .configuration,
-                "data.frames: must be \(Self.motionWindow), not \(frames): the column motion holds "
-                    + "variances over \(Self.motionWindow) frames")
         }
     }
 }

@@ -17,9 +17,10 @@ struct LoopyGenerate: ParsableCommand {
         discussion: """
             The portrait is any picture of one face; it is cropped as in curation. While the video is \
             made, OUT.partial.mp4 holds what there is and can be played; after an interruption --resume \
-            goes on with it, to the same bytes. OUT.json says what made the video. The defaults are the \
-            paper's; fewer --steps, or guidance on a part of them (--set generate.guidance.first=0.2 and \
-            last=0.8), are faster.
+            goes on with it, to the same bytes. OUT.json says what made the video. Steps and guidance are \
+            those that the model was trained to be sampled with, the paper's unless its training says \
+            otherwise; fewer --steps, or guidance on a part of them (--set generate.guidance.first=0.2 \
+            and last=0.8), are faster.
             """)
 
     @Option(
@@ -52,21 +53,22 @@ struct LoopyGenerate: ParsableCommand {
     @Option(help: "Another seed gives another video. Default: 0.")
     var seed: Int?
 
-    @Option(help: "The number of sampling steps: generate.num_inference_steps. Default: 25.")
+    @Option(help: "The number of sampling steps: generate.num_inference_steps. Default: the model's.")
     var steps: Int?
 
-    @Option(help: "How strongly the audio guides: generate.guidance.audio_ratio. Default: 5.")
+    @Option(help: "How strongly the audio guides: generate.guidance.audio_ratio. Default: the model's.")
     var audioRatio: Double?
 
     @Option(
-        help: "How strongly the portrait guides: generate.guidance.reference_ratio. Default: 3.")
+        help: "How strongly the portrait guides: generate.guidance.reference_ratio. Default: the model's."
+    )
     var referenceRatio: Double?
 
     @Option(help: "cpu, or cuda:N. Default: cpu.")
     var device: String?
 
-    @Option(help: "float32, or bfloat16. Default: float32.")
-    var precision: MemoryEstimate.Precision?
+    @Option(help: "float32, bfloat16, or automatic: bfloat16 on a GPU. Default: automatic.")
+    var precision: ComputePrecision.Choice?
 
     @OptionGroup var settings: SettingsOptions
 
@@ -82,10 +84,11 @@ struct LoopyGenerate: ParsableCommand {
     func run() throws {
         try reporting {
             useThreads(settings.threads)
-            let settings = try readSettings()
-            let model = try PortraitModel(
-                trained.map { try TrainedModel(RunDirectory($0), step: step) }
-                    ?? TrainedModel(folder: weights ?? ""), settings)
+            let trained =
+                try trained.map { try TrainedModel(RunDirectory($0), step: step) }
+                ?? TrainedModel(folder: weights ?? "")
+            let settings = try readSettings(for: trained)
+            let model = try PortraitModel(trained, settings)
             let generation = try Generation(
                 model, settings, image: image, audio: audio, output: output, resuming: resume)
             try generate(generation)
@@ -121,8 +124,9 @@ struct LoopyGenerate: ParsableCommand {
         say("\(output): \(generation.frames) frames")
     }
 
-    private func readSettings() throws -> GenerationSettings {
-        var read = try settings.read(GenerationSettings(), section: ["generate"])
+    private func readSettings(for model: TrainedModel) throws -> GenerationSettings {
+        var read = try settings.read(
+            GenerationSettings(sampling: model.description.sampling), section: ["generate"])
         if let seed { read.seed = seed }
         if let steps { read.numInferenceSteps = steps }
         if let audioRatio { read.guidance.audioRatio = audioRatio }
@@ -134,4 +138,4 @@ struct LoopyGenerate: ParsableCommand {
     }
 }
 
-extension MemoryEstimate.Precision: ExpressibleByArgument {}
+extension ComputePrecision.Choice: ExpressibleByArgument {}

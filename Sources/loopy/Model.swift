@@ -46,7 +46,7 @@ struct Model: ParsableCommand {
 
         @Option(
             help:
-                "Of activations: \(MemoryEstimate.Precision.allCases.map(\.rawValue).joined(separator: ", "))."
+                "Of activations: \(ComputePrecision.allCases.map(\.rawValue).joined(separator: ", "))."
         )
         var precision = "float32"
 
@@ -58,7 +58,7 @@ struct Model: ParsableCommand {
             guard allowed.contains(batch), allowed.contains(latents ?? 1), (depth ?? 0) >= 0 else {
                 throw ValidationError("--batch and --latents are 1 to 4096, --depth 0 or more")
             }
-            guard MemoryEstimate.Precision(rawValue: precision) != nil else {
+            guard ComputePrecision(rawValue: precision) != nil else {
                 throw ValidationError("--precision: '\(precision)' is neither float32 nor bfloat16")
             }
         }
@@ -88,7 +88,7 @@ struct Model: ParsableCommand {
             for part in summary.parts { printRow(part.name, part.parameters.grouped) }
             printRow("all parameters", summary.parameters.grouped)
             print()
-            let precision = MemoryEstimate.Precision(rawValue: precision)!  // validated
+            let precision = ComputePrecision(rawValue: precision)!  // validated
             let memory = MemoryEstimate(
                 configuration, parameters: summary.parameters, batch: batch, side: side,
                 precision: precision)
