@@ -64,7 +64,7 @@ fuzz:
 	ASAN_OPTIONS=detect_leaks=0 $(FUZZ) readers --seconds $(SECONDS) --work out/fuzz
 	ASAN_OPTIONS=detect_leaks=0 $(FUZZ) videos --count $(VIDEOS) --executables $(BIN) --work out/fuzz-videos
 
-SOURCES := Package.swift Sources Tests Benchmarks Fuzzing
+SOURCES := Package.swift Sources Tests Benchmarks Fuzzing Speaker
 lint:
 	swift format lint --strict -r $(SOURCES)
 

@@ -150,6 +150,15 @@ let package = Package(
             path: "Fuzzing", swiftSettings: cHeaders, linkerSettings: cLibraries),
 
         .target(
+            name: "SyntheticSpeaker",
+            dependencies: ["Perception", "Speech", "Runs", "Media", "Torch"] + dataset,
+            path: "Speaker/SyntheticSpeaker", swiftSettings: cHeaders),
+        .executableTarget(
+            name: "render-speaker",
+            dependencies: ["SyntheticSpeaker", "StageCommand", "Media"] + dataset,
+            path: "Speaker/RenderSpeaker", swiftSettings: cHeaders, linkerSettings: cLibraries),
+
+        .target(
             name: "TorchConfiguration", dependencies: ["CTorch"], path: "Tests/TorchConfiguration"),
         .target(
             name: "TestSupport", dependencies: ["TorchConfiguration"], path: "Tests/TestSupport"),
@@ -187,6 +196,9 @@ let package = Package(
                 "Weights",
             ], exclude: ["Fixtures"]),
         tests("WeightsTests", ["Weights"], exclude: ["Fixtures"]),
+        tests(
+            "SyntheticSpeakerTests",
+            ["SyntheticSpeaker", "Curation", "Perception", "Speech", "Media", "Torch"]),
         tests("WorkTests", ["Work"]),
         tests("StageCommandTests", ["StageCommand"]),
         tests("ReportTests", ["Report", "Media"]),

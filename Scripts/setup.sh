@@ -6,6 +6,8 @@
 #   Scripts/setup.sh            what building and running need
 #   Scripts/setup.sh samples    also the demo's videos, portraits and speech, into .deps/samples and
 #                               .deps/portraits
+#   Scripts/setup.sh speaker    also a portrait and a minute and a half of speech in several voices for
+#                               render-speaker, into .deps/speaker
 #   Scripts/setup.sh python     also a Python environment that reads shards, event files and exported
 #                               weights, into .deps/python
 #   Scripts/setup.sh install    also what makes an installed folder: patchelf and strip
@@ -146,6 +148,28 @@ install_samples() {
     touch "$samples/.complete"
 }
 
+# A portrait that NASA made, and speech: LibriVox's sentences, and texts of the public domain that espeak-ng
+# reads. The sentence that the demo's portrait speaks is not among them.
+install_speaker() {
+    local speaker=$deps/speaker number voice name text
+    [ -e "$speaker/.complete" ] && return
+    debian_packages+=(pocketsphinx-testdata espeak-ng)
+    install_debian_packages
+    extract "$(wheel scikit-image==0.26.0)" "$speaker" '*/data/astronaut.png'
+    for number in 0870 0890 0920 0930; do
+        cp "$librivox/sense_and_sensibility_01_austen_64kb-$number.wav" "$speaker/librivox-$number.wav"
+    done
+    while read -r name voice text; do
+        espeak-ng -v "$voice" -s 150 -w "$speaker/espeak-$name.wav" "$text"
+    done <<'TEXTS'
+alice en-us+f3 Alice was beginning to get very tired of sitting by her sister on the bank, and of having nothing to do. Once or twice she had peeped into the book her sister was reading, but it had no pictures or conversations in it. And what is the use of a book, thought Alice, without pictures or conversations?
+ishmael en-us Call me Ishmael. Some years ago, never mind how long precisely, having little or no money in my purse, and nothing particular to interest me on shore, I thought I would sail about a little and see the watery part of the world.
+pride en-gb+m3 It is a truth universally acknowledged, that a single man in possession of a good fortune, must be in want of a wife. My dear Mister Bennet, said his lady to him one day, have you heard that Netherfield Park is let at last?
+raven en-gb+f2 Once upon a midnight dreary, while I pondered, weak and weary, over many a quaint and curious volume of forgotten lore, while I nodded, nearly napping, suddenly there came a tapping, as of some one gently rapping, rapping at my chamber door.
+TEXTS
+    touch "$speaker/.complete"
+}
+
 # environment NAME REQUIREMENT...: a private virtual environment under .deps.
 environment() {
     local root=$deps/$1 wanted; shift
@@ -175,11 +199,12 @@ install_networks
 for extra in "$@"; do
     case $extra in
         samples) install_samples ;;
+        speaker) install_speaker ;;
         python) environment python webdataset==1.0.2 numpy tensorboard==2.21.0 datasets==3.6.0 \
             soundfile==0.13.1 diffusers==0.42.1 ;;
         install) debian_packages+=(patchelf binutils); install_debian_packages ;;
         bench) environment bench mediapipe==0.10.14 av "torch==$torch_version" transformers==5.23.0 \
             diffusers==0.42.1 python_speech_features==0.6 scipy safetensors webdataset==1.0.2 ;;
-        *) fail "unknown part '$extra' (samples, python, install, bench)" ;;
+        *) fail "unknown part '$extra' (samples, speaker, python, install, bench)" ;;
     esac
 done

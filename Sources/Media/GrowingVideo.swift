@@ -22,6 +22,7 @@ public final class GrowingVideo {
     public private(set) var progress: Progress
     public let path: String
     private let frames: Int
+    private let width: Int
     private let encoding: VideoEncoding
     private let file: FileHandle
     private let sound: SoundTrack
@@ -29,21 +30,23 @@ public final class GrowingVideo {
 
     /// - Parameters:
     ///   - sound: any media file; what it lacks at the end is silence, and what is too much is cut off.
-    ///   - encoding: how pictures are encoded; its `size` is their side.
+    ///   - encoding: how pictures are encoded; its `size` is their height.
+    ///   - width: the pictures' width, an even number; nil for square ones.
     ///   - frames: the number of pictures of the whole video.
     ///   - progress: how far the file has come that is continued.
     /// - Throws: `LoopyError` when the file cannot be written, or the sound not be read.
     public init(
-        path: String, sound: String, encoding: VideoEncoding, frames: Int,
+        path: String, sound: String, encoding: VideoEncoding, width: Int? = nil, frames: Int,
         continuing progress: Progress = Progress()
     ) throws {
         self.path = path
         self.frames = frames
+        self.width = width ?? encoding.size
         self.encoding = encoding
         self.progress = progress
         self.sound = try SoundTrack(sound)
         try self.sound.skip(frames: progress.frames)
-        converter = try PictureConverter(side: encoding.size)
+        converter = try PictureConverter(width: self.width, height: encoding.size)
         if progress.bytes == 0 { _ = FileManager.default.createFile(atPath: path, contents: nil) }
         do {
             file = try FileHandle(forUpdating: URL(fileURLWithPath: path))
@@ -62,10 +65,14 @@ public final class GrowingVideo {
 
     /// Appends pictures and their sound; they are on the disk when this returns.
     ///
-    /// - Parameter pictures: 8-bit RGB, `[side, side, 3]` each.
+    /// - Parameter pictures: 8-bit RGB, `[height, width, 3]` each.
     public func append(_ pictures: [[UInt8]]) throws {
         let video = try PacketEncoder(
-            codec: "libx264", hasGlobalHeader: true, configure: encoding.configuration("bt709"))
+            codec: "libx264", hasGlobalHeader: true
+        ) { context in
+            try encoding.configuration("bt709")(context)
+            context.width = Int32(width)
+        }
         let muxer = try Muxer(format: "mp4")
         try muxer.addStream(of: video, timeBase: SoundTrack.timeBase)
         try muxer.addStream(of: sound.encoder)
@@ -191,30 +198,30 @@ private final class SoundTrack {
     }
 }
 
-/// Square RGB pictures to what x264 takes.
+/// RGB pictures to what x264 takes.
 private final class PictureConverter {
-    private let side: Int
+    private let width: Int, height: Int
     private let scaling: ScalingContext
 
-    init(side: Int) throws {
-        self.side = side
+    init(width: Int, height: Int) throws {
+        (self.width, self.height) = (width, height)
         guard
             let scaling = ScalingContext(
-                width: Int32(side), height: Int32(side), from: AV_PIX_FMT_RGB24,
+                width: Int32(width), height: Int32(height), from: AV_PIX_FMT_RGB24,
                 to: AV_PIX_FMT_YUV420P,
                 flags: SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INP)
-        else { throw LoopyError(.processing, "cannot convert pictures of \(side)x\(side)") }
+        else { throw LoopyError(.processing, "cannot convert pictures of \(width)x\(height)") }
         scaling.setColours(matrix: SWS_CS_ITU709, fromFullRange: true, toFullRange: false)
         self.scaling = scaling
     }
 
     func frame(_ rgb: [UInt8], number: Int) throws -> Frame {
-        precondition(rgb.count == side * side * 3, "the picture is of another size")
+        precondition(rgb.count == width * height * 3, "the picture is of another size")
         // A new one each time: the encoder may still hold the last.
         let picture = try Frame.picture(
-            AV_PIX_FMT_YUV420P, width: Int32(side), height: Int32(side))
+            AV_PIX_FMT_YUV420P, width: Int32(width), height: Int32(height))
         let status = rgb.withUnsafeBufferPointer {
-            scaling.convert($0, rowBytes: side * 3, into: picture)
+            scaling.convert($0, rowBytes: width * 3, into: picture)
         }
         try check(status, .processing, "cannot convert a picture")
         picture.pts = Int64(number)

@@ -29,22 +29,8 @@ public final class FaceMesh: LandmarkNetwork {
     }
 
     public func landmarks(in frame: VideoFrame, region: FaceRegion) throws -> FaceLandmarks {
-        // cut the face out of the planes, 0...1
         let map = region.map(size: FaceMesh.size)
-        frame.sample(
-            map, width: FaceMesh.size, height: FaceMesh.size, border: .replicate, scale: 1 / 255,
-            into: network.inputs[0])
-        try network.run()
-
-        // back to the picture; depth in the same unit
-        let depthScale = region.side / Double(FaceMesh.size)
-        let mesh = try network.withOutput(pointOutput) { values in
-            (0..<FaceMesh.pointCount).map { index -> SIMD3<Double> in
-                let point = map(Double(values[index * 3]), Double(values[index * 3 + 1]))
-                return SIMD3(point.x, point.y, Double(values[index * 3 + 2]) * depthScale)
-            }
-        }
-        let presence = try network.withOutput(presenceOutput) { 1 / (1 + exp(-Double($0[0]))) }
+        let (mesh, presence) = try look(at: frame, map)
 
         let box = Box(around: mesh.lazy.map { Point($0.x, $0.y) })
         let eyes = mesh[MeshPoint.rightEyeOuter] - mesh[MeshPoint.leftEyeOuter]
@@ -56,6 +42,34 @@ public final class FaceMesh: LandmarkNetwork {
             brightness: brightness,
             region: FaceRegion(
                 around: box, angle: atan2(eyes.y, eyes.x), scale: FaceMesh.regionScale))
+    }
+
+    /// All 468 points of the face in a region: x and y in pixels of the upright picture, and depth in the
+    /// same unit, which grows away from the camera.
+    package func mesh(in frame: VideoFrame, region: FaceRegion) throws -> [SIMD3<Double>] {
+        try look(at: frame, region.map(size: FaceMesh.size)).mesh
+    }
+
+    /// - Parameter map: maps the network's input to the picture.
+    private func look(
+        at frame: VideoFrame, _ map: Affine
+    ) throws -> (mesh: [SIMD3<Double>], presence: Double) {
+        // cut the face out of the planes, 0...1
+        frame.sample(
+            map, width: FaceMesh.size, height: FaceMesh.size, border: .replicate, scale: 1 / 255,
+            into: network.inputs[0])
+        try network.run()
+
+        // back to the picture; depth in the same unit
+        let depthScale = (map.xx * map.xx + map.yx * map.yx).squareRoot()
+        let mesh = try network.withOutput(pointOutput) { values in
+            (0..<FaceMesh.pointCount).map { index -> SIMD3<Double> in
+                let point = map(Double(values[index * 3]), Double(values[index * 3 + 1]))
+                return SIMD3(point.x, point.y, Double(values[index * 3 + 2]) * depthScale)
+            }
+        }
+        let presence = try network.withOutput(presenceOutput) { 1 / (1 + exp(-Double($0[0]))) }
+        return (mesh, presence)
     }
 
     /// The face's axes, each a mean over lines that are parallel on a symmetric face.
