@@ -66,8 +66,9 @@ public struct LoopyConfiguration: Codable, Sendable, Equatable {
         var small = LoopyConfiguration.tiny
         small.latentChannels = 8
         small.channels = [48, 96]
-        small.attention = [true, true]
-        small.heads = 4
+        // Attention among the pixels of the finest latents would take most of the time.
+        small.attention = [false, true]
+        small.heads = 2
         small.segments.motionFrames = 28
         small.audioWidth = 128
         small.motionLatents = AudioToLatents.Configuration(embeddings: 32, width: 128, heads: 4)

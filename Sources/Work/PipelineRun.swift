@@ -78,14 +78,19 @@ public struct PipelineRun: Sendable {
             }
             onEvent(.stageEnded(name))
         }
-        if try isNeeded("train") { try await train(onEvent) }
+        if try isNeeded("train") {
+            let runs = try await train(onEvent)
+            try await checkHeldOut(runs, onEvent)
+        }
         return allSucceeded
     }
 
     /// Runs the training files: each goes on where it stands, and a finished one does nothing. A run whose
     /// features have changed is begun anew.
-    private func train(_ onEvent: @Sendable (Event) -> Void) async throws {
-        var former: String?
+    ///
+    /// - Returns: the runs' folders.
+    private func train(_ onEvent: @Sendable (Event) -> Void) async throws -> [String] {
+        var trained: [String] = []
         for name in settings.train {
             let own = URL(fileURLWithPath: file).deletingLastPathComponent()
             let path = name.hasPrefix("/") ? name : own.appendingPathComponent(name).path
@@ -94,14 +99,56 @@ public struct PipelineRun: Sendable {
             var arguments = [path, "--shards", dataset + "/shards", "--output", run]
             arguments += ["--resume", "--renew", "--threads", String(settings.threads)]
             arguments += overrides.flatMap { ["--set", $0] }
-            if let former { arguments += ["--first-stage", former] }
+            if let former = trained.last { arguments += ["--first-stage", former] }
             onEvent(.stageBegan(stem, units: 0))
             let end = try await StageProcess(
                 folder: folder, name: "loopy-train", arguments: arguments
             ).run()
             guard end == .exited(0) else { throw Self.error(stem, end) }
             onEvent(.stageEnded(stem))
-            former = run
+            trained.append(run)
+        }
+        return trained
+    }
+
+    /// Has the last run's model make held-out clips again, measures how near they come, and writes a page
+    /// of the dataset, the runs and these videos.
+    private func checkHeldOut(
+        _ runs: [String], _ onEvent: @Sendable (Event) -> Void
+    ) async throws {
+        guard settings.heldOutSeconds > 0, let run = runs.last else { return }
+        let made = dataset + "/held-out"
+        let shared =
+            ["--config", file, "--threads", String(settings.threads)]
+            + overrides.flatMap { ["--set", $0] }
+        let steps: [(event: String, name: String, arguments: [String])] = [
+            (
+                "held-out clips", "loopy-generate",
+                [
+                    "--run", run, "--held-out", dataset, "--seconds",
+                    String(settings.heldOutSeconds), "--output", made, "--resume",
+                ] + shared
+            ),
+            (
+                "evaluate", "loopy-evaluate",
+                [
+                    "metrics", "--generated", made + "/generated", "--reference",
+                    made + "/true", "--output", made + "/metrics.json",
+                ] + shared
+            ),
+            (
+                "page", "loopy",
+                ["page", "--dataset", dataset, "--output", dataset + "/index.html"]
+                    + runs.flatMap { ["--run", $0] } + ["--held-out", made]
+            ),
+        ]
+        for step in steps {
+            onEvent(.stageBegan(step.event, units: 0))
+            let end = try await StageProcess(
+                folder: folder, name: step.name, arguments: step.arguments
+            ).run()
+            guard end == .exited(0) else { throw Self.error(step.event, end) }
+            onEvent(.stageEnded(step.event))
         }
     }
 

@@ -6,6 +6,7 @@ public struct RunSettings: DescribedSettings {
     public var threads = 0
     public var timeLimit = 600.0
     public var train: [String] = []
+    public var heldOutSeconds = 0.0
 
     public init() {}
 
@@ -26,6 +27,10 @@ public struct RunSettings: DescribedSettings {
                 "Training files, relative to the pipeline file, in the order in which they run when "
                     + "the shards are there; each run begins with the weights of the one before it."
             ),
+            .number(
+                "held_out_seconds", \.heldOutSeconds, in: 0...1e6, unit: "s",
+                "The time of held-out clips that the last training run's model makes again at the end, "
+                    + "to be compared with the true ones; 0 for none."),
         ]
     }
 }

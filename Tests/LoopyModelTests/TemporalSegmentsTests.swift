@@ -33,7 +33,8 @@ import Torch
         #expect(frames.shape == [20, 1, 1, 1])
         #expect(isPresent == Array(repeating: true, count: 20))
         let backwards = [0, 1, 2, 3, 5, 7, 9, 11, 14, 18, 22, 26, 32, 40, 48, 56, 68, 84, 100, 116]
-        #expect(frames.array() == backwards.map { Float(123 - $0) })
+        // In the order of time.
+        #expect(frames.array() == backwards.reversed().map { Float(123 - $0) })
     }
 
     @Test func meanAndRandomStayInTheirSpans() throws {
@@ -42,7 +43,7 @@ import Torch
         let means: [Float] = segments.abstract(history(124)).frames.array()
         #expect(
             means
-                == table.map { span in
+                == table.reversed().map { span in
                     123 - Float(span.lowerBound + span.upperBound - 1) / 2
                 })
         segments.abstraction = .random
@@ -51,7 +52,7 @@ import Torch
         for _ in 0..<200 {
             let drawn: [Float] = segments.abstract(history(124), generator: generator).frames
                 .array()
-            for (value, span) in zip(drawn, table) { #expect(span.contains(123 - Int(value))) }
+            for (value, span) in zip(drawn, table.reversed()) { #expect(span.contains(123 - Int(value))) }
             seen.formUnion(drawn)
         }
         #expect(seen.count > 100)
@@ -66,7 +67,7 @@ import Torch
             let (frames, isPresent) = segments.abstract(history(count), generator: generator)
             #expect(frames.shape == [20, 1, 1, 1])
             let values: [Float] = frames.array()
-            for (element, span) in table.enumerated() {
+            for (element, span) in table.reversed().enumerated() {
                 #expect(isPresent[element] == (span.lowerBound < count))
                 guard isPresent[element] else {
                     #expect(values[element] == 0)
@@ -77,6 +78,36 @@ import Torch
                 #expect(backwards < Float(min(span.upperBound, count)))
             }
         }
+    }
+
+    @Test func motionFramesRiseWithTimeUpToTheClip() {
+        for count in [1, 5, 124, 500] {
+            let (frames, isPresent) = TemporalSegments().abstract(history(count))
+            let values: [Float] = frames.array()
+            let present = zip(values, isPresent).filter(\.1).map(\.0)
+            #expect(present == present.sorted())
+            #expect(isPresent == isPresent.sorted { !$0 && $1 })
+            #expect(present.last == Float(count - 1))
+        }
+    }
+
+    @Test func positionsAreLessLikeTheClipsFirstTheFartherTheyAre() throws {
+        let configuration = LoopyConfiguration.tiny
+        let store = ParameterStore(drawing: try Generator(seed: 0))
+        _ = try LoopyNet(store.root, configuration)
+        let name =
+            "denoising_net.down_blocks.0.inter_clip.0.transformer_blocks.0.attention_blocks.0"
+            + ".pos_encoder.pe"
+        let table = try #require(store[name])[0]
+        let count = configuration.motionFrames
+        #expect(table.length(0) == count + configuration.frames)
+        func similarity(_ position: Int) -> Double {
+            (table[position] * table[count]).sum().scalar
+        }
+        // Motion frames stand in the table as the segments give them: the nearest last.
+        let nearest = (1...8).map { similarity(count - $0) }
+        #expect(nearest == nearest.sorted(by: >))
+        #expect(nearest[0] > similarity(0))
     }
 
     @Test func onlyTheLastFramesCount() {
