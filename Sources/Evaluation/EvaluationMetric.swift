@@ -1,6 +1,7 @@
 import Media
 import Perception
 import Settings
+import Storage
 import Torch
 
 /// A metric of `loopy-evaluate`: one type in a file of its own, and one entry in
@@ -49,6 +50,9 @@ enum MetricInput {
     case pictures(() -> any PictureMeasurement)
     /// The face that fills most of the video. The metric reads what it needs of the file.
     case face((FaceVideo) throws -> MetricFindings)
+    /// The main face of every picture on the 25 fps grid, nil where none is seen. A video without a
+    /// face is looked at, too.
+    case mainFaces(([FollowedFace.Moment?]) -> MetricFindings)
     /// A picture and its reference's picture of the same index, both uint8 `[3, H, W]` of one size:
     /// the metric's only figure is the mean of the numbers that are returned. All metrics of this
     /// kind share one pass over the two videos.
@@ -105,18 +109,29 @@ struct MetricFindings {
     }
 }
 
+/// The features of a generated video and those of its reference, `[N, C]` each.
+struct FeaturePair {
+    let generated: NumPyArray
+    let reference: NumPyArray
+}
+
 /// A line of the report.
 struct MetricFigure {
     /// How a figure comes of all videos.
     enum Merging {
         /// The mean of the generated videos' own numbers.
         case mean
+        /// The mean of the generated videos' own numbers over their frames.
+        case meanOfFrames
         /// The mean of the numbers that videos have together with their references.
         case meanOfPairs
         /// The mean distance of a video's own figure of this name from its reference's.
         case meanDifference(of: String)
         /// The Fréchet distance of the generated videos' features from the references'.
         case frechetDistance
+        /// A number that generated videos' features have together with their references': of one
+        /// pair, and of all pairs. `LoopyError` says why they have none.
+        case ofPairedFeatures(([FeaturePair]) throws -> VideoPart.Value)
     }
 
     let name: String
@@ -125,22 +140,25 @@ struct MetricFigure {
     let protocolName: String
 
     var needsReference: Bool {
-        if case .mean = merging { false } else { true }
+        switch merging {
+        case .mean, .meanOfFrames: false
+        case .meanOfPairs, .meanDifference, .frechetDistance, .ofPairedFeatures: true
+        }
     }
 
     /// Whether a pair of videos has it, and no video alone.
     var isOfPairs: Bool {
         switch merging {
-        case .meanOfPairs, .meanDifference: true
-        case .mean, .frechetDistance: false
+        case .meanOfPairs, .meanDifference, .ofPairedFeatures: true
+        case .mean, .meanOfFrames, .frechetDistance: false
         }
     }
 
     /// Whether references are measured like generated videos for it.
     var isMeasuredOnReferences: Bool {
         switch merging {
-        case .meanDifference, .frechetDistance: true
-        case .mean, .meanOfPairs: false
+        case .meanDifference, .frechetDistance, .ofPairedFeatures: true
+        case .mean, .meanOfFrames, .meanOfPairs: false
         }
     }
 }

@@ -4,7 +4,8 @@ public enum EvaluationMetrics {
     static let all: [any EvaluationMetric.Type] = [
         FrechetInceptionDistance.self, FrechetVideoDistance.self,
         FrechetExpressionDistance.self, LipSyncMetric.self, PictureQuality.self,
-        Smoothness.self, HeadMotion.self, PeakSignalToNoise.self, StructuralSimilarity.self,
+        Smoothness.self, HeadMotion.self, MouthCorrelation.self, PeakSignalToNoise.self,
+        StructuralSimilarity.self,
     ]
 
     package static var names: [String] { all.map { $0.name } }

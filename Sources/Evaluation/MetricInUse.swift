@@ -46,9 +46,9 @@ struct MetricInUse {
         switch (input, subject) {
         case (nil, _): false
         case (.pairs, _): subject == .pair
-        case (.pictures, .reference), (.face, .reference):
+        case (.pictures, .reference), (.face, .reference), (.mainFaces, .reference):
             figures.contains(where: \.isMeasuredOnReferences)
-        case (.pictures, _), (.face, _): subject == .generated
+        case (.pictures, _), (.face, _), (.mainFaces, _): subject == .generated
         }
     }
 

@@ -31,7 +31,7 @@ final class VideoMeasurer {
         var part = VideoPart(frames: probe.video.gridFrames)
         var features: [String: NumPyArray] = [:]
         for (metric, findings) in try showPictures(path, probe, to: used)
-            + showFace(path, probe, to: used)
+            + showFaces(path, probe, to: used)
         {
             part.values.merge(findings.values) { first, _ in first }
             part.absent.merge(findings.absent) { first, _ in first }
@@ -61,23 +61,28 @@ final class VideoMeasurer {
         return measurements.map { ($0, $1.findings(frames: frames)) }
     }
 
-    /// Finds the face that fills most of the video, for all metrics that see the face.
-    private func showFace(
+    /// Follows the faces of the video once, for all metrics that see faces.
+    private func showFaces(
         _ path: String, _ probe: MediaProbe, to metrics: [MetricInUse]
     ) throws -> [(MetricInUse, MetricFindings)] {
-        let measurements = metrics.compactMap { metric in
-            if case .face(let measure) = metric.input { (metric, measure) } else { nil }
-        }
-        guard !measurements.isEmpty else { return [] }
+        let metrics = metrics.filter(\.looksAtFaces)
+        guard !metrics.isEmpty else { return [] }
         let reader = try VideoReader(path: path, clock: probe.video.clock, threads: threads)
-        let face = try follower.longestFace(in: reader)
-        return try measurements.map { metric, measure in
-            guard let face else { return (metric, metric.absent("no face is seen in it")) }
-            do {
-                let video = FaceVideo(path: path, probe: probe, face: face, threads: threads)
-                return (metric, try measure(video))
-            } catch let error as LoopyError where error.isLackOfVideo {
-                return (metric, metric.absent(error.reason(without: path)))
+        let faces = try follower.faces(in: reader)
+        return try metrics.map { metric in
+            switch metric.input {
+            case .mainFaces(let measure): return (metric, measure(faces.main))
+            case .face(let measure):
+                guard let face = faces.longest else {
+                    return (metric, metric.absent("no face is seen in it"))
+                }
+                do {
+                    let video = FaceVideo(path: path, probe: probe, face: face, threads: threads)
+                    return (metric, try measure(video))
+                } catch let error as LoopyError where error.isLackOfVideo {
+                    return (metric, metric.absent(error.reason(without: path)))
+                }
+            case .pictures, .pairs, nil: return (metric, MetricFindings())
             }
         }
     }
@@ -131,6 +136,13 @@ final class VideoMeasurer {
 }
 
 extension MetricInUse {
+    fileprivate var looksAtFaces: Bool {
+        switch input {
+        case .face, .mainFaces: true
+        case .pictures, .pairs, nil: false
+        }
+    }
+
     /// Findings of a video that lacks something.
     fileprivate func absent(_ reason: String) -> MetricFindings {
         MetricFindings(
@@ -141,7 +153,7 @@ extension MetricInUse {
 extension LoopyError {
     /// Whether a video lacks what a metric needs, such as sound: that is said. A network that fails
     /// is a failure.
-    fileprivate var isLackOfVideo: Bool { category.concernsInput && category != .processing }
+    var isLackOfVideo: Bool { category.concernsInput && category != .processing }
 
     /// The message without the file's name: a part is the same wherever its video lies.
     fileprivate func reason(without path: String) -> String {

@@ -1,6 +1,5 @@
 import Foundation
 import Storage
-import Torch
 
 /// What was measured of one video, or of a pair: kept in a file, so that a run that ended early goes on.
 struct VideoPart: Codable {
@@ -54,11 +53,10 @@ struct PartStore {
     }
 
     /// Features of one video, `[N, C]`.
-    func features(_ name: String, _ metric: String) throws -> Tensor {
+    func features(_ name: String, _ metric: String) throws -> NumPyArray {
         let file = path(name, ".\(metric).npy")
         let data = try Data(contentsOf: URL(fileURLWithPath: file))
-        let array = try NumPyArray(decoding: [UInt8](data), name: file)
-        return Tensor(array.values, shape: array.shape)
+        return try NumPyArray(decoding: [UInt8](data), name: file)
     }
 
     /// Removes the parts of other videos, settings and networks than these.

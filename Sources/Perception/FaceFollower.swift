@@ -8,6 +8,8 @@ public struct FollowedFace: Sendable {
         public let head: Box
         /// The 68 points of the iBUG layout, in pixels of the upright picture.
         public let points: [Point]
+        /// The probability that the points are on a face, 0...1.
+        public let presence: Double
         /// Whether it is seen; where it is out of sight for a moment, the values are the last ones seen.
         public let isSeen: Bool
     }
@@ -19,6 +21,38 @@ public struct FollowedFace: Sendable {
     public var boxes: [Box] { moments.map(\.box) }
 
     fileprivate var area: Double { moments.reduce(0) { $0 + $1.box.area } }
+
+    /// The face in a picture of the grid, where it is seen there.
+    fileprivate func moment(at picture: Int) -> Moment? {
+        let index = picture - start
+        return moments.indices.contains(index) && moments[index].isSeen ? moments[index] : nil
+    }
+}
+
+/// All faces of a video, each followed through one shot.
+public struct VideoFaces: Sendable {
+    /// In the order in which they appear.
+    fileprivate var faces: [FollowedFace] = []
+    /// The number of pictures on the 25 fps grid.
+    fileprivate var pictures = 0
+
+    /// The face that fills most of the video: the greatest sum of its boxes' areas in one shot; nil
+    /// where no face is seen.
+    public var longest: FollowedFace? {
+        // Of equals the first: the same file gives the same answer.
+        faces.max { $0.area < $1.area }
+    }
+
+    /// The main face of every picture, nil where none is seen: the longest, and where that is out of
+    /// sight the largest.
+    public var main: [FollowedFace.Moment?] {
+        let longest = longest
+        return (0..<pictures).map { picture in
+            longest?.moment(at: picture)
+                ?? faces.compactMap { $0.moment(at: picture) }
+                .max { $0.box.area < $1.box.area }
+        }
+    }
 }
 
 /// Finds the face that a video is of. Belongs to one thread at a time.
@@ -31,16 +65,23 @@ public final class FaceFollower {
             near: try BlazeFace(.short), far: try BlazeFace(.full), network: try FaceMesh())
     }
 
-    /// The face that fills most of the video: the greatest sum of its boxes' areas in one shot.
+    /// The face that fills most of the video (`VideoFaces.longest`).
     ///
     /// - Returns: nil where no face is seen.
     public func longestFace(in reader: sending VideoReader) throws -> FollowedFace? {
+        try faces(in: reader).longest
+    }
+
+    /// All faces of a video.
+    public func faces(in reader: sending VideoReader) throws -> VideoFaces {
         let pictures = FramePrefetcher(reader)
         defer { pictures.cancel() }
         var shots = ShotDetector()
         var faces: [Int: FollowedFace] = [:]
+        var count = 0
         tracker.startVideo()
         while let picture = try pictures.next() {
+            count = picture.index + 1
             if picture.isRepeat {
                 for face in faces.keys {
                     guard let last = faces[face],
@@ -57,10 +98,9 @@ public final class FaceFollower {
                 faces[seen.face, default: FollowedFace(start: picture.index)].moments.append(
                     FollowedFace.Moment(
                         box: landmarks.box, head: landmarks.head, points: landmarks.points,
-                        isSeen: !seen.isCoasting))
+                        presence: landmarks.presence, isSeen: !seen.isCoasting))
             }
         }
-        // Of equals the first: the same file gives the same answer.
-        return faces.sorted { $0.key < $1.key }.max { $0.value.area < $1.value.area }?.value
+        return VideoFaces(faces: faces.sorted { $0.key < $1.key }.map(\.value), pictures: count)
     }
 }

@@ -88,6 +88,7 @@ public enum IBUG68 {
     public static let leftEye = 36..<42
     public static let rightEye = 42..<48
     public static let noseTip = 30
+    static let chin = 8
     static let innerUpperLip = [61, 62, 63]
     static let innerLowerLip = [67, 66, 65]
 }

@@ -104,7 +104,7 @@ struct MetricsEndToEndTests {
         for (name, digested) in [
             ("fid", true), ("fvd", true), ("efid", true), ("iqa", true), ("smoothness", true),
             ("glo", false), ("exp", false), ("dglo", false), ("dexp", false), ("psnr", false),
-            ("ssim", false),
+            ("ssim", false), ("face_found", false), ("mouth_r", false), ("mouth_lag", false),
         ] {
             let figure = try #require(found.metrics[name])
             #expect(figure.value != nil, "\(name): \(figure.reason ?? "")")
