@@ -69,7 +69,8 @@ public struct LoopyConfiguration: Codable, Sendable, Equatable {
         // Attention among the pixels of the finest latents would take most of the time.
         small.attention = [false, true]
         small.heads = 2
-        small.segments.motionFrames = 28
+        small.segments.stride = 2
+        small.segments.motionFrames = 30
         small.audioWidth = 128
         small.motionLatents = AudioToLatents.Configuration(embeddings: 32, width: 128, heads: 4)
         small.readings.temporalAttentions = 1
