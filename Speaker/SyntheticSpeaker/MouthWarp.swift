@@ -75,17 +75,14 @@ struct MouthWarp {
         /// u in the portrait of what is seen at u and v.
         @inline(__always)
         fileprivate func squeezed(_ u: Float, _ v: Float) -> Float {
-            let (x, y) = (u / (2.3 * warp.frame.halfWidth), v / (1.5 * warp.frame.halfWidth))
+            let (x, y) = (u / (2.3 * warp.frame.halfWidth), v / (1.25 * warp.frame.halfWidth))
             let rest = max(0, 1 - x * x - y * y)
             return u * (1 + squeeze * rest * rest)
         }
 
-        /// 1 in the middle, falling smoothly to 0 at both ends.
+        /// The outline of an open lip: 1 in the middle of the mouth, 0 at its corners and beyond.
         @inline(__always)
-        private func arch(_ t: Float) -> Float {
-            let rest = max(0, 1 - t * t)
-            return rest * rest.squareRoot()
-        }
+        private func arch(_ t: Float) -> Float { max(0, 1 - t * t) }
 
         /// Where in the portrait something is that is seen at a point of the neutral head, and how much of
         /// the pixel shows the inside of the mouth, in which colour.
@@ -139,9 +136,9 @@ struct MouthWarp {
         /// How far down something below the mouth has moved.
         @inline(__always)
         private func lowerShift(_ u: Float, distance: Float, _ middle: Float) -> Float {
-            let halfWidth = warp.frame.halfWidth
-            let widening = smoothStep(distance / warp.chin)
-            let jaw = arch(u / (halfWidth + (warp.jaw - halfWidth) * widening))
+            let lip = arch(u / warp.frame.halfWidth)
+            let chin = 1 - smoothStep((abs(u) / warp.jaw - 0.35) / 0.65)
+            let jaw = lip + (chin - lip) * smoothStep(distance / (1.1 * warp.chin))
             let overNeck = 1 - smoothStep((distance - warp.chin) / warp.neck)
             let overChin =
                 1 - smoothStep((distance - warp.lowerLip) / max(1, warp.chin - warp.lowerLip))
