@@ -8,23 +8,31 @@ import Weights
 ///
 ///     config.json         the model, the noise schedule, how speech and latents are coded
 ///     model.safetensors   all weights under Loopy's names, the averaged ones where there are any
-///     codec.safetensors   where latents are principal components
+///     codec.safetensors   where latents are coded with a codec of Loopy's own
 ///     unet/               the denoising net, as a U-Net that diffusers opens
 ///     reference_net/      the reference net, likewise
 ///     README.md           what the two U-Nets hold, and what they lack
 public enum Export {
+    /// - Parameters:
+    ///   - isHalf: whether `model.safetensors` is in half precision.
+    ///   - isForDiffusers: whether the two U-Nets are written.
     /// - Throws: `LoopyError` when the folder cannot be written; what is wrong with the weights.
-    public static func write(_ model: TrainedModel, to folder: String) throws {
+    public static func write(
+        _ model: TrainedModel, to folder: String, isHalf: Bool = false, isForDiffusers: Bool = true
+    ) throws {
         let weights = try model.weights()
-        try SafeTensors.write(tensors: weights, toFile: folder + "/model.safetensors")
+        try SafeTensors.write(
+            tensors: weights.map { ($0.name, isHalf ? $0.tensor.to(.float16) : $0.tensor) },
+            toFile: folder + "/model.safetensors")
         if let codec = model.codecFile.flatMap(FileManager.default.contents) {
             try OutputFile.write([UInt8](codec), to: folder + "/codec.safetensors")
         }
+        try JSONLines.writeDocument(model.description, to: folder + "/config.json")
+        guard isForDiffusers else { return }
         let unet = model.description.model.unet
         try writeUNet(weights, of: "denoising_net.", unet, to: folder + "/unet")
         try writeUNet(weights, of: "reference_net.", unet, to: folder + "/reference_net")
         try OutputFile.write(Array(readme.utf8), to: folder + "/README.md")
-        try JSONLines.writeDocument(model.description, to: folder + "/config.json")
     }
 
     /// Writes one of the two nets in diffusers' layout. What the net lacks is added so that it changes

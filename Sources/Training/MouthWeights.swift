@@ -11,7 +11,7 @@ import Torch
 ///   - side: the side of the latents, in pixels.
 ///   - weight: the weight in the middle of the mouth.
 /// - Returns: `[B, F, 1, side, side]`.
-func mouthWeights(_ landmarks: Tensor, side: Int, weight: Double) -> Tensor {
+package func mouthWeights(_ landmarks: Tensor, side: Int, weight: Double) -> Tensor {
     let mouth = landmarks[.all, .all, 48..<68]
     let middle = mouth.mean([2])
     let corners = landmarks[.all, .all, 54] - landmarks[.all, .all, 48]

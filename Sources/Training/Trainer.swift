@@ -217,7 +217,7 @@ public final class Trainer {
 extension TrainingSettings {
     /// The learning rate of a step, counted from 0: it grows over the warm-up, and is constant then, as
     /// the paper has it, or falls.
-    func learningRate(at step: Int) -> Double {
+    package func learningRate(at step: Int) -> Double {
         let warmup = optimiser.warmupSteps
         guard step >= warmup else {
             return optimiser.learningRate * Double(step + 1) / Double(warmup)

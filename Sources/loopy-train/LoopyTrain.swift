@@ -136,7 +136,7 @@ struct ExportWeights: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export", abstract: "Write a checkpoint's weights for use elsewhere.",
         discussion: """
-            The folder holds config.json, model.safetensors and, where latents are principal components, \
+            The folder holds config.json, model.safetensors and, where latents have a codec of Loopy's own, \
             codec.safetensors: what loopy-generate --weights takes. unet/ holds the denoising net's \
             weights under diffusers' names, without the layers that Loopy adds.
             """)
@@ -153,10 +153,16 @@ struct ExportWeights: ParsableCommand {
     @Flag(help: "Take the weights themselves, not their moving averages.")
     var latest = false
 
+    @Flag(help: "Write model.safetensors in half precision.")
+    var half = false
+
+    @Flag(help: "Leave out the two U-Nets in diffusers' layout.")
+    var loopyOnly = false
+
     func run() throws {
         try reporting {
             let model = try TrainedModel(RunDirectory(trained), step: step, averaged: !latest)
-            try Export.write(model, to: output)
+            try Export.write(model, to: output, isHalf: half, isForDiffusers: !loopyOnly)
             say("\(output): the weights of \(trained) after step \(model.description.step)")
         }
     }

@@ -350,4 +350,28 @@ private struct FakeMeasurements {
             #expect(Set(decisions.map(\.split)).count == 3)
         }
     }
+
+    @Test func theEndOfEachSourceIsHeldOutWhereTimeDecides() throws {
+        try withFolder { folder in
+            let sources = [
+                try makeSource("long", frames: 1000), try makeSource("short", frames: 100),
+            ]
+            let measured = try FakeMeasurements(folder, sources)
+            try measured.write { [Face(frames: $0.frames, head: still)] }
+            let (_, decisions) = try measured.select {
+                $0.clips.maximumSeconds = 4
+                $0.split.by = .time
+                $0.split.val = 0.2
+                $0.split.test = 0.1
+            }
+            let long = decisions.filter { $0.path.contains("long") }
+            #expect(long.count == 10)
+            #expect(
+                long.map(\.split) == Array(repeating: .train, count: 7) + [.val, .val, .test])
+            // What makes one clip is not parted.
+            #expect(decisions.count { $0.path.contains("short") } == 1)
+            #expect(
+                long.filter { $0.split == .val }.allSatisfy { $0.shard?.hasPrefix("val-") == true })
+        }
+    }
 }

@@ -213,7 +213,6 @@ import Training
             #expect(error?.category == .configuration)
             return error?.message
         }
-        #expect(message { $0.frames = 16 }?.hasPrefix("data.frames: must be 12") == true)
         #expect(message { $0.windowsPerClip = 0 }?.hasPrefix("data.windows_per_clip") == true)
         #expect(message { $0.shuffle = 0 }?.hasPrefix("data.shuffle") == true)
         #expect(message { $0.motionFrames = -1 }?.hasPrefix("data.motion_frames") == true)

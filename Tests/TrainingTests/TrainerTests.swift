@@ -283,4 +283,98 @@ struct TrainerTests {
             }
         }
     }
+
+    @Test func theLearningRateGrowsAndFalls() {
+        var settings = TrainingSettings()
+        settings.steps = 100
+        settings.optimiser.learningRate = 1
+        settings.optimiser.warmupSteps = 10
+        #expect(settings.learningRate(at: 0) == 0.1)
+        #expect(settings.learningRate(at: 9) == 1)
+        #expect(settings.learningRate(at: 90) == 1)
+        settings.optimiser.schedule = .cosine
+        #expect(settings.learningRate(at: 9) == 1)
+        #expect(abs(settings.learningRate(at: 55) - 0.5) < 1e-9)
+        #expect(settings.learningRate(at: 99) < 1e-3)
+    }
+
+    @Test func theMouthWeighsMore() {
+        // A mouth a fifth of the picture wide, below its middle.
+        var points = [Float](repeating: 0, count: 68 * 2)
+        for point in 48..<68 {
+            let angle = Float(point - 48) / 20 * 2 * .pi
+            points[2 * point] = 0.5 - 0.1 * cos(angle)
+            points[2 * point + 1] = 0.7 - 0.05 * sin(angle)
+        }
+        // The corners.
+        (points[96], points[97], points[108], points[109]) = (0.4, 0.7, 0.6, 0.7)
+        let weights = mouthWeights(
+            Tensor(points, shape: [1, 1, 68, 2]), side: 16, weight: 5)
+        #expect(weights.shape == [1, 1, 1, 16, 16])
+        func weight(_ x: Int, _ y: Int) -> Double { weights[0, 0, 0, y, x].scalar }
+        #expect(weight(8, 11) > 4)
+        #expect(weight(8, 11) > weight(10, 11) && weight(10, 11) > weight(13, 11))
+        #expect(abs(weight(1, 1) - 1) < 1e-3)
+    }
+
+    @Test func aFirstStageMayWeighTheMouthAndSampleWhatIsHeldOut() throws {
+        try withFolder { folder in
+            try makeShards(folder)
+            var settings = settings(.image)
+            settings.mouthWeight = 4
+            settings.optimiser.schedule = .cosine
+            let losses = try train(settings, folder, "weighted")
+            #expect(losses.allSatisfy(\.isFinite))
+            settings.mouthWeight = 1
+            #expect(try train(settings, folder, "even") != losses)
+        }
+    }
+
+    @Test func clipsMayHaveAnotherLengthThanTwelve() throws {
+        try withFolder { folder in
+            try makeShards(folder)
+            var settings = settings()
+            for frames in [8, 16] {
+                settings.model.frames = frames
+                let losses = try train(settings, folder, "frames\(frames)", steps: 2)
+                #expect(losses.count == 2 && losses.allSatisfy(\.isFinite))
+            }
+        }
+    }
+
+    @Test func noiseOnMotionFramesIsDrawnFromTheSeed() throws {
+        try withFolder { folder in
+            try makeShards(folder)
+            var settings = settings()
+            // Temporal layers begin as nothing: the noise tells in the second step.
+            let clean = try train(settings, folder, "clean")
+            settings.motionFrameNoise = 0.5
+            let noisy = try train(settings, folder, "noisy")
+            #expect(noisy != clean)
+            #expect(try train(settings, folder, "again") == noisy)
+        }
+    }
+
+    @Test func aModelOfTheSameShapeIsAllThatANewOneNeeds() throws {
+        try withFolder { folder in
+            try makeShards(folder)
+            _ = try train(settings(), folder, "first")
+            let first = try TrainedModel(RunDirectory(folder + "/first"))
+            try Export.write(
+                first, to: folder + "/exported", isHalf: true, isForDiffusers: false)
+            #expect(!FileManager.default.fileExists(atPath: folder + "/exported/unet"))
+            let expected = Dictionary(
+                uniqueKeysWithValues: try first.weights().map { ($0.name, $0.tensor) })
+            for stage in LoopyConfiguration.Stage.allCases {
+                let configuration = settings(stage).model
+                let store = ParameterStore(drawing: try Generator(seed: 9))
+                _ = try LoopyNet(store.root, configuration)
+                try store.loadModel(from: folder + "/exported", for: configuration)
+                for (name, weight) in store.parameters {
+                    let half = try #require(expected[name]).to(.float16).to(.float32)
+                    #expect(weight.isEqual(to: half), "\(name)")
+                }
+            }
+        }
+    }
 }
