@@ -1,11 +1,14 @@
 import Errors
 import Media
+import Torch
 
 /// How closely one curve over time follows another, and how closely it would by chance.
 ///
 /// Curves may be of several clips. Each clip's means are taken off, so that only what happens within
-/// clips counts, and the clips are then joined. Chance is what the same curve has with the reference's
-/// of another time: the joined reference is shifted in a circle, by a second at least.
+/// clips counts, and the clips are then joined. Chance is what the same curves have with shuffled
+/// references. Of seven clips or more, each gets the reference of another one, from its beginning: clips
+/// that begin and end in silence are alike, whatever is said in them. Of fewer, the joined references are
+/// shifted in a circle, by a second at least.
 package struct CurveCorrelation {
     /// A curve and its reference of one clip, a value a frame of the 25 fps grid; nil where there is none.
     package struct Clip {
@@ -20,13 +23,13 @@ package struct CurveCorrelation {
         }
     }
 
-    /// Pearson's r with the reference shifted in a circle.
+    /// Pearson's r with shuffled references.
     package struct Shuffled {
-        package let shifts: Int
+        package let count: Int
         package let mean: Double
         package let greatest: Double
-        /// The probability that a shift is as good as none: (k + 1) / (n + 1), where k of n shifts have
-        /// at least the r of the curve itself.
+        /// The probability that shuffled references do as well: (k + 1) / (n + 1), where k of n have at
+        /// least the r of the references themselves.
         package let p: Double
     }
 
@@ -34,8 +37,11 @@ package struct CurveCorrelation {
     package static let leastFrames = Grid.framesPerSecond
     /// The shortest shift, in frames.
     package static let leastShift = Grid.framesPerSecond
-    /// The number of shifts that are tried: of more, so many at equal distances.
-    package static let mostShifts = 1000
+    /// The number of clips from which each gets the reference of another one: so many can be ordered in
+    /// 1854 ways that leave none in its place.
+    package static let leastClips = 7
+    /// The most shuffles that are tried.
+    package static let mostShuffles = 1000
     /// The longest lag that is looked for, in frames.
     package static let mostLag = 10
 
@@ -68,13 +74,9 @@ package struct CurveCorrelation {
         self.r = r
     }
 
-    /// - Throws: `LoopyError` `.unsuitable` for curves that are too short to be shifted.
+    /// - Throws: `LoopyError` `.unsuitable` for curves that are too short to be shuffled.
     package func shuffled() throws -> Shuffled {
-        let shifts = Self.shifts(of: reference.count)
-        let twice = reference + reference
-        let found = shifts.compactMap { shift in
-            Sums(generated, twice[shift..<(shift + reference.count)]).r
-        }
+        let found = clips.count < Self.leastClips ? shifted : try exchanged()
         guard !found.isEmpty, let greatest = found.max() else {
             throw LoopyError(
                 .unsuitable,
@@ -82,8 +84,37 @@ package struct CurveCorrelation {
         }
         let asGood = found.count { $0 >= r }
         return Shuffled(
-            shifts: found.count, mean: found.reduce(0, +) / Double(found.count),
+            count: found.count, mean: found.reduce(0, +) / Double(found.count),
             greatest: greatest, p: Double(asGood + 1) / Double(found.count + 1))
+    }
+
+    /// Pearson's r with the joined references at every shift that is a second or more from none; of more
+    /// shifts than are tried, at equal distances.
+    private var shifted: [Double] {
+        let frames = reference.count
+        let all = Self.leastShift..<max(Self.leastShift, frames - Self.leastShift + 1)
+        let count = min(all.count, Self.mostShuffles)
+        let twice = reference + reference
+        return (0..<count).compactMap { index in
+            let shift = all.lowerBound + index * all.count / count
+            return Sums(generated, twice[shift..<(shift + frames)]).r
+        }
+    }
+
+    /// Pearson's r with the references of other clips, in orders that are drawn and always the same.
+    private func exchanged() throws -> [Double] {
+        let generator = try Generator(seed: 0)
+        var found: [Double] = []
+        while found.count < Self.mostShuffles {
+            let order = Tensor.permutation(clips.count, generator: generator).array(of: Int64.self)
+            guard !order.enumerated().contains(where: { $0 == Int($1) }) else { continue }
+            var sums = Sums()
+            for (clip, other) in zip(clips, order) {
+                for (x, y) in zip(clip.generated, clips[Int(other)].reference) { sums.add(x, y) }
+            }
+            found.append(sums.r ?? 0)
+        }
+        return found
     }
 
     /// The frames by which the generated curve comes late: those of the highest r within a clip.
@@ -101,13 +132,6 @@ package struct CurveCorrelation {
         return lags.map { (lag: $0, r: r($0)) }.reduce((lag: 0, r: self.r)) {
             $1.r > $0.r ? $1 : $0
         }.lag
-    }
-
-    /// Shifts in a circle of so many frames, all at least a second from no shift.
-    private static func shifts(of frames: Int) -> [Int] {
-        let all = Array(leastShift..<max(leastShift, frames - leastShift + 1))
-        guard all.count > mostShifts else { return all }
-        return (0..<mostShifts).map { all[$0 * all.count / mostShifts] }
     }
 }
 

@@ -53,10 +53,18 @@ enum MetricInput {
     /// The main face of every picture on the 25 fps grid, nil where none is seen. A video without a
     /// face is looked at, too.
     case mainFaces(([FollowedFace.Moment?]) -> MetricFindings)
+    /// Pictures and their references' pictures. All metrics of this kind share one pass over the two
+    /// videos, each with a measurement of its own.
+    case pairs(() -> any PairMeasurement)
+
     /// A picture and its reference's picture of the same index, both uint8 `[3, H, W]` of one size:
-    /// the metric's only figure is the mean of the numbers that are returned. All metrics of this
-    /// kind share one pass over the two videos.
-    case pairs((_ picture: Tensor, _ reference: Tensor) throws -> Double)
+    /// the figure is the mean of the numbers that are returned.
+    static func meanOfPairs(
+        _ figure: String,
+        _ compare: @escaping (_ picture: Tensor, _ reference: Tensor) throws -> Double
+    ) -> MetricInput {
+        .pairs { MeanOfPairs(figure, compare) }
+    }
 }
 
 /// One video's measurement that is fed with pictures.

@@ -54,6 +54,9 @@ struct MetricInUse {
 
     /// The names under which a video's own findings of this metric stand.
     var ownFigures: [String] { figures.filter { !$0.isOfPairs }.map(\.name) }
+
+    /// The names under which its findings of a pair stand.
+    var pairFigures: [String] { figures.filter(\.isOfPairs).map(\.name) }
 }
 
 /// What of a metric changes what it finds, beside its network.

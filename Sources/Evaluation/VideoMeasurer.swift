@@ -8,7 +8,7 @@ import Torch
 /// Measures one video at a time, and pairs of them, by all metrics of a run. It belongs to one thread.
 final class VideoMeasurer {
     /// A number that is raised whenever the same metrics see something else of a video.
-    static let version = 2
+    static let version = 3
 
     private let metrics: [MetricInUse]
     private let threads: Int
@@ -87,51 +87,9 @@ final class VideoMeasurer {
         }
     }
 
-    /// Compares a video with its reference, picture by picture as far as both go, in one pass for
-    /// all metrics that see pairs.
+    /// Compares a video with its reference for all metrics that see pairs.
     func compare(_ path: String, with reference: String) throws -> VideoPart {
-        let measurements = metrics.compactMap { metric in
-            if case .pairs(let compare) = metric.input { (metric, compare) } else { nil }
-        }
-        var values = measurements.map { _ in [Double]() }
-        var part = VideoPart()
-        func absent(_ reason: String) -> VideoPart {
-            for (metric, _) in measurements { part.absent[metric.name] = reason }
-            return part
-        }
-        let (a, b) = (try MediaProbe(path: path).video, try MediaProbe(path: reference).video)
-        guard a.width == b.width, a.height == b.height else {
-            return absent(
-                "is \(a.width)x\(a.height) pixels large, and its reference \(b.width)x\(b.height)")
-        }
-        let pictures = try Pictures(path, clock: a.clock, threads: threads)
-        let references = try Pictures(reference, clock: b.clock, threads: threads)
-        defer {
-            pictures.cancel()
-            references.cancel()
-        }
-        while let picture = try pictures.next(), let wanted = try references.next() {
-            guard picture.shape == wanted.shape else {
-                return absent("changes its size, and its reference does not")
-            }
-            part.frames += 1
-            for (index, (metric, compare)) in measurements.enumerated()
-            where part.absent[metric.name] == nil {
-                do {
-                    values[index].append(try compare(picture, wanted))
-                } catch let error as LoopyError where error.isLackOfVideo {
-                    part.absent[metric.name] = error.message
-                }
-            }
-        }
-        var findings = MetricFindings()
-        for ((metric, _), values) in zip(measurements, values)
-        where part.absent[metric.name] == nil {
-            findings.set(metric.name, mean: values, frames: values.count)
-        }
-        part.values = findings.values
-        part.absent.merge(findings.absent) { first, _ in first }
-        return part
+        try PairComparison(path, with: reference, threads: threads).run(metrics)
     }
 }
 

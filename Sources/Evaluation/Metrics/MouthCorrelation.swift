@@ -21,8 +21,9 @@ struct MouthCorrelation: EvaluationMetric {
             "distance of the inner lips over that from eyes to chin (\(found)), at 25 fps; clips "
             + "without their means, joined"
         let shuffled =
-            "; reference shifted in a circle by \(CurveCorrelation.leastShift) frames or more, at most "
-            + "\(CurveCorrelation.mostShifts) shifts"
+            "; with the references of other clips (\(CurveCorrelation.mostShuffles) orders of "
+            + "\(CurveCorrelation.leastClips) clips or more), or else shifted in a circle by "
+            + "\(CurveCorrelation.leastShift) frames or more"
         return [
             MetricFigure(
                 name: "face_found", merging: .meanOfFrames,
@@ -38,7 +39,7 @@ struct MouthCorrelation: EvaluationMetric {
             },
             figure(
                 "mouth_p",
-                "(k + 1) / (n + 1), where k of n shifts have at least mouth_r; " + opening
+                "(k + 1) / (n + 1), where k of n shuffles have at least mouth_r; " + opening
                     + shuffled
             ) {
                 (try $0.shuffled().p, $0.frames)

@@ -8,7 +8,7 @@ package struct StructuralSimilarity: EvaluationMetric {
     static let name = "ssim"
     static let summary = "structural similarity of pictures and their references."
     static let network = NetworkNeed.builtIn
-    static let version = 1
+    static let version = 2
     /// The side of the Gaussian window, in pixels.
     private static let window = 11
 
@@ -25,7 +25,7 @@ package struct StructuralSimilarity: EvaluationMetric {
     }
 
     var input: MetricInput {
-        .pairs { picture, reference in
+        .meanOfPairs(Self.name) { picture, reference in
             guard min(picture.length(1), picture.length(2)) >= Self.window else {
                 throw LoopyError(.unsuitable, "is smaller than SSIM's window")
             }
