@@ -131,7 +131,7 @@ public struct SpeakerVideo {
             renderer.draw(
                 Self.state(bystander, at: frame), opening: 0, spread: 0, into: &canvas,
                 width: width, left: options.size,
-                look: .init(isMirrored: true, tint: SIMD4(0.84, 0.94, 1.06, 1)))
+                look: .init(isMirrored: true, tint: SIMD4(0.85, 0.9, 0.96, 1)))
         }
         return canvas
     }

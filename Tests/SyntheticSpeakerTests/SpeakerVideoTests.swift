@@ -40,7 +40,6 @@ import Testing
             let mouth = try SpeechMouth(heard)
             let opening = truth.map(\.opening)
             #expect(delay(of: mouth.opening, against: opening, reach: 6) == shift)
-            #expect(truth == (try speaker(size: 64) { $0.shift = shift }).truth)
             let pairs = opening.indices.filter { opening.indices.contains($0 + shift) }
             #expect(
                 correlation(

@@ -1,5 +1,6 @@
 import Foundation
 import SyntheticSpeaker
+import TestSupport
 import Testing
 
 /// What the mouth does is a function of the speech.
@@ -7,12 +8,14 @@ import Testing
     private static let rate = 16_000.0
     private static let frame = 640
 
-    /// Harmonics of a voice of 125 Hz, loud around formants.
-    private func vowel(_ formants: [Double], frames: Int) -> [Float] {
+    /// Harmonics of a voice of 125 Hz, loud around two formants.
+    ///
+    /// - Parameter second: the amplitude of the second formant, over the first's.
+    private func vowel(_ formants: [Double], second: Double = 0.3, frames: Int) -> [Float] {
         let harmonics = (1...40).map { harmonic -> (frequency: Double, amplitude: Double) in
             let frequency = 125.0 * Double(harmonic)
             let gains = formants.map { 1 / (1 + pow((frequency - $0) / 80, 2)) }
-            return (frequency, gains.reduce(0, +) / Double(harmonic).squareRoot())
+            return (frequency, (gains[0] + second * gains[1]) / Double(harmonic).squareRoot())
         }
         return (0..<(frames * Self.frame)).map { index in
             let time = Double(index) / Self.rate
@@ -29,7 +32,7 @@ import Testing
         let (ah, ee, oo) = ([750.0, 1200], [280.0, 2300], [320.0, 700])
         let mouth = try SpeechMouth(
             silence(frames: 10) + vowel(ah, frames: 10) + silence(frames: 10)
-                + vowel(ee, frames: 10) + silence(frames: 10) + vowel(oo, frames: 10))
+                + vowel(ee, second: 1, frames: 10) + silence(frames: 10) + vowel(oo, frames: 10))
         #expect(mouth.frames == 60)
         let (open, spread, rounded) = (15, 35, 55)
         #expect(mouth.opening[open] > 0.6)
@@ -47,15 +50,15 @@ import Testing
     /// Nothing depends on sound further away than two frames, but for the recording's loudness and the
     /// spectra's overlap.
     @Test func aModelThatHearsFiveFramesCanKnowTheMouth() throws {
-        var numbers = SystemRandomNumberGenerator()
+        var numbers = FixedNumbers(7)
         let samples = vowel([600, 1500], frames: 40).map {
             $0 * Float.random(in: 0...1, using: &numbers)
         }
         // The same samples, those far from frame 20 in another order.
         let near = (17 * Self.frame)..<(24 * Self.frame)
-        let changed =
+        let changed = Array(
             samples[..<near.lowerBound].reversed() + samples[near]
-            + samples[near.upperBound...].reversed()
+                + samples[near.upperBound...].reversed())
         let (a, b) = (try SpeechMouth(samples), try SpeechMouth(changed))
         #expect(abs(a.opening[20] - b.opening[20]) < 1e-4)
         #expect(abs(a.spread[20] - b.spread[20]) < 1e-4)
@@ -71,7 +74,7 @@ import Testing
             let widest = mouth.opening.indices.max { mouth.opening[$0] < mouth.opening[$1] }
             #expect(widest == frame)
             #expect(abs(mouth.opening[frame - 1] - mouth.opening[frame + 1]) < 0.01)
-            #expect(mouth.opening[frame - 3] == 0 && mouth.opening[frame + 3] == 0)
+            #expect(max(mouth.opening[frame - 3], mouth.opening[frame + 3]) < 0.001)
         }
     }
 }
