@@ -17,6 +17,8 @@ public struct AudioToLatents {
         /// D.
         public var width = 768
         public var heads = 8
+        /// Whether there is a layer that reads the mouth's shape from motion latents, for training.
+        public var mouthHead = false
 
         public init() {}
 
@@ -32,6 +34,8 @@ public struct AudioToLatents {
     /// The layers that make a query of each condition.
     private let audio: Linear, landmarks: Linear, headMotion: Linear, expression: Linear
     private let projection: Linear
+    /// Reads the mouth's shape from motion latents.
+    private let mouthHead: Linear?
     private let heads: Int
 
     init(_ scope: Scope, _ configuration: LoopyConfiguration) {
@@ -45,6 +49,8 @@ public struct AudioToLatents {
         expression = Linear(scope["expression"], 1, width)
         projection = Linear(
             scope["projection"], width, configuration.unet.embeddingWidth, initial: .constant(0))
+        mouthHead =
+            size.mouthHead ? Linear(scope["mouth_head"], width, MouthShape.length) : nil
         heads = size.heads
     }
 
@@ -60,13 +66,41 @@ public struct AudioToLatents {
         _ tokens: Tensor, _ movement: Conditions.FacialMovement?, _ sources: [MotionSource],
         isMasked: [Bool]
     ) -> Tensor {
-        let query = query(tokens, movement, sources)
+        let motionLatents = attended(query(tokens, movement, sources))
+        return projection(motionLatents.zeroed(where: isMasked))
+    }
+
+    /// Motion latents, `[B, F, D]`, of a query, `[B, F, D]`.
+    private func attended(_ query: Tensor) -> Tensor {
         let samples = query.length(0)
-        let motionLatents = scaledDotProductAttention(
+        return scaledDotProductAttention(
             query.split(heads: heads), shared(toK(embeddings), samples),
             shared(toV(embeddings), samples)
         ).joinedHeads()
-        return projection(motionLatents.zeroed(where: isMasked))
+    }
+
+    /// Compares the mouth's shape that is read from motion latents, those of audio and those of landmarks,
+    /// with the true one: the mean of the squared differences.
+    ///
+    /// What the paper wants of the shared space, that audio learns from landmarks what moves with it, is
+    /// asked for here: a denoising loss says little of the mouth, and in most samples nothing.
+    ///
+    /// - Parameter isMasked: whether each sample goes without audio.
+    /// - Returns: nil for a module without such a layer, and where every sample goes without audio.
+    func mouthLoss(
+        _ tokens: Tensor, _ movement: Conditions.FacialMovement, isMasked: [Bool]
+    ) -> Tensor? {
+        guard let mouthHead, isMasked.contains(false) else { return nil }
+        let shape = MouthShape.of(movement.landmarks)
+        let heard = Tensor(
+            isMasked.map { $0 ? Float(0) : 1 }, shape: [isMasked.count, 1, 1],
+            device: tokens.device)
+        func loss(_ query: Tensor) -> Tensor {
+            let difference = (mouthHead(attended(query)).to(.float32) - shape) * heard
+            return difference.square().mean() / heard.mean()
+        }
+        return loss(audio(tokens.flattened(from: 2)))
+            + loss(landmarks(movement.landmarks.flattened(from: 2)))
     }
 
     /// Each sample's query, from the source that was drawn for it: `[B, F, D]`.

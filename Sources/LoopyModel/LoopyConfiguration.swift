@@ -73,6 +73,7 @@ public struct LoopyConfiguration: Codable, Sendable, Equatable {
         small.segments.motionFrames = 30
         small.audioWidth = 128
         small.motionLatents = AudioToLatents.Configuration(embeddings: 32, width: 128, heads: 4)
+        small.motionLatents.mouthHead = true
         small.readings.temporalAttentions = 1
         return small
     }

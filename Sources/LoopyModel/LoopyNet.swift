@@ -151,6 +151,16 @@ public struct LoopyNet {
         ).flattened(from: 0, through: 1)
     }
 
+    /// What is wrong with the mouth's shape in motion latents; nil where nothing can be said of it.
+    func mouthLoss(_ conditions: Conditions) -> Tensor? {
+        guard let audioEmbedding, let audioToLatents, let speech = conditions.speech,
+            let movement = conditions.movement
+        else { return nil }
+        let isMasked = conditions.masks.map(\.audio)
+        return audioToLatents.mouthLoss(
+            audioEmbedding(speech, isMasked: isMasked), movement, isMasked: isMasked)
+    }
+
     // MARK: Guidance
 
     /// The same without audio; the reference net does not run again.

@@ -81,6 +81,10 @@ extension AudioToLatents.Configuration: DescribedSettings {
                 "The learnable embeddings that conditions attend to."),
             .number("width", \.width, in: 1...65_536, "The channels of an embedding."),
             .number("heads", \.heads, in: 1...1024, "The heads of the attention."),
+            .flag(
+                "mouth_head", \.mouthHead,
+                "Whether there is a layer that reads the mouth's shape from motion latents, which "
+                    + "train.mouth_shape_weight trains."),
         ]
     }
 

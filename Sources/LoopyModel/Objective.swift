@@ -11,12 +11,24 @@ extension LoopyNet {
     ///   - timesteps: a timestep for each sample.
     ///   - gamma: weighs samples by min-SNR; nil for equal weights.
     ///   - weights: weighs the pixels of the latents, `[B, F, 1, h, w]`; nil for equal weights.
+    ///   - mouthShape: the weight of what is wrong with the mouth's shape in motion latents; 0 for none.
     ///   - gradientCheckpointing: as for the model.
     /// - Returns: a single number.
     public func loss(
         _ clean: Tensor, noise: Tensor, timesteps: [Int], _ conditions: Conditions,
         _ schedule: NoiseSchedule, gamma: Double? = nil, weights: Tensor? = nil,
-        gradientCheckpointing: Bool = false
+        mouthShape: Double = 0, gradientCheckpointing: Bool = false
+    ) -> Tensor {
+        let denoising = denoisingLoss(
+            clean, noise: noise, timesteps: timesteps, conditions, schedule, gamma: gamma,
+            weights: weights, gradientCheckpointing: gradientCheckpointing)
+        guard mouthShape > 0, let loss = mouthLoss(conditions) else { return denoising }
+        return denoising + loss * mouthShape
+    }
+
+    private func denoisingLoss(
+        _ clean: Tensor, noise: Tensor, timesteps: [Int], _ conditions: Conditions,
+        _ schedule: NoiseSchedule, gamma: Double?, weights: Tensor?, gradientCheckpointing: Bool
     ) -> Tensor {
         let noisy = schedule.addNoise(clean, noise, at: timesteps)
         let steps = Tensor(timesteps.map { Int64($0) }, device: clean.device)

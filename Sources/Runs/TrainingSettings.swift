@@ -37,6 +37,12 @@ public struct TrainingSettings: Codable, Sendable {
     public var noiseOffset = 0.0
     /// The weight of the loss at the mouth, where elsewhere it is 1.
     public var mouthWeight = 1.0
+    /// The weight of what is wrong with the mouth's shape in motion latents, for a model that has
+    /// `motion_latents.mouth_head`; 0 for none.
+    public var mouthShapeWeight = 0.0
+    /// How much more noise timesteps are drawn with: of evenly drawn times t, `s t / (1 + (s - 1) t)`
+    /// are taken (Esser et al. 2024, section 5.3.2); 1 leaves them even.
+    public var timestepShift = 1.0
     /// The most noise that is added to the latents of motion frames, as a standard deviation, drawn
     /// evenly from 0: generated frames are never as clean as those of a dataset.
     public var motionFrameNoise = 0.0

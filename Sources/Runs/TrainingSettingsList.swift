@@ -44,6 +44,14 @@ extension TrainingSettings: DescribedSettings {
                 "mouth_weight", \.mouthWeight, in: 0...1000,
                 "The weight of the loss at the mouth, where elsewhere it is 1."),
             .number(
+                "mouth_shape_weight", \.mouthShapeWeight, in: 0...1000,
+                "The weight of what is wrong with the mouth's shape in motion latents, for a model "
+                    + "that has motion_latents.mouth_head; 0 for none."),
+            .number(
+                "timestep_shift", \.timestepShift, in: 0.01...100,
+                "How much more noise timesteps are drawn with: of times t from 0 to 1, "
+                    + "s t / (1 + (s - 1) t) are taken; 1 draws them evenly."),
+            .number(
                 "motion_frame_noise", \.motionFrameNoise, in: 0...10,
                 "The most noise that is added to the latents of motion frames, as a standard deviation "
                     + "drawn evenly from 0."),

@@ -118,7 +118,9 @@ public final class Trainer {
                 try (0..<settings.batchSize).map { _ in try windows.next() }, first: first,
                 settings: settings, device: device)
             keys += batch.keys
-            let partLoss = lossOf(batch) / Double(settings.gradientAccumulation)
+            let partLoss =
+                lossOf(batch, mouthShape: settings.mouthShapeWeight)
+                / Double(settings.gradientAccumulation)
             partLoss.backward()
             loss += partLoss.scalar
         }
@@ -139,12 +141,14 @@ public final class Trainer {
         return loss
     }
 
-    private func lossOf(_ batch: TrainingBatch) -> Tensor {
+    /// - Parameter mouthShape: the weight of the mouth's shape, which is of no use in validation: there the
+    ///   loss is that of denoising.
+    private func lossOf(_ batch: TrainingBatch, mouthShape: Double = 0) -> Tensor {
         let gamma = settings.snrGamma > 0 ? settings.snrGamma : nil
         func compute() -> Tensor {
             model.loss(
                 batch.latents, noise: batch.noise, timesteps: batch.timesteps, batch.conditions,
-                schedule, gamma: gamma, weights: batch.weights,
+                schedule, gamma: gamma, weights: batch.weights, mouthShape: mouthShape,
                 gradientCheckpointing: settings.gradientCheckpointing)
         }
         return settings.precision.resolved(on: settings.device).computing(on: device, compute)

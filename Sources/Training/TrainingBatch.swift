@@ -88,7 +88,11 @@ private struct Draw {
         var words = SeededNumbers("sample", "\(settings.seed)", "\(number)")
         let generator = try Generator(seed: words.next())
         let steps = settings.schedule.numTrainTimesteps
-        timestep = Int(Tensor.integers(0..<steps, [1], generator: generator).scalar)
+        let drawn = Int(Tensor.integers(0..<steps, [1], generator: generator).scalar)
+        let shift = settings.timestepShift, time = (Double(drawn) + 0.5) / Double(steps)
+        timestep =
+            shift == 1
+            ? drawn : min(steps - 1, Int(shift * time / (1 + (shift - 1) * time) * Double(steps)))
         noise = .normal(window.latents.shape, generator: generator)
         if settings.noiseOffset > 0 {
             let channels = window.latents.length(1)

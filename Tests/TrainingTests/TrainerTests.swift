@@ -324,7 +324,7 @@ struct TrainerTests {
             settings.mouthWeight = 4
             settings.optimiser.schedule = .cosine
             let losses = try train(settings, folder, "weighted")
-            #expect(losses.allSatisfy(\.isFinite))
+            #expect(losses.allSatisfy { $0.isFinite })
             settings.mouthWeight = 1
             #expect(try train(settings, folder, "even") != losses)
         }
@@ -337,7 +337,7 @@ struct TrainerTests {
             for frames in [8, 16] {
                 settings.model.frames = frames
                 let losses = try train(settings, folder, "frames\(frames)", steps: 2)
-                #expect(losses.count == 2 && losses.allSatisfy(\.isFinite))
+                #expect(losses.count == 2 && losses.allSatisfy { $0.isFinite })
             }
         }
     }
