@@ -8,19 +8,19 @@ import Torch
 ///
 /// Everything drawn for a sample follows from the seed and the sample's number, whatever batch it is in:
 /// a run that goes on, or that adds up smaller batches, draws the same.
-struct TrainingBatch {
+package struct TrainingBatch {
     /// The clean latents: `[B, F, C, h, w]`.
-    var latents: Tensor
+    package var latents: Tensor
     /// `[B, F, C, h, w]`.
-    var noise: Tensor
-    var timesteps: [Int]
-    var conditions: Conditions
+    package var noise: Tensor
+    package var timesteps: [Int]
+    package var conditions: Conditions
     /// The keys of the clips.
     var keys: [String]
 
     /// - Parameters:
     ///   - first: the number of the first sample, counted from the run's beginning.
-    init(
+    package init(
         _ windows: [ClipWindow], first: Int, settings: TrainingSettings, device: Device
     ) throws {
         var draws: [Draw] = []

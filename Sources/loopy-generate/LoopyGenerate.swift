@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Generation
 import LoopyModel
+import Media
 import Runs
 import StageCommand
 
@@ -15,7 +16,9 @@ struct LoopyGenerate: ParsableCommand {
             loopy-generate --weights DIR --image PORTRAIT --audio SPEECH --output OUT.mp4
             """,
         discussion: """
-            The portrait is any picture of one face; it is cropped as in curation. While the video is \
+            The portrait is any picture of one face; it is cropped as in curation, or refused with the \
+            reason: --any-portrait takes it all the same. A face that is not found, in a drawing or a \
+            profile, is given by --crop. While the video is \
             made, OUT.partial.mp4 holds what there is and can be played; after an interruption --resume \
             goes on with it, to the same bytes. OUT.json says what made the video. The defaults are the \
             paper's; fewer --steps, or guidance on a part of them (--set generate.guidance.first=0.2 and \
@@ -35,6 +38,17 @@ struct LoopyGenerate: ParsableCommand {
 
     @Option(help: ArgumentHelp("A picture of one face.", valueName: "file"))
     var image: String
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            The square that is the portrait, in pixels of the upright picture: its left edge, its top \
+            edge and its side. No face is looked for, and no rule is asked.
+            """, valueName: "x,y,side"))
+    var crop: CropSquare?
+
+    @Flag(help: "Warn of what the rules have against the portrait, instead of refusing it.")
+    var anyPortrait = false
 
     @Option(help: ArgumentHelp("Speech: anything with sound, of any length.", valueName: "file"))
     var audio: String
@@ -87,9 +101,15 @@ struct LoopyGenerate: ParsableCommand {
                 trained.map { try TrainedModel(RunDirectory($0), step: step) }
                     ?? TrainedModel(folder: weights ?? ""), settings)
             let generation = try Generation(
-                model, settings, image: image, audio: audio, output: output, resuming: resume)
+                model, settings, image: image, portrait: portrait, audio: audio, output: output,
+                resuming: resume)
+            for warning in generation.portrait.warnings { say("warning: \(warning)") }
             try generate(generation)
         }
+    }
+
+    private var portrait: PortraitChoice {
+        crop.map { .square($0) } ?? (anyPortrait ? .anyFace : .judged)
     }
 
     private func generate(_ generation: Generation) throws {
@@ -135,3 +155,14 @@ struct LoopyGenerate: ParsableCommand {
 }
 
 extension MemoryEstimate.Precision: ExpressibleByArgument {}
+
+extension CropSquare: ExpressibleByArgument {
+    public init?(argument: String) {
+        let numbers = argument.split(separator: ",", omittingEmptySubsequences: false).map {
+            Int($0)
+        }
+        guard numbers.count == 3, let x = numbers[0], let y = numbers[1], let side = numbers[2]
+        else { return nil }
+        self.init(x: x, y: y, side: side)
+    }
+}
