@@ -179,16 +179,21 @@ let package = Package(
         tests("DatasetTests", ["Media"]),
         tests(
             "PerceptionTests", ["Perception", "Media", "Torch"], exclude: ["Fixtures"]),
-        tests("CurationTests", ["Curation", "Perception", "Weights", "Media"]),
+        tests(
+            "CurationTests", ["Curation", "Perception", "Speech", "Media", "Torch", "Weights"]),
         tests("FeaturesTests", ["Features", "Perception", "Media"]),
         tests(
             "TrainingTests",
             [
-                "Training", "Runs", "LoopyModel", "Diffusion", "Features", "Media", "Torch",
-                "Weights",
+                "Training", "Runs", "LoopyModel", "Diffusion", "Features", "Speech", "Media",
+                "Torch", "Weights",
             ]),
         tests(
-            "GenerationTests", ["Generation", "Curation", "Speech", "Media", "Torch"]),
+            "GenerationTests",
+            [
+                "Generation", "Training", "Runs", "LoopyModel", "Diffusion", "Features", "Curation",
+                "Speech", "Media", "Torch", "Weights",
+            ]),
         tests(
             "EvaluationTests",
             [

@@ -8,17 +8,26 @@ import Perception
 public struct Portrait {
     public let crop: CropSquare
     public let metrics: Metrics
+    /// Why the rules refuse the picture, where it is taken all the same.
+    public let refusals: [Refusal]
 
     /// Why a picture is refused.
     public struct Refusal: Error, CustomStringConvertible, Sendable {
         /// The rule that refused it: "no-face", "crop", or a metric's name.
         public let rule: String
-        /// A sentence that says what was seen, and what to do.
-        public let description: String
+        /// What was seen.
+        public let reason: String
+        /// What to do.
+        let advice: String
+
+        public var description: String { reason + ". " + advice }
     }
 
+    /// - Parameter takesAny: whether a picture that the rules refuse is taken, around its largest face.
     /// - Throws: `Refusal`; what networks throw.
-    public init(_ picture: VideoFrame, rules: Rules, clips: ClipSettings) throws {
+    public init(
+        _ picture: VideoFrame, rules: Rules, clips: ClipSettings, takesAny: Bool = false
+    ) throws {
         let tracker = FaceTracker(
             near: try BlazeFace(.short), far: try BlazeFace(.full), network: try FaceMesh())
         tracker.startVideo()
@@ -34,34 +43,59 @@ public struct Portrait {
         func height(_ index: Int) -> Double { measured[index][.faceHeight] ?? 0 }
         guard let largest = faces.indices.max(by: { height($0) < height($1) }) else {
             throw Refusal(
-                rule: "no-face", description: "no face is seen in it; take a picture of one face")
+                rule: "no-face", reason: "no face is seen in it",
+                advice: "Take a picture of one face, or say where it is: --crop X,Y,SIDE")
         }
         metrics = measured[largest]
         let landmarks = faces[largest].landmarks
-        // A crowd is a plainer reason than what one of its faces is like.
-        let broken = rules.judge(metrics, [.otherFaces]).broken ?? rules.judge(metrics).broken
-        if let (metric, value, limit) = broken {
-            throw Refusal(
-                rule: metric.name,
-                description: Self.words(metric, landmarks, count: faces.count)
-                    + String(
-                        format: " (the rule %@: %.3g, and the limit is %.3g). ", metric.name, value,
-                        limit)
-                    + "Take another picture, or move the limit: generate.rules.\(metric.name)")
+        var refusals = Self.refusals(rules, metrics, landmarks, count: faces.count)
+
+        func plan(leastHeadShare: Double) -> CropPlanner.Plan {
+            CropPlanner(
+                settings: clips, leastHeadShare: leastHeadShare, width: picture.width,
+                height: picture.height
+            ).plan(heads: [landmarks.head], faceHeight: landmarks.box.height)
         }
-        let planner = CropPlanner(
-            settings: clips, leastHeadShare: rules.leastHeadShare, width: picture.width,
-            height: picture.height)
-        switch planner.plan(heads: [landmarks.head], faceHeight: landmarks.box.height) {
-        case .crop(let square, _): crop = square
-        case .doesNotFit(let share):
-            throw Refusal(
-                rule: "crop",
-                description: String(
-                    format:
-                        "the head does not fit into a square inside the picture (the rule crop: "
-                        + "%.2f of it would, and the limit is %.2f). ", share, rules.leastHeadShare)
-                    + "Take a picture with more room, or set generate.clips.outside: pad")
+        var planned = plan(leastHeadShare: rules.leastHeadShare)
+        if case .doesNotFit(let share) = planned {
+            refusals.append(
+                Refusal(
+                    rule: "crop",
+                    reason: String(
+                        format:
+                            "the head does not fit into a square inside the picture (the rule crop: "
+                            + "%.2f of it would, and the limit is %.2f)", share,
+                        rules.leastHeadShare),
+                    advice:
+                        "Take a picture with more room, set generate.clips.outside: pad, or say "
+                        + "--any-portrait"))
+            planned = plan(leastHeadShare: 0)
+        }
+        if let refusal = refusals.first, !takesAny { throw refusal }
+        self.refusals = refusals
+        guard case .crop(let square, _) = planned else {
+            preconditionFailure("a square shows no less than nothing of a head")
+        }
+        crop = square
+    }
+
+    /// What the rules have against a face.
+    private static func refusals(
+        _ rules: Rules, _ metrics: Metrics, _ face: FaceLandmarks, count: Int
+    ) -> [Refusal] {
+        // A crowd is a plainer reason than what one of its faces is like.
+        let ordered = [.otherFaces] + Metric.all.filter { $0 != .otherFaces }
+        return ordered.compactMap { rules.judge(metrics, [$0]).broken }.map {
+            metric, value, limit in
+            Refusal(
+                rule: metric.name,
+                reason: words(metric, face, count: count)
+                    + String(
+                        format: " (the rule %@: %.3g, and the limit is %.3g)", metric.name, value,
+                        limit),
+                advice:
+                    "Take another picture, move the limit: generate.rules.\(metric.name), or say "
+                    + "--any-portrait")
         }
     }
 

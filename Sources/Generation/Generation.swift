@@ -36,20 +36,22 @@ public final class Generation {
 
     /// - Parameters:
     ///   - image: any picture that FFmpeg reads, of one face.
+    ///   - portrait: which part of it is the portrait.
     ///   - audio: anything with sound that FFmpeg reads.
     ///   - output: path of the MP4.
     ///   - resuming: whether to go on with an interrupted video, and to leave a finished one as it is.
     /// - Throws: `LoopyError` that says which file, what is wrong with it, and what to do.
     public init(
-        _ model: PortraitModel, _ settings: GenerationSettings, image: String, audio: String,
-        output: String, resuming: Bool = false
+        _ model: PortraitModel, _ settings: GenerationSettings, image: String,
+        portrait choice: PortraitChoice = .judged, audio: String, output: String,
+        resuming: Bool = false
     ) throws {
         self.model = model
         self.settings = settings
         self.output = GenerationOutput(output)
         self.audio = try SpokenAudio(audio)
         portrait = try CroppedPortrait(
-            image, settings, clipSide: model.clipSide, side: model.side)
+            image, choice, settings, clipSide: model.clipSide, side: model.side)
         record = GenerationRecord(
             weights: try model.trained.digests(), step: model.trained.description.step,
             portrait: .init(path: image, sha256: portrait.digest, crop: portrait.crop),
@@ -66,7 +68,7 @@ public final class Generation {
     private func begin() throws -> Making {
         if past == nil { output.forget() }
         let sampler = try VideoSampler(
-            model, settings, reference: model.encode(portrait),
+            model.model, model.schedule, settings, reference: model.encode(portrait),
             past: past.map { ($0.history, $0.progress.pieces) })
         var encoding = settings.video
         encoding.size = model.side
@@ -86,19 +88,16 @@ public final class Generation {
         struct Stopped: Error {}
         guard !wasFinished else { return true }
         var making = try begin()
-        var clips = SpeechClips(frames: model.model.configuration.frames, total: frames)
         var number = 0
         var listening = ContinuousClock.now
         do {
-            try model.speech.encode(audio.recording) { features in
-                try clips.add(features) { speech in
-                    number += 1
-                    guard number > making.sampler.clips else { return }
-                    times.add(.speech, (ContinuousClock.now - listening) / .seconds(1))
-                    try makeClip(speech, &making)
-                    listening = .now
-                    if try !onClip(), framesDone < frames { throw Stopped() }
-                }
+            try audio.clips(of: model.model.configuration.frames, by: model.speech) { speech in
+                number += 1
+                guard number > making.sampler.clips else { return }
+                times.add(.speech, (ContinuousClock.now - listening) / .seconds(1))
+                try makeClip(speech, &making)
+                listening = .now
+                if try !onClip(), framesDone < frames { throw Stopped() }
             }
         } catch is Stopped {
             return false

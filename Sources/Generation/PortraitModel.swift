@@ -17,9 +17,9 @@ public struct PortraitModel {
     let speech: any SpeechEncoder
     let device: Device
     /// The side of the pictures, in pixels.
-    let side: Int
+    package let side: Int
     /// The side with which clips are cut out, before they are brought to `side`.
-    let clipSide: Int
+    package let clipSide: Int
 
     /// - Throws: `LoopyError` for settings that do not fit the model; what is wrong with weights.
     public init(_ trained: TrainedModel, _ settings: GenerationSettings) throws {
@@ -94,7 +94,7 @@ public struct PortraitModel {
     }
 
     /// Codes a portrait: `[1, C, h, w]`.
-    func encode(_ portrait: CroppedPortrait) -> Tensor {
+    package func encode(_ portrait: CroppedPortrait) -> Tensor {
         withoutGradient { codec.encode(portrait.tensor.to(device)) }
     }
 

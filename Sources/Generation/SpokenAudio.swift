@@ -4,6 +4,7 @@ import Foundation
 import Media
 import Speech
 import Storage
+import Torch
 
 /// The recording that a portrait speaks.
 public struct SpokenAudio {
@@ -18,7 +19,7 @@ public struct SpokenAudio {
 
     /// - Parameter path: any file with sound that FFmpeg reads.
     /// - Throws: `LoopyError` `.unsuitable` when nothing can be heard in it; what keeps it from being read.
-    init(_ path: String) throws {
+    package init(_ path: String) throws {
         let stream = try AudioStream(path: path)
         guard stream.sampleCount > 0 else {
             throw LoopyError(.unsuitable, "\(path): holds no sound")
@@ -39,4 +40,17 @@ public struct SpokenAudio {
     public var seconds: Double { Double(samples) / Double(Recording.sampleRate) }
     /// The number of video frames that it lasts, the last of which may only be begun.
     public var frames: Int { Recording.frames(samples: samples) }
+
+    /// Encodes the recording, and hands out what each clip hears as soon as it is known.
+    ///
+    /// - Parameters:
+    ///   - length: F, the number of frames of a clip.
+    ///   - body: gets speech windows `[F, 5, L, S]`; behind the recording's end its last frame stands.
+    /// - Throws: what encoding and `body` throw.
+    package func clips(
+        of length: Int, by encoder: any SpeechEncoder, _ body: (Tensor) throws -> Void
+    ) throws {
+        var clips = SpeechClips(frames: length, total: frames)
+        try encoder.encode(recording) { try clips.add($0, body) }
+    }
 }

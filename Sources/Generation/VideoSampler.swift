@@ -11,33 +11,37 @@ import Torch
 ///
 /// What is drawn for a clip follows from the seed and its number: a video that goes on draws the
 /// same.
-struct VideoSampler {
+package struct VideoSampler {
     /// The latents of the last frames, as many as the temporal segments reach back: `[H, C, h, w]`.
     private(set) var history: Tensor
     /// The number of clips so far.
     private(set) var clips: Int
 
-    private let portrait: PortraitModel
+    private let model: LoopyNet
     private let settings: GenerationSettings
     private let ddim: DDIM
     /// `[1, C, h, w]`
     private let reference: Tensor
 
-    /// - Parameter past: where an interrupted video stands.
-    init(
-        _ portrait: PortraitModel, _ settings: GenerationSettings, reference: Tensor,
-        past: (history: Tensor, clips: Int)? = nil
+    private var device: Device { reference.device }
+
+    /// - Parameters:
+    ///   - reference: the latents of the portrait, on the model's device: `[1, C, h, w]`.
+    ///   - past: where an interrupted video stands.
+    package init(
+        _ model: LoopyNet, _ schedule: NoiseSchedule, _ settings: GenerationSettings,
+        reference: Tensor, past: (history: Tensor, clips: Int)? = nil
     ) throws {
-        self.portrait = portrait
+        self.model = model
         self.settings = settings
         self.reference = reference
         ddim = try DDIM(
-            portrait.schedule, numInferenceSteps: settings.numInferenceSteps,
-            timestepSpacing: settings.timestepSpacing(for: portrait.schedule), eta: settings.eta)
+            schedule, numInferenceSteps: settings.numInferenceSteps,
+            timestepSpacing: settings.timestepSpacing(for: schedule), eta: settings.eta)
         try settings.validate(as: "generate")
         history =
-            past?.history.to(portrait.device)
-            ?? .zeros([0] + reference.shape[1...], device: portrait.device)
+            past?.history.to(reference.device)
+            ?? .zeros([0] + reference.shape[1...], device: reference.device)
         clips = past?.clips ?? 0
     }
 
@@ -46,24 +50,15 @@ struct VideoSampler {
     /// - Parameter speech: the features of the frames f - 2 to f + 2: `[F, 5, L, S]`.
     /// - Returns: `[F, C, h, w]`.
     mutating func next(speech: Tensor, _ times: PartTimes) throws -> Tensor {
-        let configuration = portrait.model.configuration
         var words = SeededNumbers("clip", "\(settings.seed)", "\(clips)")
         let generator = try Generator(seed: words.next())
-        let shape = [1, configuration.frames] + reference.shape[1...]
-        let noise = Tensor.normal(shape, generator: generator).to(portrait.device)
-
-        var conditions = Conditions(
-            reference: reference, speech: speech.unsqueezed(0).to(portrait.device))
-        if history.length(0) > 0 {
-            let motion = configuration.segments.abstract(history, generator: generator)
-            conditions.motionFrames = .init(
-                latents: motion.frames.unsqueezed(0), isPresent: [motion.isPresent])
-        }
+        let shape = [1, model.configuration.frames] + reference.shape[1...]
+        let noise = Tensor.normal(shape, generator: generator).to(device)
+        let conditions = conditions(speech: speech, generator: generator)
         func sample() -> Tensor {
             let guided = times.measure(.reference) {
                 GuidedModel(
-                    portrait.model, conditions, settings.guidance,
-                    together: settings.runsTogether)
+                    model, conditions, settings.guidance, together: settings.runsTogether)
             }
             return times.measure(.denoising) {
                 guided.sample(noise, ddim, generator: generator)
@@ -71,13 +66,34 @@ struct VideoSampler {
         }
         let latents = withoutGradient {
             settings.precision.resolved(on: settings.device)
-                .computing(on: portrait.device, sample)
+                .computing(on: device, sample)
         }[0]
+        append(latents)
+        return latents
+    }
+
+    /// What the next clip is made from besides noise.
+    ///
+    /// - Parameters:
+    ///   - speech: as above.
+    ///   - generator: draws motion frames, where those are drawn.
+    package func conditions(speech: Tensor, generator: Generator) -> Conditions {
+        let motion = model.configuration.segments.abstract(history, generator: generator)
+        return Conditions(
+            reference: reference,
+            motionFrames: .init(
+                latents: motion.frames.unsqueezed(0), isPresent: [motion.isPresent]),
+            speech: speech.unsqueezed(0).to(device))
+    }
+
+    /// Adds the latents of a clip to what the clips behind it see.
+    ///
+    /// - Parameter latents: `[F, C, h, w]`.
+    package mutating func append(_ latents: Tensor) {
         let all = concatenated([history, latents], along: 0)
-        let kept = min(all.length(0), configuration.segments.motionFrames)
+        let kept = min(all.length(0), model.configuration.segments.motionFrames)
         // A copy: a view would keep all that came before.
         history = all[(all.length(0) - kept)...].copy()
         clips += 1
-        return latents
     }
 }

@@ -2,6 +2,10 @@ import Errors
 
 /// A recording at 16 kHz, mono, that is read front to back as often as somebody needs it.
 ///
+/// It lasts whole video frames: behind the last sample there are zeros up to the end of its frame, as
+/// there are in a clip. An encoder's last step then belongs to the end of the last frame, and a step
+/// lies where its sound is, whatever the number of samples.
+///
 /// It need not be in memory: encoders hold what they work on.
 public struct Recording {
     /// The number of samples a second.
@@ -15,7 +19,24 @@ public struct Recording {
     private let open: () throws -> Reader
 
     /// - Parameter open: begins a reading at the first sample; each reading gives the same samples.
-    public init(open: @escaping () throws -> Reader) { self.open = open }
+    public init(open: @escaping () throws -> Reader) {
+        self.open = { Self.wholeFrames(try open()) }
+    }
+
+    /// Goes on with zeros where the samples end, up to the end of the frame.
+    private static func wholeFrames(_ read: @escaping Reader) -> Reader {
+        var given = 0, isAtEnd = false
+        return { count in
+            var piece = isAtEnd ? [] : try read(count)
+            if piece.isEmpty {
+                isAtEnd = true
+                let missing = frames(samples: given) * samplesPerFrame - given
+                piece = Array(repeating: 0, count: min(count, missing))
+            }
+            given += piece.count
+            return piece
+        }
+    }
 
     /// Makes a recording of samples in memory.
     public init(_ samples: [Float]) {

@@ -11,8 +11,8 @@ public protocol SpeechEncoder {
     ///
     /// - Parameter body: takes the features in order, in pieces `[t, L, C]`, float32: T rows
     ///   altogether, `Recording.frames` of the recording's samples.
-    /// - Throws: `LoopyError` `.unsuitable` when the recording is empty or too short, and what reading
-    ///   throws.
+    /// - Throws: `LoopyError` `.unsuitable` when the recording is empty, or shorter than what a step of the
+    ///   encoder hears, and what reading throws.
     func encode(_ recording: Recording, _ body: (Tensor) throws -> Void) throws
 }
 

@@ -8,13 +8,13 @@ import Torch
 ///
 /// Everything drawn for a sample follows from the seed and the sample's number, whatever batch it is in:
 /// a run that goes on, or that adds up smaller batches, draws the same.
-struct TrainingBatch {
+package struct TrainingBatch {
     /// The clean latents: `[B, F, C, h, w]`.
-    var latents: Tensor
+    package var latents: Tensor
     /// `[B, F, C, h, w]`.
-    var noise: Tensor
-    var timesteps: [Int]
-    var conditions: Conditions
+    package var noise: Tensor
+    package var timesteps: [Int]
+    package var conditions: Conditions
     /// The weights of the loss at the pixels of the latents, `[B, F, 1, h, w]`; nil for equal ones.
     var weights: Tensor?
     /// The keys of the clips.
@@ -22,7 +22,7 @@ struct TrainingBatch {
 
     /// - Parameters:
     ///   - first: the number of the first sample, counted from the run's beginning.
-    init(
+    package init(
         _ windows: [ClipWindow], first: Int, settings: TrainingSettings, device: Device
     ) throws {
         var draws: [Draw] = []

@@ -1,7 +1,9 @@
 import ArgumentParser
+import Dataset
 import Foundation
 import Generation
 import LoopyModel
+import Media
 import Runs
 import StageCommand
 
@@ -13,14 +15,21 @@ struct LoopyGenerate: ParsableCommand {
         usage: """
             loopy-generate --run RUN --image PORTRAIT --audio SPEECH --output OUT.mp4
             loopy-generate --weights DIR --image PORTRAIT --audio SPEECH --output OUT.mp4
+            loopy-generate --run RUN --held-out DATASET --output FOLDER
             """,
         discussion: """
-            The portrait is any picture of one face; it is cropped as in curation. While the video is \
+            The portrait is any picture of one face; it is cropped as in curation, or refused with the \
+            reason: --any-portrait takes it all the same. A face that is not found, in a drawing or a \
+            profile, is given by --crop. While the video is \
             made, OUT.partial.mp4 holds what there is and can be played; after an interruption --resume \
             goes on with it, to the same bytes. OUT.json says what made the video. Steps and guidance are \
             those that the model was trained to be sampled with, the paper's unless its training says \
             otherwise; fewer --steps, or guidance on a part of them (--set generate.guidance.first=0.2 \
             and last=0.8), are faster.
+
+            With --held-out the model makes clips again that it was not trained on, of the dataset's split \
+            val: each from its first picture and its sound. FOLDER/generated and FOLDER/true are what \
+            loopy-evaluate compares.
             """)
 
     @Option(
@@ -35,12 +44,32 @@ struct LoopyGenerate: ParsableCommand {
     var step: Int?
 
     @Option(help: ArgumentHelp("A picture of one face.", valueName: "file"))
-    var image: String
+    var image: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            The square that is the portrait, in pixels of the upright picture: its left edge, its top \
+            edge and its side. No face is looked for, and no rule is asked.
+            """, valueName: "x,y,side"))
+    var crop: CropSquare?
+
+    @Flag(help: "Warn of what the rules have against the portrait, instead of refusing it.")
+    var anyPortrait = false
 
     @Option(help: ArgumentHelp("Speech: anything with sound, of any length.", valueName: "file"))
-    var audio: String
+    var audio: String?
 
-    @Option(help: ArgumentHelp("The MP4.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "A dataset whose held-out clips are made again, instead of a portrait and speech.",
+            valueName: "dataset"))
+    var heldOut: String?
+
+    @Option(help: "With --held-out: the time of the clips together, about. Default: 60.")
+    var seconds: Double?
+
+    @Option(help: ArgumentHelp("The MP4; with --held-out a folder.", valueName: "path"))
     var output: String
 
     @Flag(
@@ -79,6 +108,15 @@ struct LoopyGenerate: ParsableCommand {
         guard step == nil || trained != nil else {
             throw ValidationError("--step names a checkpoint of a run: name the run by --run")
         }
+        guard (image != nil && audio != nil) != (heldOut != nil) else {
+            throw ValidationError("give --image and --audio, or --held-out")
+        }
+        guard heldOut != nil || seconds == nil else {
+            throw ValidationError("--seconds goes with --held-out")
+        }
+        guard seconds.map({ $0 > 0 }) ?? true else {
+            throw ValidationError("--seconds: take more than 0")
+        }
     }
 
     func run() throws {
@@ -89,22 +127,40 @@ struct LoopyGenerate: ParsableCommand {
                 ?? TrainedModel(folder: weights ?? "")
             let settings = try readSettings(for: trained)
             let model = try PortraitModel(trained, settings)
-            let generation = try Generation(
-                model, settings, image: image, audio: audio, output: output, resuming: resume)
-            try generate(generation)
+            if let image, let audio {
+                let generation = try Generation(
+                    model, settings, image: image, portrait: portrait, audio: audio,
+                    output: output, resuming: resume)
+                for warning in generation.portrait.warnings { say("warning: \(warning)") }
+                try generate(generation)
+            } else if let heldOut {
+                let clips = try HeldOutClips(
+                    DatasetDirectory(heldOut), seconds: seconds ?? 60, to: output)
+                for key in clips.keys {
+                    try generate(
+                        Generation(
+                            model, settings, image: clips.pictures(key),
+                            portrait: .square(clips.square), audio: clips.sound(key),
+                            output: clips.generated(key), resuming: resume))
+                }
+            }
         }
+    }
+
+    private var portrait: PortraitChoice {
+        crop.map { .square($0) } ?? (anyPortrait ? .anyFace : .judged)
     }
 
     private func generate(_ generation: Generation) throws {
         guard !generation.wasFinished else {
             return say(
-                "\(output): is finished, from the same portrait, recording, model and settings; without "
+                "\(generation.output.video): is finished, from the same portrait, recording, model and settings; without "
                     + "--resume it is made again")
         }
         if generation.audio.seconds < 1 {
             say(
                 String(
-                    format: "%@: lasts %.2f s, which makes %d frames", audio,
+                    format: "%@: lasts %.2f s, which makes %d frames", generation.audio.path,
                     generation.audio.seconds, generation.frames))
         }
         let stop = StopSignals()
@@ -121,7 +177,7 @@ struct LoopyGenerate: ParsableCommand {
                     + "\(generation.output.partialVideo); --resume goes on")
             throw ExitCode(130)
         }
-        say("\(output): \(generation.frames) frames")
+        say("\(generation.output.video): \(generation.frames) frames")
     }
 
     private func readSettings(for model: TrainedModel) throws -> GenerationSettings {
@@ -139,3 +195,14 @@ struct LoopyGenerate: ParsableCommand {
 }
 
 extension ComputePrecision.Choice: ExpressibleByArgument {}
+
+extension CropSquare: ExpressibleByArgument {
+    public init?(argument: String) {
+        let numbers = argument.split(separator: ",", omittingEmptySubsequences: false).map {
+            Int($0)
+        }
+        guard numbers.count == 3, let x = numbers[0], let y = numbers[1], let side = numbers[2]
+        else { return nil }
+        self.init(x: x, y: y, side: side)
+    }
+}

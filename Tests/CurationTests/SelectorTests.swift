@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Measurements that a test writes itself.
-private struct FakeMeasurements {
+struct FakeMeasurements {
     let dataset: DatasetDirectory
     let sources: [Source]
     private let fingerprint: Fingerprint

@@ -183,6 +183,8 @@ struct GenerateEndToEndTests {
         #expect(try message(audio: portraits + "/silence.wav").contains("is silent"))
         #expect(try message(audio: portraits + "/profile.jpg").contains("profile.jpg"))
 
+        try portraitsAreTakenAllTheSame(trained)
+
         // A tenth of a second is three frames, and said to be short.
         let short = try trained.generate(
             "short.mp4", "--image", portraits + "/single_face.jpg", "--audio",
@@ -214,6 +216,73 @@ struct GenerateEndToEndTests {
                 onDiskOf: kilobytes, trained.generateArguments("disk/no.mp4", input))
             #expect(full.status == 74, "\(full.errors)")
             #expect(full.errors.contains(bench.disk + "/no.partial."), "\(full.errors)")
+        }
+    }
+
+    /// What the rules refuse can be had, and what no detector finds can be pointed at.
+    private func portraitsAreTakenAllTheSame(_ trained: Trained) throws {
+        let bench = trained.bench
+        func generate(_ image: String, _ arguments: String...) throws -> Workbench.Result {
+            try Workbench.run(
+                Workbench.executables + "/loopy",
+                trained.generateArguments(
+                    "any.mp4",
+                    [
+                        "--image", Self.portraits + "/" + image, "--audio",
+                        bench.folder + "/short.wav",
+                    ] + arguments))
+        }
+        func crop() throws -> [String: Int]? {
+            let record = try JSONSerialization.jsonObject(
+                with: Data(Workbench.bytes(bench.folder + "/any.json")))
+            let portrait = (record as? [String: Any])?["portrait"] as? [String: Any]
+            return portrait?["crop"] as? [String: Int]
+        }
+        let refused = try generate("profile.jpg")
+        #expect(refused.status == 65 && refused.errors.contains("--any-portrait"))
+        for (image, reason) in [
+            ("profile.jpg", "turned away"), ("multi_face.jpg", "faces are seen in it"),
+        ] {
+            let taken = try generate(image, "--any-portrait")
+            #expect(taken.status == 0, "\(taken.errors)")
+            let warnings = taken.errors.split(separator: "\n").filter {
+                $0.hasPrefix("warning: ") && $0.contains(image)
+            }
+            #expect(warnings.contains { $0.contains(reason) }, "\(taken.errors)")
+            #expect(try Self.frames(bench.folder + "/any.mp4") == 3)
+        }
+
+        // Where there is no face at all, somebody has to say where the portrait is.
+        let unseen = try generate("landscape.jpg", "--any-portrait")
+        #expect(unseen.status == 65)
+        #expect(
+            unseen.errors.contains("no face is seen") && unseen.errors.contains("--crop X,Y,SIDE"))
+        let size = try Workbench.run(
+            "/usr/bin/ffprobe",
+            [
+                "-v", "error", "-show_entries", "stream=width,height", "-of", "csv=p=0",
+                Self.portraits + "/landscape.jpg",
+            ]
+        ).output.split { !$0.isNumber }.compactMap { Int($0) }
+        let (width, height) = (size[0], size[1])
+        let given = try generate("landscape.jpg", "--crop", "\(width - 201),\(height - 201),201")
+        #expect(given.status == 0, "\(given.errors)")
+        #expect(try crop() == ["x": width - 201, "y": height - 201, "side": 201])
+        #expect(!given.errors.contains("warning"))
+
+        for square in [
+            "\(width - 200),0,201", "0,\(height - 200),201", "-1,0,100", "0,-1,100",
+            "0,0,\(max(width, height) + 1)", "9223372036854775807,0,16", "0,0,9223372036854775807",
+        ] {
+            let outside = try generate("landscape.jpg", "--crop=" + square)
+            #expect(outside.status == 64, "\(square): \(outside.errors)")
+            #expect(outside.errors.contains("--crop \(square): "), "\(outside.errors)")
+            #expect(outside.errors.contains("\(width)x\(height) pixels"), "\(outside.errors)")
+        }
+        #expect(try generate("landscape.jpg", "--crop", "0,0,15").errors.contains("16 pixels"))
+        for square in ["10,10", "a,b,c", "1,2,3,4", "1.5,0,100", ""] {
+            let unclear = try generate("landscape.jpg", "--crop=" + square)
+            #expect(unclear.status == 64 && unclear.errors.contains("--crop"), "\(unclear.errors)")
         }
     }
 

@@ -88,6 +88,15 @@ import Testing
         try train.check(root + "/Pipelines/\(name).yaml")
     }
 
+    /// As the paper does (section 3.3: landmarks by DWPose).
+    @Test func thePapersKeyPointsAreDWPoses() throws {
+        let keypoints = try #require(
+            SettingsSection.all.first { $0.name == "extract.keypoints" })
+        let settings = try keypoints.documented(in: root + "/Pipelines/talking-head.yaml")
+        #expect(
+            settings.first { $0.name == "extract.keypoints.landmarks" }?.initial == "dwpose")
+    }
+
     /// What the files say with the defaults' words is the default.
     @Test func theFileOfDefaultsHoldsDefaults() throws {
         let file = root + "/Pipelines/curate.yaml"

@@ -17,6 +17,9 @@ Beside this script, committed:
         after_encoder.npy   float32 [T, L, C]: the same, where the encoder runs at 50 a second and its
                             hidden states are brought to T afterwards
 
+All of them hear speech.npy with zeros up to a whole number of video frames, as Loopy does: so a step of the
+encoder lies where its sound is, on any length.
+
 `base` is as facebook/wav2vec2-base (group norm, norm after each block), saved as save_pretrained does
 now. `large` is as facebook/wav2vec2-large-lv60 (layer norm, biased convolutions, norm before each block),
 saved as it was published: pytorch_model.bin, every name behind "wav2vec2.", the positional convolution
@@ -43,7 +46,7 @@ from transformers.audio_utils import mel_filter_bank
 here = pathlib.Path(__file__).parent
 sample = here.parents[2] / ".deps/samples/obama_speech.mp4"
 
-SAMPLES = 36_901  # not a whole number of video frames: 57.66
+SAMPLES = 36_901  # not a whole number of video frames: 57.66, which zeros make 58
 SAMPLES_PER_FRAME = 640
 
 NARROW = dict(
@@ -125,13 +128,18 @@ def at_video_rate(values, frames):
     return flat.transpose(1, 2).reshape(*values.shape[:-2], frames, values.shape[-1])
 
 
+def whole_frames(speech):
+    """The samples, and zeros up to the end of the last video frame."""
+    return numpy.pad(speech, (0, -len(speech) % SAMPLES_PER_FRAME))
+
+
 @torch.no_grad()
 def write_expected(network, speech, folder):
     """In double precision, so that all the error that a test sees is its own."""
     network = network.wav2vec2.double()
     samples = torch.from_numpy(speech.astype(numpy.float64) / 32768)
     normal = (samples - samples.mean()) / torch.sqrt(samples.var(unbiased=False) + 1e-7)
-    frames = math.ceil(len(speech) / SAMPLES_PER_FRAME)
+    frames = len(speech) // SAMPLES_PER_FRAME
 
     features = network.feature_extractor(normal[None]).transpose(1, 2)
     states = hidden_states(network, features)
@@ -150,9 +158,9 @@ def write_expected(network, speech, folder):
 def write_log_mel(speech):
     samples = speech / 32768
     samples = (samples - samples.mean()) / numpy.sqrt(samples.var() + 1e-7)
-    frames = math.ceil(len(speech) / SAMPLES_PER_FRAME)
+    frames = len(speech) // SAMPLES_PER_FRAME
     # A spectrum's 400 samples are centred on its 160.
-    padded = numpy.pad(samples, (120, frames * SAMPLES_PER_FRAME - len(samples) + 120))
+    padded = numpy.pad(samples, 120)
     windows = numpy.lib.stride_tricks.sliding_window_view(padded, 400)[::160]
     power = numpy.abs(numpy.fft.rfft(windows * numpy.hanning(401)[:400])) ** 2
     filters = mel_filter_bank(201, 80, 0, 8000, 16000, norm="slaney", mel_scale="slaney")
@@ -182,12 +190,12 @@ def main():
     if options.real:
         if not options.wav:
             parser.error("--real needs --wav")
-        speech, target, networks = read_wave(options.wav), options.real, REAL
+        speech, target, networks = whole_frames(read_wave(options.wav)), options.real, REAL
     else:
         path = here / "speech.npy"
         if not path.exists():
             numpy.save(path, cut_sample())
-        speech, target, networks = numpy.load(path), here, SMALL
+        speech, target, networks = whole_frames(numpy.load(path)), here, SMALL
         write_log_mel(speech)
 
     for seed, (name, settings) in enumerate(networks.items()):
