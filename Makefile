@@ -8,7 +8,7 @@ PREFIX := out/install
 .PHONY: help setup build demo test bench fuzz lint format install test-install clean
 
 help:
-	@echo "make demo     set up, build, curate real sample videos, train a small model, generate: out/demo/index.html"
+	@echo "make demo     set up, build, curate real sample videos, train on them, generate: out/demo/index.html"
 	@echo "make test     set up, build, run all tests"
 	@echo "make bench    set up, build, measure speed and memory beside the usual tools"
 	@echo "make fuzz     feed damaged files to every reader, and damaged videos to loopy run (SECONDS=600 VIDEOS=1000)"
@@ -28,20 +28,26 @@ build: setup
 	$(SWIFT_BUILD)
 
 DEMO := out/demo
+# The steps of each stage of training on the demo's shards.
+STEPS := 30
+SPOKEN = --image .deps/speaker/astronaut.png --audio .deps/portraits/speech.wav
 demo:
-	Scripts/setup.sh samples
+	Scripts/setup.sh samples speaker
 	$(SWIFT_BUILD)
-	$(BIN)/loopy run Pipelines/demo.yaml --input .deps/samples --dataset $(DEMO)
-	$(BIN)/loopy generate --run $(DEMO)/runs/train-tiny-stage2 --image .deps/portraits/portrait.jpg \
-		--audio .deps/portraits/speech.wav --output $(DEMO)/generated.mp4 --config Pipelines/demo.yaml
-	$(BIN)/loopy page --dataset $(DEMO) --run $(DEMO)/runs/train-tiny-stage1 \
-		--run $(DEMO)/runs/train-tiny-stage2 --generated $(DEMO)/generated.mp4 --output $(DEMO)/index.html
+	$(BIN)/loopy run Pipelines/demo.yaml --input .deps/samples --dataset $(DEMO) --set train.steps=$(STEPS) \
+		--set train.validation.every=$(STEPS)
+	$(BIN)/loopy generate --weights Models/small $(SPOKEN) --output $(DEMO)/generated.mp4
+	$(BIN)/loopy generate --run $(DEMO)/runs/one-speaker-stage2 $(SPOKEN) --output $(DEMO)/generated-here.mp4
+	$(BIN)/loopy page --dataset $(DEMO) --run $(DEMO)/runs/one-speaker-stage1 \
+		--run $(DEMO)/runs/one-speaker-stage2 --generated $(DEMO)/generated.mp4 \
+		--generated $(DEMO)/generated-here.mp4 --output $(DEMO)/index.html
 	@echo
 	@echo "Open      $(DEMO)/index.html        the funnel, every candidate with its verdict, the loss, the video"
 	@echo "See also  $(DEMO)/selection.jsonl   every decision: rule, value, limit"
 	@echo "          $(DEMO)/shards/           WebDataset shards"
 	@echo "          $(DEMO)/dataset.json      what is in the dataset and what made it"
-	@echo "          $(DEMO)/generated.mp4     the video, and beside it generated.json: what made it"
+	@echo "          $(DEMO)/generated.mp4     a video by the model in Models/small; generated.json says what made it"
+	@echo "          $(DEMO)/generated-here.mp4  the same by the model that was trained here for $(STEPS) steps"
 
 test:
 	Scripts/setup.sh samples python
