@@ -17,6 +17,10 @@ public struct AudioToLatents {
         /// D.
         public var width = 768
         public var heads = 8
+        /// Whether queries and keys are normalised, head by head (Dehghani et al. 2023). Otherwise large
+        /// queries end in attention to a single embedding, whatever is heard, from which no gradient
+        /// leads back.
+        public var qkNorm = false
         /// Whether there is a layer that reads the mouth's shape from motion latents, for training.
         public var mouthHead = false
 
@@ -37,6 +41,7 @@ public struct AudioToLatents {
     /// Reads the mouth's shape from motion latents.
     private let mouthHead: Linear?
     private let heads: Int
+    private let hasNorm: Bool
 
     init(_ scope: Scope, _ configuration: LoopyConfiguration) {
         let size = configuration.motionLatents, width = size.width
@@ -52,6 +57,7 @@ public struct AudioToLatents {
         mouthHead =
             size.mouthHead ? Linear(scope["mouth_head"], width, MouthShape.length) : nil
         heads = size.heads
+        hasNorm = size.qkNorm
     }
 
     /// The number of key points of the iBUG layout.
@@ -73,8 +79,11 @@ public struct AudioToLatents {
     /// Motion latents, `[B, F, D]`, of a query, `[B, F, D]`.
     private func attended(_ query: Tensor) -> Tensor {
         let samples = query.length(0)
+        func normed(_ x: Tensor) -> Tensor {
+            hasNorm ? layerNorm(x, nil, nil, over: [x.length(-1)], epsilon: 1e-5) : x
+        }
         return scaledDotProductAttention(
-            query.split(heads: heads), shared(toK(embeddings), samples),
+            normed(query.split(heads: heads)), normed(shared(toK(embeddings), samples)),
             shared(toV(embeddings), samples)
         ).joinedHeads()
     }

@@ -72,7 +72,8 @@ public struct LoopyConfiguration: Codable, Sendable, Equatable {
         small.segments.stride = 2
         small.segments.motionFrames = 30
         small.audioWidth = 128
-        small.motionLatents = AudioToLatents.Configuration(embeddings: 32, width: 128, heads: 4)
+        small.motionLatents = AudioToLatents.Configuration(embeddings: 32, width: 128, heads: 8)
+        small.motionLatents.qkNorm = true
         small.motionLatents.mouthHead = true
         small.readings.temporalAttentions = 1
         return small

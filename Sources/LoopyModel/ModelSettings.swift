@@ -82,6 +82,10 @@ extension AudioToLatents.Configuration: DescribedSettings {
             .number("width", \.width, in: 1...65_536, "The channels of an embedding."),
             .number("heads", \.heads, in: 1...1024, "The heads of the attention."),
             .flag(
+                "qk_norm", \.qkNorm,
+                "Whether queries and keys are normalised, head by head, so that attention cannot end "
+                    + "at a single embedding."),
+            .flag(
                 "mouth_head", \.mouthHead,
                 "Whether there is a layer that reads the mouth's shape from motion latents, which "
                     + "train.mouth_shape_weight trains."),

@@ -139,17 +139,25 @@ public struct PipelineRun: Sendable {
             (
                 "page", "loopy",
                 ["page", "--dataset", dataset, "--output", dataset + "/index.html"]
-                    + runs.flatMap { ["--run", $0] } + ["--held-out", made]
+                    + runs.flatMap { ["--run", $0] } + ["--metrics", made + "/metrics.json"]
             ),
         ]
         for step in steps {
             onEvent(.stageBegan(step.event, units: 0))
+            // The first of what was made, once it is there.
+            let shown = step.name == "loopy" ? try Self.videos(in: made + "/generated", most: 3) : []
             let end = try await StageProcess(
-                folder: folder, name: step.name, arguments: step.arguments
+                folder: folder, name: step.name,
+                arguments: step.arguments + shown.flatMap { ["--generated", $0] }
             ).run()
             guard end == .exited(0) else { throw Self.error(step.event, end) }
             onEvent(.stageEnded(step.event))
         }
+    }
+
+    private static func videos(in folder: String, most: Int) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".mp4") }
+            .sorted().prefix(most).map { folder + "/" + $0 }
     }
 
     private func process(for stage: [String]) -> StageProcess {

@@ -75,13 +75,14 @@ import Testing
 
 /// The pipeline files that come with Loopy.
 @Suite struct PipelineFilesTests {
-    @Test(arguments: ["curate", "demo", "talking-head"])
+    @Test(arguments: ["curate", "demo", "one-speaker", "small", "talking-head"])
     func pipelineFilesAreUnderstood(name: String) throws {
         try SettingsSection.check(root + "/Pipelines/\(name).yaml", overrides: [])
     }
 
     @Test(arguments: [
-        "train-stage1", "train-stage2", "train-tiny-stage1", "train-tiny-stage2",
+        "one-speaker-stage1", "one-speaker-stage2", "small-stage1", "small-stage2", "train-stage1",
+        "train-stage2", "train-tiny-stage1", "train-tiny-stage2",
     ])
     func trainingFilesAreUnderstood(name: String) throws {
         let train = try #require(SettingsSection.all.first { $0.name == "train" })
