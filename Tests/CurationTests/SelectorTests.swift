@@ -357,7 +357,10 @@ struct FakeMeasurements {
                 try makeSource("long", frames: 1000), try makeSource("short", frames: 100),
             ]
             let measured = try FakeMeasurements(folder, sources)
-            try measured.write { [Face(frames: $0.frames, head: still)] }
+            try measured.write { stretch in
+                let isLong = stretch.source.path.contains("long")
+                return [Face(frames: 0..<(isLong ? 1000 : 100), head: still)]
+            }
             let (_, decisions) = try measured.select {
                 $0.clips.maximumSeconds = 4
                 $0.split.by = .time

@@ -7,7 +7,7 @@ import Weights
 
 @Suite struct CompactAutoencoderTests {
     /// Smooth pictures that differ: `[count, 3, side, side]`.
-    private func pictures(_ count: Int, side: Int = 32, seed: UInt64 = 1) throws -> Tensor {
+    private func pictures(_ count: Int, side: Int = 16, seed: UInt64 = 1) throws -> Tensor {
         let generator = try Generator(seed: seed)
         let coarse = Tensor.uniform([count, 3, 4, 4], generator: generator) * 1.6 - 0.8
         return interpolate(coarse, size: [side, side], .linear)
@@ -32,17 +32,17 @@ import Weights
 
     @Test func fittingLearnsPicturesAndNormalisesLatents() throws {
         let images = try pictures(8)
-        let (fitting, first, last) = try fitted(steps: 40, images)
+        let (fitting, first, last) = try fitted(steps: 200, images)
         #expect(last < 0.6 * first)
         let path = try write(fitting)
         defer { try? FileManager.default.removeItem(atPath: path) }
         let codec = try CompactAutoencoder(Checkpoint(path))
         let latents = withoutGradient { codec.encode(images) }
-        #expect(latents.shape == [8, 4, 4, 4])
+        #expect(latents.shape == [8, 4, 2, 2])
         #expect(withoutGradient { codec.decode(latents) }.shape == images.shape)
         let deviation = latents.variance([0, 2, 3]).sqrt()
-        #expect(deviation.amax().scalar < 2.5 && deviation.amin().scalar > 0.3)
-        #expect(codec.psnr(of: images) > 15)
+        #expect(deviation.amax().scalar < 2 && deviation.amin().scalar > 0.5)
+        #expect(codec.psnr(of: images) > 20)
     }
 
     @Test func theDecoderIsFittedAloneWhereWeightsAreGiven() throws {

@@ -21,6 +21,7 @@ import Work
             units=() skips=
             while (( $# )); do
                 case $1 in
+                    --prepare) exit 0 ;;
                     --pending) printf '%s\\n' \(units); exit 0 ;;
                     --unit) units+=("$2"); shift ;;
                     --skip) skips+=" $2"; shift ;;
