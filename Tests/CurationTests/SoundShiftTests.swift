@@ -66,9 +66,9 @@ import Torch
             var source = Source(digest: Digest.of("s"), path: path, bytes: 1, modified: 1)
             source.probe = try MediaProbe(path: path)
             let measured = try FakeMeasurements(folder + "/dataset", [source])
-            try measured.write { stretch in
+            try measured.write { _ in
                 [
-                    .init(frames: stretch.frames, head: { _ in [40, 20, 100, 80] }) {
+                    .init(frames: 0..<Self.frames, head: { _ in [40, 20, 100, 80] }) {
                         $0[.syncOffset] = Double(offset)
                     }
                 ]
