@@ -115,7 +115,8 @@ let package = Package(
                 "Runs", "LoopyModel", "Diffusion", "Features", "Speech", "Curation", "Media",
                 "Torch", "Weights",
             ] + dataset),
-        module("Report", ["Media"] + dataset, resources: [.embedInCode("page.html")]),
+        module(
+            "Report", ["Media", "Perception"] + dataset, resources: [.embedInCode("page.html")]),
         module("Work", ["Settings", "Errors", subprocess]),
 
         module(

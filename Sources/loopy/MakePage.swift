@@ -10,8 +10,8 @@ struct MakePage: ParsableCommand {
         abstract:
             "Write one HTML page of a dataset, of runs trained on it, and of generated videos.",
         discussion: """
-            The page shows files that lie beside or below it, so write it into the folder that holds \
-            them; contact sheets are drawn beside it.
+            The page and what it shows are one folder, which is opened from disk: contact sheets and clips \
+            of the dataset are laid beside it, and so are generated videos that do not lie below it.
             """)
 
     @Option(help: ArgumentHelp("The dataset directory.", valueName: "dir"))
@@ -27,6 +27,14 @@ struct MakePage: ParsableCommand {
         help: ArgumentHelp("A video by loopy-generate. May be repeated.", valueName: "file"))
     var generated: [String] = []
 
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp("A report by loopy-evaluate. May be repeated.", valueName: "file"))
+    var metrics: [String] = []
+
+    @Option(help: "Clips of the dataset to play, taken evenly from all.")
+    var clips = 12
+
     @Option(help: ArgumentHelp("The page.", valueName: "file"))
     var output: String
 
@@ -38,8 +46,10 @@ struct MakePage: ParsableCommand {
             page.add(
                 sheets: try ContactSheet(directory).draw(
                     to: stem + "-candidates.png", perPage: 60, pages: 5))
+            try page.addClips(most: max(0, clips))
             for run in runs { try page.add(run: run) }
             for video in generated { try page.add(video: video) }
+            for report in metrics { try page.add(metrics: report) }
             try page.write()
             print(output)
         }

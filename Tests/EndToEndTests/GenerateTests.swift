@@ -153,8 +153,15 @@ struct GenerateEndToEndTests {
         let text = String(
             decoding: try Workbench.bytes(bench.folder + "/index.html"), as: UTF8.self)
         #expect(!text.contains("FACTS"))
-        for name in ["index-candidates.png", "whole.mp4", "whole.portrait.png"] {
-            #expect(text.contains("\"\(name)\""), "\(name)")
+        let clips = try FileManager.default.contentsOfDirectory(
+            atPath: bench.folder + "/index-clips")
+        #expect(clips.contains { $0.hasSuffix(".mp4") })
+        #expect(clips.contains { $0.hasSuffix(".flac") })
+        for name in ["index-candidates.png", "whole.mp4", "whole.portrait.png"]
+            + clips.map({ "index-clips/" + $0 })
+        {
+            let written = name.replacingOccurrences(of: "/", with: "\\/")
+            #expect(text.contains("\"\(written)\""), "\(name)")
             #expect(FileManager.default.fileExists(atPath: bench.folder + "/" + name))
         }
     }

@@ -1,4 +1,5 @@
 import Dataset
+import Errors
 import Foundation
 import Media
 import Report
@@ -52,10 +53,20 @@ import Testing
             let metrics: [Metrics]
         }
 
-        struct Video: Decodable { let video: String, portrait: String, record: String }
+        struct Video: Decodable {
+            struct Curves: Decodable { let opening: [Double?], loudness: [Double] }
+            let video: String
+            let poster: String?
+            let portrait: String
+            let record: String
+            let curves: Curves
+        }
+
+        struct Bar: Decodable { let kind: String, rule: String?, seconds: Double, spans: Int }
 
         let dataset: String
         let counts: Catalogue.Counts
+        let funnel: [Bar]
         let rulesNotApplied: [String]
         let decisions: [Candidate]
         let sheets: [String]
@@ -133,22 +144,91 @@ import Testing
         }
     }
 
-    @Test func aGeneratedVideoStandsBesideItsPortrait() throws {
+    @Test func theBarsOfTheFunnelAddUp() throws {
         try withFolder { folder in
-            let portrait = folder + "/portrait.png"
-            try OutputFile.write(
-                Canvas(width: 64, height: 64, fill: .init(200, 100, 50)).png(), to: portrait)
-            let record = """
-                {"portrait": {"path": "\(portrait)", "crop": {"x": 8, "y": 8, "side": 48}},
-                 "side": 32}
-                """
-            try OutputFile.write(record.utf8, to: folder + "/out.json")
+            func bars(clips: Int, frames: Int) throws -> [Facts.Bar] {
+                let dataset = DatasetDirectory(folder + "/dataset")
+                try Catalogue.update(dataset) {
+                    ($0.counts.clips, $0.counts.frames) = (clips, frames)
+                }
+                return try facts(page(in: folder)).funnel
+            }
+            let cut = try bars(clips: 1, frames: 100)
+            #expect(cut.map(\.kind) == ["all", "rejected", "clips"])
+            #expect(cut.map(\.seconds) == [6, 2, 4])
+            #expect(cut[1].rule == "sharpness")
+            // What is accepted and not cut yet is shown, and so is what clips of another selection hide.
+            for (clips, frames) in [(0, 0), (3, 300)] {
+                let uncut = try bars(clips: clips, frames: frames)
+                #expect(uncut.map(\.kind) == ["all", "rejected", "missing", "clips"])
+                #expect(uncut.map(\.seconds) == [6, 2, 4, 0])
+                #expect(uncut[0].spans == uncut[1...].reduce(0) { $0 + $1.spans })
+            }
+        }
+    }
+
+    /// Two seconds of a test picture with a tone, the record of its making, and its portrait.
+    private func generate(_ name: String, in folder: String, settings: String) throws -> String {
+        let portrait = folder + "/portrait.png"
+        try OutputFile.write(
+            Canvas(width: 64, height: 64, fill: .init(200, 100, 50)).png(), to: portrait)
+        let record = """
+            {"portrait": {"path": "\(portrait)", "crop": {"x": 8, "y": 8, "side": 48}},
+             "side": 32, "settings": \(settings)}
+            """
+        try OutputFile.write(record.utf8, to: folder + "/\(name).json")
+        let made = try run(
+            "ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc=s=64x64:r=25:d=2",
+            "-f",
+            "lavfi", "-i", "sine=d=1", "-pix_fmt", "yuv420p", "-t", "2",
+            "-af", "apad=whole_dur=2", folder + "/\(name).mp4")
+        try #require(made.status == 0)
+        return record
+    }
+
+    @Test func aGeneratedVideoStandsBesideItsPortraitAndAboveItsCurves() throws {
+        try withFolder { folder in
+            let record = try generate("out", in: folder, settings: #"{"steps": 25}"#)
             let facts = try facts(page(in: folder) { try $0.add(video: folder + "/out.mp4") })
             #expect(facts.videos.map(\.video) == ["out.mp4"])
             #expect(facts.videos.map(\.portrait) == ["out.portrait.png"])
             #expect(facts.videos[0].record == record)
+            #expect(facts.videos[0].poster == "out.poster.png")
+            #expect(FileManager.default.fileExists(atPath: folder + "/out.poster.png"))
             let picture = try VideoReader.firstPicture(path: folder + "/out.portrait.png")
             #expect(picture.width == 32 && picture.height == 32)
+            // A test picture has no face; the tone ends after the first second.
+            let curves = facts.videos[0].curves
+            #expect(curves.opening.count == 50 && curves.opening.allSatisfy { $0 == nil })
+            #expect(curves.loudness.count == 50)
+            #expect(curves.loudness[5..<20].allSatisfy { $0 > 0.05 })
+            #expect(curves.loudness[30...].allSatisfy { $0 < 0.01 })
+        }
+    }
+
+    @Test func aVideoFromElsewhereIsCopiedToThePage() throws {
+        try withFolder { folder in
+            try OutputFile.makeFolder(folder + "/elsewhere")
+            try OutputFile.makeFolder(folder + "/site")
+            _ = try generate("out", in: folder + "/elsewhere", settings: "{}")
+            let facts = try facts(
+                page(in: folder + "/site") { try $0.add(video: folder + "/elsewhere/out.mp4") })
+            #expect(facts.videos[0].video == "index-generated/1-out.mp4")
+            #expect(facts.videos[0].portrait == "index-generated/1-out.portrait.png")
+            #expect(
+                try bytes(of: folder + "/site/index-generated/1-out.mp4")
+                    == bytes(of: folder + "/elsewhere/out.mp4"))
+        }
+    }
+
+    @Test func aMissingVideoIsAnError() throws {
+        try withFolder { folder in
+            _ = try generate("out", in: folder, settings: "{}")
+            try FileManager.default.removeItem(atPath: folder + "/out.mp4")
+            let error = #expect(throws: LoopyError.self) {
+                try page(in: folder) { try $0.add(video: folder + "/out.mp4") }
+            }
+            #expect(error?.description.contains("out.mp4") == true)
         }
     }
 }
