@@ -36,7 +36,7 @@ demo:
 	$(SWIFT_BUILD)
 	$(BIN)/loopy run Pipelines/demo.yaml --input .deps/samples --dataset $(DEMO) --set train.steps=$(STEPS) \
 		--set train.validation.every=$(STEPS)
-	$(BIN)/loopy generate --weights Models/small $(SPOKEN) --output $(DEMO)/generated.mp4
+	$(BIN)/loopy generate --weights small $(SPOKEN) --output $(DEMO)/generated.mp4
 	$(BIN)/loopy generate --run $(DEMO)/runs/one-speaker-stage2 $(SPOKEN) --output $(DEMO)/generated-here.mp4
 	$(BIN)/loopy page --dataset $(DEMO) --run $(DEMO)/runs/one-speaker-stage1 \
 		--run $(DEMO)/runs/one-speaker-stage2 --generated $(DEMO)/generated.mp4 \

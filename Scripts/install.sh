@@ -9,6 +9,7 @@
 #   FOLDER/lib          shared libraries: Swift's, FFmpeg's and theirs, OpenVINO, libtorch, tcmalloc
 #   FOLDER/share        the contact sheet's font
 #   FOLDER/Pipelines, FOLDER/Manifests, FOLDER/docs
+#   FOLDER/Models/small the model that comes with Loopy
 #   FOLDER/licences     those of Loopy and of every package that a library is from
 #
 # Executables and libraries find each other by paths that begin at themselves ($ORIGIN), which
@@ -128,6 +129,9 @@ for executable in "${executables[@]}"; do
 done
 
 [ ! -e "$prefix/Models" ] || mv "$prefix/Models" "$partial/"
+mkdir -p "$partial/Models"
+rm -rf "$partial/Models/small"
+cp -r Models/small "$partial/Models/"
 rm -rf "$prefix"
 mv "$partial" "$prefix"
 say "$(du -sh "$prefix" | cut -f1) in $prefix"

@@ -94,7 +94,9 @@ extension LatentsSettings {
     /// autoencoder, and where there is no file yet.
     public func codecFile(in dataset: DatasetDirectory?) -> String? {
         guard codec != .autoencoder, !weights.isEmpty else { return nil }
-        guard let dataset, weights.hasPrefix(CodecFitting.folder) else { return weights }
+        guard let dataset, weights.hasPrefix(CodecFitting.folder) else {
+            return (try? ModelManifest.resolve(weights)) ?? weights
+        }
         return dataset.path + "/" + weights
     }
 

@@ -53,6 +53,7 @@ public final class Generation {
         portrait = try CroppedPortrait(
             image, choice, settings, clipSide: model.clipSide, side: model.side)
         record = GenerationRecord(
+            model: (model.trained.path as NSString).lastPathComponent,
             weights: try model.trained.digests(), step: model.trained.description.step,
             portrait: .init(path: image, sha256: portrait.digest, crop: portrait.crop),
             audio: .init(

@@ -20,6 +20,8 @@ public struct GenerationRecord: Encodable {
         var seconds: Double
     }
 
+    /// The name of the model: of its run, or of its folder.
+    var model: String
     /// The SHA-256 digests of the files of weights, by name.
     var weights: [String: String]
     /// The number of steps that the weights were trained for.
@@ -38,13 +40,14 @@ public struct GenerationRecord: Encodable {
     /// Computes the SHA-256 digest of what the video depends on.
     fileprivate func digest() throws -> String {
         var facts = self
+        facts.model = ""
         facts.portrait.path = ""
         facts.audio.path = ""
         return Digest.of(String(decoding: try JSONLines.line(facts), as: UTF8.self))
     }
 
     private enum CodingKeys: String, CodingKey {
-        case weights, step, portrait, audio, frames, side, settings, identity
+        case model, weights, step, portrait, audio, frames, side, settings, identity
         case secondsPerFrame = "seconds_per_frame"
     }
 }

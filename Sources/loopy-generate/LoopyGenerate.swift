@@ -5,6 +5,7 @@ import Generation
 import LoopyModel
 import Media
 import Runs
+import Settings
 import StageCommand
 
 @main
@@ -37,7 +38,10 @@ struct LoopyGenerate: ParsableCommand {
         help: ArgumentHelp("The training run whose last checkpoint is used.", valueName: "dir"))
     var trained: String?
 
-    @Option(help: ArgumentHelp("A folder that loopy-train export wrote.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp(
+            "A folder that loopy-train export wrote, or small: the model that comes with Loopy.",
+            valueName: "dir"))
     var weights: String?
 
     @Option(help: "With --run: the checkpoint's step. Default: the last one's.")
@@ -124,7 +128,7 @@ struct LoopyGenerate: ParsableCommand {
             useThreads(settings.threads)
             let trained =
                 try trained.map { try TrainedModel(RunDirectory($0), step: step) }
-                ?? TrainedModel(folder: weights ?? "")
+                ?? TrainedModel(folder: ModelManifest.resolve(weights ?? "") ?? weights ?? "")
             let settings = try readSettings(for: trained)
             let model = try PortraitModel(trained, settings)
             if let image, let audio {
