@@ -6,7 +6,9 @@ public enum ComputePrecision: String, Codable, Sendable, CaseIterable {
     case float32, bfloat16
 
     /// Runs a body whose operators compute in this precision. Synchronous: the mode is the thread's.
-    package func computing<Result>(on device: Device, _ body: () throws -> Result) rethrows -> Result {
+    package func computing<Result>(on device: Device, _ body: () throws -> Result) rethrows
+        -> Result
+    {
         self == .bfloat16 ? try withAutocast(device, .bfloat16, body) : try body()
     }
 

@@ -18,7 +18,9 @@ public struct ReferenceFeatures {
     public var layers: [Layer]
 
     mutating func mapSpatial(_ change: (Tensor) -> Tensor?) {
-        for index in layers.indices { layers[index].spatial = layers[index].spatial.flatMap(change) }
+        for index in layers.indices {
+            layers[index].spatial = layers[index].spatial.flatMap(change)
+        }
     }
 
     mutating func mapMotion(_ change: (Tensor) -> Tensor?) {

@@ -145,7 +145,8 @@ public struct PipelineRun: Sendable {
         for step in steps {
             onEvent(.stageBegan(step.event, units: 0))
             // The first of what was made, once it is there.
-            let shown = step.name == "loopy" ? try Self.videos(in: made + "/generated", most: 3) : []
+            let shown =
+                step.name == "loopy" ? try Self.videos(in: made + "/generated", most: 3) : []
             let end = try await StageProcess(
                 folder: folder, name: step.name,
                 arguments: step.arguments + shown.flatMap { ["--generated", $0] }

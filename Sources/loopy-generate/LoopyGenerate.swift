@@ -86,14 +86,17 @@ struct LoopyGenerate: ParsableCommand {
     @Option(help: "Another seed gives another video. Default: 0.")
     var seed: Int?
 
-    @Option(help: "The number of sampling steps: generate.num_inference_steps. Default: the model's.")
+    @Option(
+        help: "The number of sampling steps: generate.num_inference_steps. Default: the model's.")
     var steps: Int?
 
-    @Option(help: "How strongly the audio guides: generate.guidance.audio_ratio. Default: the model's.")
+    @Option(
+        help: "How strongly the audio guides: generate.guidance.audio_ratio. Default: the model's.")
     var audioRatio: Double?
 
     @Option(
-        help: "How strongly the portrait guides: generate.guidance.reference_ratio. Default: the model's."
+        help:
+            "How strongly the portrait guides: generate.guidance.reference_ratio. Default: the model's."
     )
     var referenceRatio: Double?
 

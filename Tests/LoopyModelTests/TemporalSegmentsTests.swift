@@ -52,7 +52,9 @@ import Torch
         for _ in 0..<200 {
             let drawn: [Float] = segments.abstract(history(124), generator: generator).frames
                 .array()
-            for (value, span) in zip(drawn, table.reversed()) { #expect(span.contains(123 - Int(value))) }
+            for (value, span) in zip(drawn, table.reversed()) {
+                #expect(span.contains(123 - Int(value)))
+            }
             seen.formUnion(drawn)
         }
         #expect(seen.count > 100)
