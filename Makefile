@@ -55,7 +55,7 @@ test:
 	Scripts/test.sh
 
 bench:
-	Scripts/setup.sh samples bench
+	Scripts/setup.sh samples speaker bench
 	$(SWIFT_BUILD)
 	.deps/bench/bin/python Benchmarks/bench.py
 

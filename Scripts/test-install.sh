@@ -49,7 +49,8 @@ try() {
 pipelines=/moved/elsewhere/loopy/Pipelines
 try 0 loopy models
 try 0 loopy run "$pipelines/demo.yaml" --input /videos/obama_speech.mp4 --dataset /data \
-    --set 'run.train=[]' --set select.split.val=0
+    --set 'run.train=[]' --set select.split.val=0 --set extract.latents.codec=patch-pca \
+    --set extract.latents.weights= --set extract.latents.side=256
 try 0 loopy verify /data
 try 0 loopy sheet --dataset /data --output /data/sheet.png
 codec=$(cd "$root" && ls data/codecs/*.safetensors)

@@ -18,7 +18,7 @@ struct Model: ParsableCommand {
                 program and libtorch's reserve come on top.
                 """)
 
-        @Option(help: "sd15, the paper's model, or tiny, for two CPU cores. Default: sd15.")
+        @Option(help: "sd15, the paper's model; small, of one speaker; or tiny, to try things. Default: sd15.")
         var preset: String?
 
         @Option(
@@ -40,7 +40,8 @@ struct Model: ParsableCommand {
 
         @Option(
             help: ArgumentHelp(
-                "Places along a side of the latents. Default: 64 for sd15 (512 pixels), 32 for tiny.",
+                "Places along a side of the latents. Default: 64 for sd15 (512 pixels), 16 "
+                    + "for small (128 pixels), 32 for tiny.",
                 valueName: "side"))
         var latents: Int?
 
@@ -75,7 +76,8 @@ struct Model: ParsableCommand {
                 var configuration = try Configuration.read(
                     preset, section: ["model"], file: config, overrides: settings)
                 if let frames { configuration.frames = frames }
-                try show(configuration, side: latents ?? (name == "tiny" ? 32 : 64))
+                let usual = ["small": 16, "tiny": 32][name] ?? 64
+                try show(configuration, side: latents ?? usual)
             }
         }
 
