@@ -18,7 +18,10 @@ struct Model: ParsableCommand {
                 program and libtorch's reserve come on top.
                 """)
 
-        @Option(help: "sd15, the paper's model; small, of one speaker; or tiny, to try things. Default: sd15.")
+        @Option(
+            help:
+                "sd15, the paper's model; small, of one speaker; or tiny, to try things. Default: sd15."
+        )
         var preset: String?
 
         @Option(
