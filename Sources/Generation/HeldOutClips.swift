@@ -18,7 +18,8 @@ public struct HeldOutClips {
     public let square: CropSquare
     private let folder: String
 
-    /// Writes clips of the validation split, in the order of the dataset.
+    /// Writes clips of the validation split, in the order of the dataset, and removes those of an earlier
+    /// dataset from the folder.
     ///
     /// - Parameters:
     ///   - seconds: the time of all clips together, about; a clip is not cut.
@@ -47,6 +48,21 @@ public struct HeldOutClips {
                 path: dataset.path)
         }
         self.keys = keys
+        removeFormer()
+    }
+
+    /// Removes files of clips that were held out before and are not any more: nothing but what has the name
+    /// of a clip.
+    private func removeFormer() {
+        let manager = FileManager.default
+        for part in ["true", "sound", "generated"] {
+            for name in (try? manager.contentsOfDirectory(atPath: folder + "/" + part)) ?? [] {
+                let stem = String(name.prefix { $0 != "." })
+                let isKey = stem.count == 16 && stem.allSatisfy(\.isHexDigit)
+                guard isKey, !keys.contains(stem) else { continue }
+                try? manager.removeItem(atPath: "\(folder)/\(part)/\(name)")
+            }
+        }
     }
 
     private static func copy(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Dataset
+import Errors
 import Foundation
 import Generation
 import LoopyModel
@@ -144,11 +145,18 @@ struct LoopyGenerate: ParsableCommand {
                 let clips = try HeldOutClips(
                     DatasetDirectory(heldOut), seconds: seconds ?? 60, to: output)
                 for key in clips.keys {
-                    try generate(
-                        Generation(
+                    func generation(resuming: Bool) throws -> Generation {
+                        try Generation(
                             model, settings, image: clips.pictures(key),
                             portrait: .square(clips.square), audio: clips.sound(key),
-                            output: clips.generated(key), resuming: resume))
+                            output: clips.generated(key), resuming: resuming)
+                    }
+                    do {
+                        try generate(generation(resuming: resume))
+                    } catch let error as LoopyError where error.category == .unsuitable && resume {
+                        // An earlier model began it.
+                        try generate(generation(resuming: false))
+                    }
                 }
             }
         }
