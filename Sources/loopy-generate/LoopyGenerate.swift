@@ -130,10 +130,12 @@ struct LoopyGenerate: ParsableCommand {
     func run() throws {
         try reporting {
             useThreads(settings.threads)
+            // What cannot be is said before any file is looked for.
+            _ = try readSettings(sampling: SamplingSettings())
             let trained =
                 try trained.map { try TrainedModel(RunDirectory($0), step: step) }
                 ?? TrainedModel(folder: ModelManifest.resolve(weights ?? "") ?? weights ?? "")
-            let settings = try readSettings(for: trained)
+            let settings = try readSettings(sampling: trained.description.sampling)
             let model = try PortraitModel(trained, settings)
             if let image, let audio {
                 let generation = try Generation(
@@ -195,9 +197,10 @@ struct LoopyGenerate: ParsableCommand {
         say("\(generation.output.video): \(generation.frames) frames")
     }
 
-    private func readSettings(for model: TrainedModel) throws -> GenerationSettings {
+    /// - Parameter sampling: the defaults, which the model has.
+    private func readSettings(sampling: SamplingSettings) throws -> GenerationSettings {
         var read = try settings.read(
-            GenerationSettings(sampling: model.description.sampling), section: ["generate"])
+            GenerationSettings(sampling: sampling), section: ["generate"])
         if let seed { read.seed = seed }
         if let steps { read.numInferenceSteps = steps }
         if let audioRatio { read.guidance.audioRatio = audioRatio }

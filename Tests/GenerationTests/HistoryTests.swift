@@ -105,7 +105,7 @@ import Training
             let clip = try #require(generated[number - 1].motionFrames)
             #expect(clip.isPresent == window.isPresent, "clip \(number)")
             #expect(clip.latents.isEqual(to: window.latents), "clip \(number)")
-            let nearest = clip.latents[0, .all, 0, 0, 0].array(of: Float.self)
+            let nearest = Array(clip.latents[0, .all, 0, 0, 0].array(of: Float.self).reversed())
             switch number {
             case 1:
                 #expect(clip.isPresent[0].allSatisfy { !$0 })
@@ -114,7 +114,7 @@ import Training
                 // Of twelve frames: the last four, four of the eight before, and none.
                 let before = Self.marker(11)
                 #expect(nearest.prefix(4) == [before, before - 1, before - 2, before - 3])
-                #expect(clip.isPresent[0] == (0..<20).map { $0 < 8 })
+                #expect(clip.isPresent[0].reversed() == (0..<20).map { $0 < 8 })
             default:
                 #expect(nearest[0] == Self.marker(12 * (number - 1) - 1))
                 #expect(clip.isPresent[0].allSatisfy { $0 })

@@ -17,6 +17,7 @@ import Training
     private static let sample = Place.package + "/.deps/samples/single_face.mp4"
     private static let square = CropSquare(x: 140, y: 40, side: 320)
     private static let frames = 40
+    private static let compact = Place.package + "/Models/small/codec.safetensors"
     private static let autoencoder = Place.package + "/Tests/DiffusionTests/Fixtures/vae"
 
     private struct Made {
@@ -82,6 +83,7 @@ import Training
             settings.side = 64
             settings.channels = 12
             if codec == .autoencoder { settings.weights = Self.autoencoder }
+            if codec == .compactAutoencoder { settings.weights = Self.compact }
             let made = try make(folder, settings)
             #expect(made.model.side == 64 && made.model.clipSide == 128)
             let first = made.column[0..<1]
