@@ -47,7 +47,8 @@ struct OneSpeakerTests {
         let metrics = try #require(report["metrics"] as? [String: Any])
         #expect(metrics["mouth_r"] != nil && metrics["psnr"] != nil && metrics["grain"] != nil)
         let page = try String(contentsOfFile: dataset + "/index.html", encoding: .utf8)
-        #expect(page.contains("mouth_r") && page.contains("one-speaker-stage2"))
+        // After two steps no face need be found in what is generated: then there is no mouth to compare.
+        #expect(page.contains("psnr_mean_frame") && page.contains("one-speaker-stage2"))
 
         // The model speaks, with the steps that its training says.
         let output = bench.folder + "/out.mp4"
