@@ -35,7 +35,7 @@ demo:
 	Scripts/setup.sh samples speaker
 	$(SWIFT_BUILD)
 	$(BIN)/loopy run Pipelines/demo.yaml --input .deps/samples --dataset $(DEMO) --set train.steps=$(STEPS) \
-		--set train.validation.every=$(STEPS)
+		--set train.validation.every=$(STEPS) --set train.optimiser.learning_rate=1e-4
 	$(BIN)/loopy generate --weights small $(SPOKEN) --output $(DEMO)/generated.mp4
 	$(BIN)/loopy generate --run $(DEMO)/runs/one-speaker-stage2 $(SPOKEN) --output $(DEMO)/generated-here.mp4
 	$(BIN)/loopy page --dataset $(DEMO) --run $(DEMO)/runs/one-speaker-stage1 \
