@@ -162,7 +162,8 @@ let package = Package(
         .target(
             name: "TorchConfiguration", dependencies: ["CTorch"], path: "Tests/TorchConfiguration"),
         .target(
-            name: "TestSupport", dependencies: ["TorchConfiguration"], path: "Tests/TestSupport"),
+            name: "TestSupport", dependencies: ["TorchConfiguration"] + dataset,
+            path: "Tests/TestSupport"),
         tests("StorageTests", exclude: ["Fixtures"]),
         tests("SettingsTests", ["loopy"]),
         tests("TorchTests", ["Torch", "Weights"], exclude: ["Fixtures"]),

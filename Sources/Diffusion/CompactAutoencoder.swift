@@ -79,7 +79,7 @@ public struct CompactAutoencoder: LatentCodec {
                 let part = scope["levels"][level]
                 return (
                     (0..<counts[level]).map { Residual(part["residuals"][$0], widths[level]) },
-                    level == 2
+                    level == widths.count - 1
                         ? nil : Upsampling(part["upsampler"], widths[level], to: widths[level + 1])
                 )
             }

@@ -1,4 +1,3 @@
-import Foundation
 import Torch
 import Weights
 
@@ -23,6 +22,7 @@ public final class CompactAutoencoderFitting {
     private let fitsEncoder: Bool
     private var stepsDone = 0
 
+    /// The greatest learning rate, and the number of steps over which it grows.
     private static let learningRate = 2e-3, warmup = 50
     /// The greatest deviation of the noise.
     private static let noise = 0.4
@@ -66,7 +66,9 @@ public final class CompactAutoencoderFitting {
         let loss = Self.loss(codec.decoder(latents + noise), images)
         loss.backward()
         clipGradientNorm(trained, maxNorm: 1)
-        optimiser.step(learningRate: learningRate)
+        optimiser.step(
+            learningRate: LearningRateSchedule.cosine.learningRate(
+                at: stepsDone, greatest: Self.learningRate, warmup: Self.warmup, steps: steps))
         optimiser.zeroGradients()
         stepsDone += 1
         return loss.scalar
@@ -84,14 +86,6 @@ public final class CompactAutoencoderFitting {
         let mirrored = changed.indexSelect(columns, along: 3)
         let isMirrored = Tensor.uniform([count, 1, 1, 1], generator: generator) < 0.5
         return mirrored.where(isMirrored, else: changed)
-    }
-
-    private var learningRate: Double {
-        guard stepsDone >= Self.warmup else {
-            return Self.learningRate * Double(stepsDone + 1) / Double(Self.warmup)
-        }
-        let share = Double(stepsDone - Self.warmup) / Double(max(1, steps - Self.warmup))
-        return Self.learningRate * (1 + cos(.pi * min(1, share))) / 2
     }
 
     /// Latents of mean 0 and variance 1: by the batch's own statistics while the encoder changes.
@@ -118,7 +112,7 @@ public final class CompactAutoencoderFitting {
             + across.abs().mean()
     }
 
-    /// The codec as it is now.
+    /// What is left of pictures after encoding and decoding, by the codec as it is now, in dB.
     public func psnr(of images: Tensor) -> Double { codec.psnr(of: images) }
 
     /// Hands the codec's file to the sink piece by piece.

@@ -127,7 +127,7 @@ package struct CurveCorrelation {
             }
             return sums.r ?? -1
         }
-        // Of equals the shortest.
+        // The shortest of equals is found first.
         let lags = (-Self.mostLag...Self.mostLag).sorted { (abs($0), $0) < (abs($1), $1) }
         return lags.map { (lag: $0, r: r($0)) }.reduce((lag: 0, r: self.r)) {
             $1.r > $0.r ? $1 : $0

@@ -2,6 +2,7 @@ import Dataset
 import Diffusion
 import Errors
 import Foundation
+import Media
 import Storage
 import Torch
 import Weights
@@ -21,8 +22,10 @@ struct CodecFitting {
     static let folder = "codecs/"
     /// The most clips that are looked at.
     private static let clips = 256
-    /// About the most pictures that components are fitted on, and an autoencoder.
-    private static let pictures = 512, autoencoderPictures = 3000
+    /// About the most pictures that components are fitted on.
+    private static let pictures = 512
+    /// About the most pictures that an autoencoder is fitted on, and the most bytes of them in memory.
+    private static let autoencoderPictures = 3000, autoencoderBytes = 512 << 20
     /// The pictures that an autoencoder sees in a step.
     private static let batch = 8
 
@@ -50,7 +53,7 @@ struct CodecFitting {
         threads = context.threads
         video = try ColumnReader("video", in: dataset, catalogue: context.catalogue)
         let fingerprint = try Fingerprint(
-            name: settings.codec.rawValue, version: 1, configuration: configuration,
+            name: settings.codec.rawValue, version: 2, configuration: configuration,
             inputs: ["video": video.column.fingerprint.digest])
         name = "\(Self.folder)\(settings.codec.rawValue)-\(fingerprint.short).safetensors"
     }
@@ -99,10 +102,10 @@ struct CodecFitting {
                 .missing, "has no clips to fit a codec on: run loopy-crop first", path: dataset.path
             )
         }
-        let clips = min(Self.clips, found.count)
+        let clips = min(Self.clips, found.count, count)
         for index in 0..<clips {
             let clip = found[index * found.count / clips]
-            let chosen = min(clip.frames, count / clips)
+            let chosen = min(clip.frames, max(1, count / clips))
             let frames = (0..<chosen).map { (2 * $0 + 1) * clip.frames / (2 * chosen) }
             try pictures(of: clip.key, in: clip.unit).visit(frames) { picture in
                 guard picture.length(2) % factor == 0, picture.length(3) % factor == 0 else {
@@ -147,8 +150,13 @@ struct CodecFitting {
     private func fitAutoencoder(
         _ onStep: (_ done: Int, _ total: Int) -> Void
     ) throws -> CompactAutoencoderFitting {
+        let side =
+            settings.side > 0
+            ? settings.side : video.column.facts["side"] ?? VideoEncoding().size
+        // Twice, while they are joined.
+        let count = max(1, min(Self.autoencoderPictures, Self.autoencoderBytes / (6 * side * side)))
         var pixels: [Tensor] = []
-        try visit(Self.autoencoderPictures, factor: 8) { _, picture in
+        try visit(count, factor: 8) { _, picture in
             pixels.append(((picture + 1.0) * 127.5 + 0.5).to(.uint8))
         }
         let all = concatenated(pixels, along: 0), steps = settings.fitSteps

@@ -101,10 +101,7 @@ public struct PortraitModel {
     /// Decodes latents `[F, C, h, w]` to pictures: 8-bit RGB, `[side, side, 3]` each.
     func decode(_ latents: Tensor) -> [[UInt8]] {
         (0..<latents.length(0)).map { frame in
-            let picture = withoutGradient { codec.decode(latents[frame..<(frame + 1)]) }
-            // Truncated, so half a level more rounds.
-            let levels = (picture[0].permuted(1, 2, 0) * 127.5 + 128.0).clamped(0, 255)
-            return levels.to(.uint8).to(.cpu).contiguous().array()
+            withoutGradient { codec.decode(latents[frame..<(frame + 1)]) }.levels.array()
         }
     }
 }

@@ -31,7 +31,7 @@ public struct FollowedFace: Sendable {
 
 /// All faces of a video, each followed through one shot.
 public struct VideoFaces: Sendable {
-    /// In the order in which they appear.
+    /// The faces stand in the order in which they appear.
     fileprivate var faces: [FollowedFace] = []
     /// The number of pictures on the 25 fps grid.
     fileprivate var pictures = 0
@@ -39,7 +39,7 @@ public struct VideoFaces: Sendable {
     /// The face that fills most of the video: the greatest sum of its boxes' areas in one shot; nil
     /// where no face is seen.
     public var longest: FollowedFace? {
-        // Of equals the first: the same file gives the same answer.
+        // The first of equals is taken: the same file gives the same answer.
         faces.max { $0.area < $1.area }
     }
 

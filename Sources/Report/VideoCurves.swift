@@ -4,7 +4,7 @@ import Perception
 /// What of a talking video can be drawn over time, a value a frame at 25 a second: how far the mouth is
 /// open, and how loud the sound is.
 struct VideoCurves: Encodable {
-    /// In distances from the eyes to the chin; nil where no face is found.
+    /// The opening is in distances from the eyes to the chin; nil where no face is found.
     let opening: [Double?]
     /// The root mean square of the sound, 0...1; empty where there is none.
     let loudness: [Double]

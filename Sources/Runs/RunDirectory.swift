@@ -66,9 +66,13 @@ public struct RunDirectory: Sendable {
 
     /// The folder of a checkpoint.
     public func checkpoint(_ step: Int) -> String {
+        "\(checkpointsFolder)/step-\(Self.name(of: step))"
+    }
+
+    /// A step as names have it, in eight digits, so that the order of names is that of steps.
+    private static func name(of step: Int) -> String {
         let digits = String(step)
-        let padding = String(repeating: "0", count: max(0, 8 - digits.count))
-        return "\(checkpointsFolder)/step-\(padding)\(digits)"
+        return String(repeating: "0", count: max(0, 8 - digits.count)) + digits
     }
 
     /// The file of a checkpoint's averaged weights, or of the weights themselves where none were
@@ -122,9 +126,7 @@ public struct RunDirectory: Sendable {
 
     /// The picture of what was sampled at a step.
     package func samples(_ step: Int) -> String {
-        let digits = String(step)
-        return path + "/samples/" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits
-            + ".png"
+        "\(path)/samples/\(Self.name(of: step)).png"
     }
 
     /// Forgets the metrics of the steps after one, which will be trained again.

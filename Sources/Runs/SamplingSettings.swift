@@ -13,8 +13,8 @@ public struct SamplingSettings: DescribedSettings, Equatable {
     public static var settings: [Setting<SamplingSettings>] {
         [
             .number(
-                "num_inference_steps", \.numInferenceSteps, in: 1...1_000_000,
-                "The number of DDIM steps."),
+                "num_inference_steps", \.numInferenceSteps, in: 1...100_000, unit: "steps",
+                "The number of DDIM's steps, at most that of the noise schedule."),
             .group("guidance", \.guidance),
         ]
     }

@@ -1,6 +1,7 @@
 import Diffusion
 import Features
 import LoopyModel
+import Torch
 
 /// Settings of `loopy-train`: the `train` section of a file, or that section alone.
 public struct TrainingSettings: Codable, Sendable {
@@ -100,13 +101,6 @@ public struct TrainingSettings: Codable, Sendable {
         public var maxGradNorm = 1.0
 
         public init() {}
-    }
-
-    public enum LearningRateSchedule: String, Codable, Sendable, CaseIterable {
-        /// The learning rate stays as it is: the paper's.
-        case constant
-        /// The learning rate falls to nothing at the last step, along half a cosine.
-        case cosine
     }
 
     public struct Checkpoints: Codable, Sendable {

@@ -70,6 +70,16 @@ extension TrainingSettings: DescribedSettings {
         ]
     }
 
+    public var conflict: String? {
+        if mouthShapeWeight > 0, model.stage == .video, !model.motionLatents.mouthHead {
+            return "mouth_shape_weight: needs model.motion_latents.mouth_head, which is off"
+        }
+        return initialWeights.animateDiff.isEmpty || model.readings.temporalAttentions == 2
+            ? nil
+            : "initial_weights.animate_diff: needs model.readings.temporal_attentions: 2, as "
+                + "AnimateDiff's layers have"
+    }
+
     public static var formerKeys: [String: String] {
         [
             "begin": "initial_weights", "batch": "batch_size",

@@ -6,7 +6,7 @@ extension Configuration {
     public static func suggest(
         _ name: String, _ known: [String], orList: Bool = true
     ) -> String {
-        // In one order, so that of names that are equally near the same one is always given.
+        // They are sorted, so that of names that are equally near the same one is always given.
         let nearest = known.sorted().min { distance($0, name) < distance($1, name) }
         guard let nearest else { return "; there are no settings here" }
         if distance(nearest, name) <= max(2, name.count / 2) {

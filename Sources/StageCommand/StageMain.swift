@@ -65,8 +65,8 @@ public func drive(
         }
         return
     }
-    if !stage.pending().isEmpty { try prepare(name, stage) }
     let pending = stage.pending()
+    if !pending.isEmpty { try prepare(name, stage) }
     let progress = ProgressLine(name, total: pending.count)
     for unit in pending {
         try stage.build(unit, skipping: [:]) { progress.note($0) }

@@ -1,6 +1,7 @@
 import Dataset
 import Foundation
 import Media
+import Perception
 import Speech
 import Torch
 
@@ -137,7 +138,7 @@ final class ClipReader {
         // Sound that ends within a frame may have been counted either way.
         try requireCount(shard, clip, "speech.npy", speech.count, count, tolerance: 1)
         let motion =
-            frames == WindowSettings.motionWindow
+            frames == MotionVariance.window
             ? try motion(shard, clip, count: count, positions) : nil
         let heard = positions.map { position in
             let first = max(0, position.start - radius)
@@ -155,7 +156,7 @@ final class ClipReader {
         _ shard: Shard, _ clip: ShardClip, count: Int, _ positions: [WindowPosition]
     ) throws -> ClipRows {
         var motion = try ClipArray(shard, clip, "motion.npy", shape: [nil, 2])
-        let windows = count - WindowSettings.motionWindow + 1
+        let windows = count - MotionVariance.window + 1
         try requireCount(shard, clip, "motion.npy", motion.count, windows)
         try motion.load(positions.map { $0.start..<($0.start + 1) })
         return motion.rows

@@ -22,7 +22,10 @@ package func mouthWeights(_ landmarks: Tensor, side: Int, weight: Double) -> Ten
         let distances = pixels - middle[.all, .all, axis].unsqueezed(2)
         return (distances / width.unsqueezed(2)).square()
     }
-    let across = squares(0) / (2 * 0.5 * 0.5), along = squares(1) / (2 * 0.45 * 0.45)
-    let falloff = (across.unsqueezed(2) + along.unsqueezed(3)) * -1
-    return (falloff.exp() * (weight - 1) + 1).unsqueezed(2)
+    // The Gaussian's standard deviations, in widths of the mouth.
+    let across = 0.5, down = 0.45
+    let distances =
+        squares(0).unsqueezed(2) / (2 * across * across)
+        + squares(1).unsqueezed(3) / (2 * down * down)
+    return ((-distances).exp() * (weight - 1) + 1).unsqueezed(2)
 }

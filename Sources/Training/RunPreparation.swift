@@ -16,7 +16,7 @@ extension RunDirectory {
         guard former.settings.model == settings.model,
             former.settings.schedule == settings.schedule, former.settings.seed == settings.seed
         else { return "another model, noise schedule or seed" }
-        let columns = source.columns(settings.model.stage)
+        let columns = source.columns(settings)
         let changed = Set(former.columns.keys).union(columns.keys).filter {
             former.columns[$0]?.fingerprint != columns[$0]?.fingerprint
         }
@@ -37,7 +37,7 @@ extension RunDirectory {
     /// Writes what the run is, and keeps the codec of its latents.
     func prepare(_ settings: TrainingSettings, _ source: TrainingSource, resuming: Bool) throws {
         let isBegun = resuming && !steps().isEmpty
-        let columns = source.columns(settings.model.stage)
+        let columns = source.columns(settings)
         try write(
             RunDescription(
                 settings: settings, columns: columns,

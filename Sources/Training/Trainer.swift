@@ -28,7 +28,7 @@ public final class Trainer {
     private let model: LoopyNet
     private let schedule: NoiseSchedule
     private let heldOut: [ClipWindow]
-    /// Nil where no pictures are wanted, or can be made.
+    /// Nil where no pictures are wanted, or no windows are held out.
     private let samples: ValidationSamples?
     private let device: Device
     /// The weights that are trained.
@@ -89,10 +89,10 @@ public final class Trainer {
 
         windows = WindowPrefetcher(stream, depth: settings.data.prefetch)
         heldOut = try source.heldOut(settings)
-        let codec = settings.validation.samples > 0 ? try source.loadCodec(settings) : nil
-        samples = try codec.map { [heldOut, schedule, device] in
-            try ValidationSamples(heldOut, settings, schedule, $0, device)
-        }
+        samples =
+            settings.validation.samples > 0 && !heldOut.isEmpty
+            ? try ValidationSamples(
+                heldOut, settings, schedule, source.loadCodec(settings), device) : nil
         metrics = try MetricsWriter(run, resumingAt: resuming ? stepsDone : nil)
     }
 
@@ -222,13 +222,8 @@ extension TrainingSettings {
     /// The learning rate of a step, counted from 0: it grows over the warm-up, and is constant then, as
     /// the paper has it, or falls.
     package func learningRate(at step: Int) -> Double {
-        let warmup = optimiser.warmupSteps
-        guard step >= warmup else {
-            return optimiser.learningRate * Double(step + 1) / Double(warmup)
-        }
-        guard optimiser.schedule == .cosine else { return optimiser.learningRate }
-        let share = Double(step - warmup) / Double(max(1, steps - warmup))
-        return optimiser.learningRate * (1 + cos(.pi * min(1, share))) / 2
+        optimiser.schedule.learningRate(
+            at: step, greatest: optimiser.learningRate, warmup: optimiser.warmupSteps, steps: steps)
     }
 }
 

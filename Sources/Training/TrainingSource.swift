@@ -31,10 +31,14 @@ public struct TrainingSource {
         catalogue = hasCatalogue ? try Catalogue.read(dataset) : nil
     }
 
-    /// The columns of the dataset that the model sees.
-    func columns(_ stage: LoopyConfiguration.Stage) -> [String: Catalogue.Column] {
-        let still = ["video", "latents"]
-        let seen = stage == .image ? still : still + ["keypoints", "motion", "speech"]
+    /// The columns of the dataset that the model, or its loss, sees.
+    func columns(_ settings: TrainingSettings) -> [String: Catalogue.Column] {
+        var seen = ["video", "latents"]
+        if settings.model.stage == .video {
+            seen += ["keypoints", "motion", "speech"]
+        } else if settings.windows.needsLandmarks {
+            seen.append("keypoints")
+        }
         return (catalogue?.columns ?? [:]).filter { seen.contains($0.key) }
     }
 
@@ -46,15 +50,17 @@ public struct TrainingSource {
         return try column.settings(or: LatentsSettings()).codecFile(in: dataset)
     }
 
-    /// Loads what turns latents into pictures; nil where it is not known.
-    func loadCodec(_ settings: TrainingSettings) throws -> (any LatentCodec)? {
+    /// Loads what turns latents into pictures.
+    ///
+    /// - Throws: `LoopyError` `.configuration` where that is not known; what is wrong with the weights.
+    func loadCodec(_ settings: TrainingSettings) throws -> any LatentCodec {
         var latents = settings.data.latents
         if let column = catalogue?.columns["latents"] {
             latents = try column.settings(or: latents)
             if let file = latents.codecFile(in: dataset) { latents.weights = file }
         }
         latents.device = settings.device
-        return try? latents.makeCodec().codec
+        return try latents.makeCodec().codec
     }
 
     /// Opens the windows to train on.

@@ -47,9 +47,10 @@ struct ValidationSamples {
                 fixed: window, number: number, of: windows.count, settings: settings,
                 device: device)
             let generated = try sample(model, batch, number: number)
-            let black = codec.decode(batch.conditions.reference) * 0 - 1
+            let reference = codec.decode(batch.conditions.reference)
+            let black = reference * 0 - 1
             rows.append(
-                [codec.decode(batch.conditions.reference)]
+                [reference]
                     + chosen.map { codec.decode(batch.latents[.all, $0]) })
             rows.append([black] + chosen.map { codec.decode(generated[.all, $0]) })
         }
@@ -76,9 +77,8 @@ struct ValidationSamples {
             width: columns * side, height: max(1, rows.count) * side, fill: .init(0, 0, 0))
         for (row, pictures) in rows.enumerated() {
             for (column, picture) in pictures.enumerated() {
-                let levels = (picture[0].permuted(1, 2, 0) * 127.5 + 128.0).clamped(0, 255)
                 canvas.paste(
-                    levels.to(.cpu).contiguous().array(), x: column * side, y: row * side,
+                    picture.levels.to(.float32).array(), x: column * side, y: row * side,
                     width: side, height: side)
             }
         }

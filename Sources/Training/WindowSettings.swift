@@ -1,5 +1,4 @@
 import Errors
-import Perception
 
 /// Which windows are drawn from shards.
 public struct WindowSettings: Codable, Sendable, Equatable {
@@ -16,9 +15,6 @@ public struct WindowSettings: Codable, Sendable, Equatable {
     /// The number of windows among which the next one is drawn.
     public var shuffle = 256
     public var seed = 0
-
-    /// The number of frames over which the column `motion` holds variances.
-    static let motionWindow = MotionVariance.window
 
     public init() {}
 

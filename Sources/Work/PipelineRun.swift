@@ -100,12 +100,7 @@ public struct PipelineRun: Sendable {
             arguments += ["--resume", "--renew", "--threads", String(settings.threads)]
             arguments += overrides.flatMap { ["--set", $0] }
             if let former = trained.last { arguments += ["--first-stage", former] }
-            onEvent(.stageBegan(stem, units: 0))
-            let end = try await StageProcess(
-                folder: folder, name: "loopy-train", arguments: arguments
-            ).run()
-            guard end == .exited(0) else { throw Self.error(stem, end) }
-            onEvent(.stageEnded(stem))
+            try await runWhole(stem, "loopy-train", arguments, onEvent)
             trained.append(run)
         }
         return trained
@@ -121,39 +116,35 @@ public struct PipelineRun: Sendable {
         let shared =
             ["--config", file, "--threads", String(settings.threads)]
             + overrides.flatMap { ["--set", $0] }
-        let steps: [(event: String, name: String, arguments: [String])] = [
-            (
-                "held-out clips", "loopy-generate",
-                [
-                    "--run", run, "--held-out", dataset, "--seconds",
-                    String(settings.heldOutSeconds), "--output", made, "--resume",
-                ] + shared
-            ),
-            (
-                "evaluate", "loopy-evaluate",
-                [
-                    "metrics", "--generated", made + "/generated", "--reference",
-                    made + "/true", "--output", made + "/metrics.json",
-                ] + shared
-            ),
-            (
-                "page", "loopy",
-                ["page", "--dataset", dataset, "--output", dataset + "/index.html"]
-                    + runs.flatMap { ["--run", $0] } + ["--metrics", made + "/metrics.json"]
-            ),
-        ]
-        for step in steps {
-            onEvent(.stageBegan(step.event, units: 0))
-            // The first of what was made, once it is there.
-            let shown =
-                step.name == "loopy" ? try Self.videos(in: made + "/generated", most: 3) : []
-            let end = try await StageProcess(
-                folder: folder, name: step.name,
-                arguments: step.arguments + shown.flatMap { ["--generated", $0] }
-            ).run()
-            guard end == .exited(0) else { throw Self.error(step.event, end) }
-            onEvent(.stageEnded(step.event))
-        }
+        try await runWhole(
+            "held-out clips", "loopy-generate",
+            [
+                "--run", run, "--held-out", dataset, "--seconds", String(settings.heldOutSeconds),
+                "--output", made, "--resume",
+            ] + shared, onEvent)
+        try await runWhole(
+            "evaluate", "loopy-evaluate",
+            [
+                "metrics", "--generated", made + "/generated", "--reference", made + "/true",
+                "--output", made + "/metrics.json",
+            ] + shared, onEvent)
+        let shown = try Self.videos(in: made + "/generated", most: 3)
+        try await runWhole(
+            "page", "loopy",
+            [
+                "page", "--dataset", dataset, "--output", dataset + "/index.html", "--metrics",
+                made + "/metrics.json",
+            ] + runs.flatMap { ["--run", $0] } + shown.flatMap { ["--generated", $0] }, onEvent)
+    }
+
+    /// Runs an executable that does all its work in one process.
+    private func runWhole(
+        _ event: String, _ name: String, _ arguments: [String], _ onEvent: @Sendable (Event) -> Void
+    ) async throws {
+        onEvent(.stageBegan(event, units: 0))
+        let end = try await StageProcess(folder: folder, name: name, arguments: arguments).run()
+        guard end == .exited(0) else { throw Self.error(event, end) }
+        onEvent(.stageEnded(event))
     }
 
     private static func videos(in folder: String, most: Int) throws -> [String] {

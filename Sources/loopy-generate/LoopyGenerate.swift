@@ -116,8 +116,10 @@ struct LoopyGenerate: ParsableCommand {
         guard step == nil || trained != nil else {
             throw ValidationError("--step names a checkpoint of a run: name the run by --run")
         }
-        guard (image != nil && audio != nil) != (heldOut != nil) else {
-            throw ValidationError("give --image and --audio, or --held-out")
+        let isOne = image != nil && audio != nil
+        let hasNothingOfOne = image == nil && audio == nil && crop == nil && !anyPortrait
+        guard heldOut == nil ? isOne : hasNothingOfOne else {
+            throw ValidationError("give --image and --audio, or --held-out without either")
         }
         guard heldOut != nil || seconds == nil else {
             throw ValidationError("--seconds goes with --held-out")
@@ -144,22 +146,27 @@ struct LoopyGenerate: ParsableCommand {
                 for warning in generation.portrait.warnings { say("warning: \(warning)") }
                 try generate(generation)
             } else if let heldOut {
-                let clips = try HeldOutClips(
-                    DatasetDirectory(heldOut), seconds: seconds ?? 60, to: output)
-                for key in clips.keys {
-                    func generation(resuming: Bool) throws -> Generation {
-                        try Generation(
-                            model, settings, image: clips.pictures(key),
-                            portrait: .square(clips.square), audio: clips.sound(key),
-                            output: clips.generated(key), resuming: resuming)
-                    }
-                    do {
-                        try generate(generation(resuming: resume))
-                    } catch let error as LoopyError where error.category == .unsuitable && resume {
-                        // An earlier model began it.
-                        try generate(generation(resuming: false))
-                    }
-                }
+                try generate(
+                    HeldOutClips(DatasetDirectory(heldOut), seconds: seconds ?? 60, to: output),
+                    model, settings)
+            }
+        }
+    }
+
+    private func generate(
+        _ clips: HeldOutClips, _ model: PortraitModel, _ settings: GenerationSettings
+    ) throws {
+        for key in clips.keys {
+            func generation(resuming: Bool) throws -> Generation {
+                try Generation(
+                    model, settings, image: clips.pictures(key), portrait: .square(clips.square),
+                    audio: clips.sound(key), output: clips.generated(key), resuming: resuming)
+            }
+            do {
+                try generate(generation(resuming: resume))
+            } catch let error as LoopyError where error.category == .unsuitable && resume {
+                // An earlier model began it.
+                try generate(generation(resuming: false))
             }
         }
     }

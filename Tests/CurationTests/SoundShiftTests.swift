@@ -88,7 +88,7 @@ import Torch
             let member = try archive.member(reader.memberName(#require(clip.key)))
             let cut = try AudioStream(path: archive.path, bytes: member.bytes)
             let samples = try cut.next(cut.sampleCount)
-            // In step again, to the sample.
+            // The sound is in step again, to the sample.
             let frames = clip.frames
             let expected = original[(640 * frames.lowerBound)..<(640 * frames.upperBound)]
             #expect(samples.count == expected.count)

@@ -111,7 +111,7 @@ import Training
                 #expect(clip.isPresent[0].allSatisfy { !$0 })
                 #expect(nearest.allSatisfy { $0 == 0 })
             case 2:
-                // Of twelve frames: the last four, four of the eight before, and none.
+                // Twelve frames give their last four, and four of the eight before.
                 let before = Self.marker(11)
                 #expect(nearest.prefix(4) == [before, before - 1, before - 2, before - 3])
                 #expect(clip.isPresent[0].reversed() == (0..<20).map { $0 < 8 })

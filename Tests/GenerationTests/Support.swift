@@ -4,6 +4,7 @@ import Features
 import Foundation
 import Media
 import Storage
+import TestSupport
 import Testing
 import Training
 
@@ -91,20 +92,4 @@ struct OneClip {
         for unit in stage.pending() { try stage.build(unit, skipping: [:], onItem: { _ in }) }
         try #require(stage.finish() == [])
     }
-}
-
-/// Writes `dataset.json` that knows the crops' side, beside shards that no stage made.
-func writeCatalogue(_ folder: String, side: Int) throws {
-    let document = try JSONLines.document(Catalogue())
-    var catalogue = try #require(
-        JSONSerialization.jsonObject(with: Data(document)) as? [String: Any])
-    catalogue["columns"] = [
-        "keypoints": [
-            "fingerprint": ["digest": "d"], "folder": "f", "suffix": ".npy",
-            "inputs": [String: String](), "networks": [String: String](),
-            "facts": ["side": side],
-        ] as [String: Any]
-    ]
-    try OutputFile.write(
-        JSONSerialization.data(withJSONObject: catalogue), to: folder + "/dataset.json")
 }

@@ -30,7 +30,7 @@ import Torch
         #expect(isNear(try share(paper) { mask, _ in mask.motionLatents }, 0.1))
         #expect(isNear(try share(paper) { mask, _ in mask.reference }, 0.15))
         #expect(isNear(try share(paper) { mask, _ in mask.motionFrames }, 0.4))
-        // Of samples with audio each of the four sources has a quarter; the others have audio's.
+        // Each of the four sources has a quarter of the samples with audio; the others have audio's.
         #expect(isNear(try share(paper) { _, source in source == .landmarks }, 0.9 / 4))
         #expect(isNear(try share(paper) { _, source in source == .audio }, 0.1 + 0.9 / 4))
     }

@@ -1,6 +1,7 @@
 import Dataset
 import Foundation
 import Storage
+import TestSupport
 import Testing
 import Torch
 import Training
@@ -83,22 +84,6 @@ func makeShards(_ folder: String, side: Int? = 500, _ shards: [[TestClip]]) thro
         try file.commit()
     }
     return try WindowStream.shards(in: folder + "/shards", split: "train")
-}
-
-/// Writes `dataset.json` that knows the crops' side.
-func writeCatalogue(_ folder: String, side: Int) throws {
-    let document = try JSONLines.document(Catalogue())
-    var catalogue = try #require(
-        JSONSerialization.jsonObject(with: Data(document)) as? [String: Any])
-    catalogue["columns"] = [
-        "keypoints": [
-            "fingerprint": ["digest": "d"], "folder": "f", "suffix": ".npy",
-            "inputs": [String: String](), "networks": [String: String](),
-            "facts": ["side": side],
-        ] as [String: Any]
-    ]
-    let bytes = try JSONSerialization.data(withJSONObject: catalogue)
-    try OutputFile.write(bytes, to: folder + "/dataset.json")
 }
 
 /// Clips of different lengths in three shards.

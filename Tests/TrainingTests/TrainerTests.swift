@@ -3,6 +3,7 @@ import Foundation
 import LoopyModel
 import Runs
 import Storage
+import TestSupport
 import Testing
 import Torch
 import Training
