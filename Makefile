@@ -5,7 +5,7 @@ SWIFT_BUILD := swift build -c release
 BIN := .build/release
 PREFIX := out/install
 
-.PHONY: help setup build demo test bench fuzz lint format install test-install clean
+.PHONY: help setup build demo test bench fuzz lint format install test-install test-clusters clean
 
 help:
 	@echo "make demo     set up, build, curate real sample videos, train on them, generate: out/demo/index.html"
@@ -17,6 +17,8 @@ help:
 	@echo "              set up, build, make a folder that runs on machines without Swift ($(PREFIX))"
 	@echo "make test-install PREFIX=FOLDER"
 	@echo "              the same, then try that folder where there is nothing else"
+	@echo "make test-clusters"
+	@echo "              try the launchers in Clusters/ on a Slurm and a Ray here"
 	@echo "make lint     check the formatting"
 	@echo "make format   mend the formatting"
 	@echo "make clean    remove what was built and made (the set-up's downloads stay in .deps)"
@@ -85,6 +87,11 @@ install:
 test-install: install
 	Scripts/setup.sh samples
 	Scripts/test-install.sh "$(PREFIX)"
+
+test-clusters:
+	Scripts/setup.sh samples
+	$(SWIFT_BUILD)
+	Scripts/test-clusters.sh
 
 clean:
 	rm -rf .build .build-asan out

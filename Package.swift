@@ -117,7 +117,7 @@ let package = Package(
             ] + dataset),
         module(
             "Report", ["Media", "Perception"] + dataset, resources: [.embedInCode("page.html")]),
-        module("Work", ["Settings", "Errors", subprocess]),
+        module("Work", dataset + [subprocess]),
 
         module(
             "SettingsList",

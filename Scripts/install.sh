@@ -8,7 +8,7 @@
 #   FOLDER/bin          the executables, and the networks that come with Loopy beside them
 #   FOLDER/lib          shared libraries: Swift's, FFmpeg's and theirs, OpenVINO, libtorch, tcmalloc
 #   FOLDER/share        the contact sheet's font
-#   FOLDER/Pipelines, FOLDER/Manifests, FOLDER/docs
+#   FOLDER/Pipelines, FOLDER/Manifests, FOLDER/Clusters, FOLDER/docs
 #   FOLDER/Models/small the model that comes with Loopy
 #   FOLDER/licences     those of Loopy and of every package that a library is from
 #
@@ -48,7 +48,7 @@ for file in "$build"/loopy-*; do
 done
 cp -L "${executables[@]}" "$partial/bin/"
 cp -rL "$build"/loopy_*.resources "$partial/bin/"
-cp -r Pipelines Manifests docs README.md CHANGELOG.md "$partial/"
+cp -r Pipelines Manifests Clusters docs README.md CHANGELOG.md "$partial/"
 cp LICENSE NOTICE "$partial/licences/"
 
 font=/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf

@@ -59,8 +59,11 @@ public final class CropStage: UnitStage {
             settings: ["sample_rate": Grid.sampleRate], dataset: dataset, units: plan.units)
     }
 
-    public func pending() -> [WorkUnit] {
-        plan.units.filter { !video.isFinished($0) || !audio.isFinished($0) }
+    /// The pictures': the sound's has no settings.
+    public var fingerprint: Fingerprint? { video.fingerprint }
+
+    public func isFinished(_ unit: WorkUnit) -> Bool {
+        video.isFinished(unit) && audio.isFinished(unit)
     }
 
     /// Makes the clips of one unit.

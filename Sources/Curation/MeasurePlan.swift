@@ -63,10 +63,9 @@ public struct MeasurePlan: Sendable {
         }
         close()
         self.units = units.enumerated().map { number, stretches in
-            let digits = String(number)
-            return WorkUnit(
-                name: String(repeating: "0", count: max(0, 5 - digits.count)) + digits,
-                items: stretches.map(\.name))
+            WorkUnit(
+                name: padded(number, 5), items: stretches.map(\.name),
+                frames: stretches.reduce(0) { $0 + $1.frames.count })
         }
         stretches = Dictionary(
             units.joined().map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })

@@ -15,7 +15,7 @@ public final class MeasureStage: UnitStage {
     private let threads: Int
     private let plan: MeasurePlan
     private let store: UnitStore
-    private let fingerprint: Fingerprint
+    private let identity: Fingerprint
     private let networks: [String: String]
     private let networkDigests: [String: String]
     private var measurer: Measurer?
@@ -29,14 +29,14 @@ public final class MeasureStage: UnitStage {
         plan = MeasurePlan(try dataset.sources(), unitSeconds: settings.unitSeconds)
         networks = try settings.networks()
         networkDigests = try networks.mapValues(Digest.ofFile)
-        fingerprint = try Fingerprint(
+        identity = try Fingerprint(
             name: "measure", version: Self.version,
             configuration: Identity(
                 limits: settings.limits,
                 keypoints: try settings.keypointNetworks().configuration,
                 metrics: Metric.versions),
             files: networkDigests)
-        store = UnitStore(dataset.measurementsFolder(fingerprint))
+        store = UnitStore(dataset.measurementsFolder(identity))
     }
 
     /// What decides, beside the networks, what is measured.
@@ -47,7 +47,9 @@ public final class MeasureStage: UnitStage {
         let metrics: [String: Int]
     }
 
-    public func pending() -> [WorkUnit] { store.pending(units) }
+    public var fingerprint: Fingerprint? { identity }
+
+    public func isFinished(_ unit: WorkUnit) -> Bool { store.isFinished(unit) }
 
     /// Measures one unit. A stretch that cannot be measured becomes a failure; the others stand.
     ///
@@ -139,7 +141,7 @@ public final class MeasureStage: UnitStage {
         store.keepOnly(units)
         try Catalogue.update(dataset) { catalogue in
             catalogue.measurements = Catalogue.Measurements(
-                fingerprint: fingerprint, networks: networkDigests,
+                fingerprint: identity, networks: networkDigests,
                 unitSeconds: settings.unitSeconds)
         }
         return try dataset.collectFailures().filter { $0.stage == "measure" }

@@ -1,11 +1,17 @@
 import Errors
 
-/// The accepted clips of a selection as work units: one for each shard, in shard order. Every
-/// column has the same units with the same items, so members stand in the same order everywhere.
+/// The accepted clips of a selection as work units. Every column has the same units with the same items, so
+/// members stand in the same order everywhere.
 public struct ClipPlan: Sendable {
+    /// The units of columns: parts of shards, in order.
     public let units: [WorkUnit]
+    /// The shards, in order: all the clips of each.
+    public let shards: [WorkUnit]
     /// Accepted decisions by key.
     public let clips: [String: Decision]
+
+    /// The clips of a unit at most: so few that many workers find work in a thousand clips.
+    static let clipsPerUnit = 10
 
     public init(_ selection: [Decision]) {
         var order: [String] = []
@@ -17,8 +23,27 @@ public struct ClipPlan: Sendable {
             keys[shard, default: []].append(key)
             clips[key] = decision
         }
-        units = order.map { WorkUnit(name: $0, items: keys[$0]!) }  // every shard got a key above
+        func unit(_ name: String, _ keys: some Collection<String>) -> WorkUnit {
+            let frames = keys.reduce(0) { $0 + (clips[$1]?.frames.count ?? 0) }
+            return WorkUnit(name: name, items: Array(keys), frames: frames)
+        }
+        shards = order.map { unit($0, keys[$0]!) }  // every shard got a key above
+        units = shards.flatMap { shard in
+            Self.parts(of: shard).map { unit($0.name, $0.items) }
+        }
         self.clips = clips
+    }
+
+    private static func parts(of shard: WorkUnit) -> [(name: String, items: ArraySlice<String>)] {
+        stride(from: 0, to: shard.items.count, by: clipsPerUnit).enumerated().map { part, start in
+            let end = min(shard.items.count, start + clipsPerUnit)
+            return ("\(shard.name)-\(padded(part, 3))", shard.items[start..<end])
+        }
+    }
+
+    /// The units of a column that make up a shard.
+    public func units(of shard: WorkUnit) -> [WorkUnit] {
+        Self.parts(of: shard).map { WorkUnit(name: $0.name, items: Array($0.items)) }
     }
 
     /// The units with these names; all of them when there are none.
@@ -36,4 +61,10 @@ public struct ClipPlan: Sendable {
             return unit
         }
     }
+}
+
+/// A number with zeros before it, so that names sort as numbers do.
+package func padded(_ number: Int, _ digits: Int) -> String {
+    let text = String(number)
+    return String(repeating: "0", count: max(0, digits - text.count)) + text
 }

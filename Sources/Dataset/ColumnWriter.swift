@@ -92,7 +92,7 @@ public final class ColumnWriter {
 
     public func pending() -> [WorkUnit] { store.pending(units) }
 
-    public func isFinished(_ unit: WorkUnit) -> Bool { record(unit) != nil }
+    public func isFinished(_ unit: WorkUnit) -> Bool { store.isFinished(unit) }
 
     /// The record of a finished unit; nil when it is not finished.
     public func record(_ unit: WorkUnit) -> UnitRecord? { store.record(unit) }

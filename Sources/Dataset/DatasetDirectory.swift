@@ -17,6 +17,9 @@ public struct DatasetDirectory: Sendable {
     /// The file that processes lock while they change what belongs to the whole dataset.
     public var lockFile: String { path + "/.lock" }
 
+    /// Where workers leave word for one another: who works on what, and what was done when.
+    public var workFolder: String { path + "/.work" }
+
     public func measurementsFolder(_ fingerprint: Fingerprint) -> String {
         path + "/measurements-" + fingerprint.short
     }

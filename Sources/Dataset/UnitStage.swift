@@ -1,10 +1,16 @@
+import Errors
+import Foundation
+
 /// A stage whose work falls into units. Any process may build any unit, in any order.
 public protocol UnitStage {
     /// The plan, finished or not.
     var units: [WorkUnit] { get }
 
-    /// The units of the plan that are not finished.
-    func pending() -> [WorkUnit]
+    /// What the results depend on; nil while that is not known, because the stage is to be prepared first.
+    var fingerprint: Fingerprint? { get }
+
+    /// Whether there is nothing to do for a unit, now: another process may have built it meanwhile.
+    func isFinished(_ unit: WorkUnit) -> Bool
 
     /// Makes what belongs to the whole dataset and may take long, such as a codec, before units are
     /// built by however many workers.
@@ -27,5 +33,29 @@ public protocol UnitStage {
 }
 
 extension UnitStage {
+    /// The units of the plan that are not finished.
+    public func pending() -> [WorkUnit] { units.filter { !isFinished($0) } }
+
     public func prepare(_ onStep: (_ done: Int, _ total: Int) -> Void) {}
+}
+
+/// A line on a worker's standard input: what to build.
+public struct UnitOrder: Codable, Sendable, Equatable {
+    public var unit: String
+    /// Items not to be tried, with the reason.
+    public var skip: [String: String]
+
+    public init(unit: String, skip: [String: String] = [:]) {
+        self.unit = unit
+        self.skip = skip
+    }
+
+    /// - Throws: `LoopyError` `.configuration` for a line that is no order.
+    public init(line: String) throws {
+        do {
+            self = try JSONDecoder().decode(UnitOrder.self, from: Data(line.utf8))
+        } catch {
+            throw LoopyError(.configuration, "'\(line)' names no unit (\(error))")
+        }
+    }
 }

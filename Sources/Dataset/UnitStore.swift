@@ -10,10 +10,13 @@ public struct WorkUnit: Sendable, Equatable {
     public let digest: String
     /// What the unit holds, in order: names of spans, or keys of clips.
     public let items: [String]
+    /// How much work it is, in frames: the longest units are begun first.
+    public let frames: Int
 
-    public init(name: String, items: [String], digest: String? = nil) {
+    public init(name: String, items: [String], digest: String? = nil, frames: Int = 0) {
         self.name = name
         self.items = items
+        self.frames = frames
         self.digest = digest ?? Digest.of(items.joined(separator: "\n"))
     }
 }
@@ -74,23 +77,31 @@ public struct UnitStore: Sendable {
         return record
     }
 
-    public func pending(_ units: [WorkUnit]) -> [WorkUnit] {
-        units.filter { record($0) == nil }
-    }
+    public func isFinished(_ unit: WorkUnit) -> Bool { record(unit) != nil }
 
-    /// Gives the unit's files their names, then writes the record.
+    public func pending(_ units: [WorkUnit]) -> [WorkUnit] { units.filter { !isFinished($0) } }
+
+    /// Gives the unit's files their names, then writes the record. Whoever commits a unit first has made it:
+    /// what others made of it goes, so that no record stands beside another worker's files.
     public func commit(
         _ unit: WorkUnit, files: [OutputFile], items: [String], frames: [Int], failures: [Failure]
     ) throws {
+        guard record(unit) == nil else { return }
+        // Of former work under this name, or of files that are gone: it must not vouch for these.
+        unlink(file(unit, ".json"))
         let entries = try files.map { file in
             let digest = try file.commit()
             let name = (file.path as NSString).lastPathComponent
             return UnitRecord.File(name: name, bytes: file.byteCount, sha256: digest)
         }
-        let record = UnitRecord(
+        let made = UnitRecord(
             unit: unit.name, digest: unit.digest, files: entries, items: items, frames: frames,
             failures: failures)
-        try JSONLines.writeDocument(record, to: file(unit, ".json"))
+        let recordFile = try OutputFile(file(unit, ".json"))
+        try recordFile.write(JSONLines.document(made))
+        if try recordFile.commitFirst() { return }
+        // Another worker has come between with other bytes: the unit is to be made once more.
+        if record(unit)?.files != entries { unlink(file(unit, ".json")) }
     }
 
     /// Removes the units that are not in the plan, and what killed processes left half-written. What

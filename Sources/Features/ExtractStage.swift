@@ -43,10 +43,13 @@ public final class ExtractStage<Column: FeatureColumn>: UnitStage {
         return Work(column: column, writer: writer)
     }
 
-    public func pending() -> [WorkUnit] { work?.writer.pending() ?? units }
+    public var fingerprint: Fingerprint? { work?.writer.fingerprint }
+
+    public func isFinished(_ unit: WorkUnit) -> Bool { work?.writer.isFinished(unit) ?? false }
 
     public func prepare(_ onStep: (_ done: Int, _ total: Int) -> Void) throws {
         try Column.prepare(settings, context, onStep)
+        work = try begin()
     }
 
     /// Makes the members of one unit. Clips that an input lacks are skipped: they are failures there.

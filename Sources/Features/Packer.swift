@@ -32,6 +32,7 @@ public final class Packer: UnitStage {
     private let plan: ClipPlan
     private let readers: [ColumnReader]
     private let store: UnitStore
+    private let identity: Fingerprint
     public let units: [WorkUnit]
 
     /// - Throws: `LoopyError` when a column is missing or not finished.
@@ -42,7 +43,7 @@ public final class Packer: UnitStage {
         columns = settings.columns.isEmpty ? Self.columns(catalogue) : settings.columns
         // Without clips there is nothing to read, and columns may be missing.
         let readers =
-            try plan.units.isEmpty
+            try plan.shards.isEmpty
             ? []
             : columns.map {
                 try ColumnReader($0, in: dataset, catalogue: catalogue)
@@ -51,12 +52,14 @@ public final class Packer: UnitStage {
         self.readers = readers
         store = UnitStore(dataset.shardsFolder, namesCarryDigest: false)
         let digests = readers.map { $0.column.fingerprint.digest + $0.column.suffix }
-        units = try plan.units.map { unit in
+        identity = try Fingerprint(name: "pack", version: 1, configuration: digests)
+        units = try plan.shards.map { unit in
             let facts = try unit.items.map {
                 String(decoding: try JSONLines.line(plan.clips[$0]), as: UTF8.self)
             }
             let digest = Digest.of((digests + facts).joined(separator: "\n"))
-            return WorkUnit(name: unit.name, items: unit.items, digest: digest)
+            return WorkUnit(
+                name: unit.name, items: unit.items, digest: digest, frames: unit.frames)
         }
     }
 
@@ -68,51 +71,59 @@ public final class Packer: UnitStage {
         return (known + others).filter { basic.contains($0) || catalogue.columns[$0] != nil }
     }
 
-    public func pending() -> [WorkUnit] { store.pending(units) }
+    public var fingerprint: Fingerprint? { identity }
+
+    public func isFinished(_ unit: WorkUnit) -> Bool { store.isFinished(unit) }
 
     /// Writes one shard.
     public func build(
         _ unit: WorkUnit, skipping: [String: String], onItem: (String) -> Void
     ) throws {
-        let columnUnit = WorkUnit(name: unit.name, items: unit.items)
-        let archives = try readers.map { try $0.archive(columnUnit) }
+        let parts = plan.units(of: unit)
         let records = try readers.map { reader in
-            let record = try reader.record(columnUnit)
-            return Dictionary(uniqueKeysWithValues: zip(record.items, record.frames))
+            let records = try parts.map(reader.record)
+            return Dictionary(
+                uniqueKeysWithValues: records.flatMap { zip($0.items, $0.frames) })
         }
         let file = try OutputFile(store.file(unit, ".tar"))
         let shard = TarWriter(file)
         var packed: [String] = [], frames: [Int] = [], failures: [Failure] = []
-        for key in unit.items {
-            onItem(key)
-            if let reason = skipping[key] {
-                failures.append(Failure(stage: "pack", key: key, reason: "crashed", error: reason))
-                continue
+        for part in parts {
+            let archives = try readers.map { try $0.archive(part) }
+            for key in part.items {
+                onItem(key)
+                if let reason = skipping[key] {
+                    failures.append(
+                        Failure(stage: "pack", key: key, reason: "crashed", error: reason))
+                    continue
+                }
+                let counts = records.compactMap { $0[key] }
+                guard counts.count == readers.count else { continue }
+                guard Set(counts).count == 1, let decision = plan.clips[key] else {
+                    failures.append(unequal(counts, of: key))
+                    continue
+                }
+                for (index, reader) in readers.enumerated() {
+                    let name = key + suffix(columns[index], reader)
+                    try archives[index].copy(reader.memberName(key), to: shard, as: name)
+                }
+                let facts = ClipFacts(
+                    key: key, frames: counts[0], framesPerSecond: Grid.framesPerSecond,
+                    sampleRate: Grid.sampleRate, decision: decision)
+                try shard.add(key + ".json", JSONLines.line(facts))
+                packed.append(key)
+                frames.append(counts[0])
             }
-            let counts = records.compactMap { $0[key] }
-            guard counts.count == readers.count else { continue }
-            guard Set(counts).count == 1, let decision = plan.clips[key] else {
-                let lengths = zip(columns, counts).map { "\($0) \($1)" }
-                failures.append(
-                    Failure(
-                        stage: "pack", path: plan.clips[key]?.path, key: key,
-                        reason: "lengths differ",
-                        error: "frames by column: \(lengths.joined(separator: ", "))"))
-                continue
-            }
-            for (index, reader) in readers.enumerated() {
-                let name = key + suffix(columns[index], reader)
-                try archives[index].copy(reader.memberName(key), to: shard, as: name)
-            }
-            let facts = ClipFacts(
-                key: key, frames: counts[0], framesPerSecond: Grid.framesPerSecond,
-                sampleRate: Grid.sampleRate, decision: decision)
-            try shard.add(key + ".json", JSONLines.line(facts))
-            packed.append(key)
-            frames.append(counts[0])
         }
         try shard.finish()
         try store.commit(unit, files: [file], items: packed, frames: frames, failures: failures)
+    }
+
+    private func unequal(_ counts: [Int], of key: String) -> Failure {
+        let lengths = zip(columns, counts).map { "\($0) \($1)" }
+        return Failure(
+            stage: "pack", path: plan.clips[key]?.path, key: key, reason: "lengths differ",
+            error: "frames by column: \(lengths.joined(separator: ", "))")
     }
 
     /// Arrays carry the column's name (`.motion.npy`); media are told apart by their type.

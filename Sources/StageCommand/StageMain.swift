@@ -46,39 +46,57 @@ public func drive(
     summary: () throws -> String? = { nil }
 ) throws {
     if options.pending {
-        for unit in stage.pending() { print(unit.name) }
+        for unit in longestFirst(stage.pending()) { print(unit.name) }
         return
     }
-    guard !options.prepare else { return try prepare(name, stage) }
-    guard options.unit.isEmpty else {
+    if options.prepare { return try prepare(name, stage) }
+    if options.serve {
+        try requireFingerprint(stage, options)
+        let server = UnitServer(stage)
+        while let line = readLine() { try server.build(UnitOrder(line: line)) }
+        return
+    }
+    if !options.unit.isEmpty {
+        try requireFingerprint(stage, options)
+        let server = UnitServer(stage)
         let skipping = try parseSkips(options.skip)
-        let wanted = try ClipPlan.choose(options.unit, from: stage.units)
-        let pending = Set(stage.pending().map(\.name))
-        for unit in wanted where pending.contains(unit.name) {
-            // A line for each item, so that a supervisor knows what a worker died of.
-            try stage.build(unit, skipping: skipping) { item in
-                print("item \(item)")
-                fflush(nil)
-            }
-            print("unit \(unit.name)")
-            fflush(nil)
+        for unit in try ClipPlan.choose(options.unit, from: stage.units) {
+            try server.build(UnitOrder(unit: unit.name, skip: skipping))
         }
         return
     }
-    let pending = stage.pending()
-    if !pending.isEmpty { try prepare(name, stage) }
-    let progress = ProgressLine(name, total: pending.count)
-    for unit in pending {
-        try stage.build(unit, skipping: [:]) { progress.note($0) }
-        progress.advance()
+    if options.finish {
+        let missing = stage.pending().count
+        guard missing == 0 else {
+            throw LoopyError(
+                .missing, "\(name): not finished yet, units that are missing: \(missing)")
+        }
+    } else {
+        try buildAll(name, stage, options)
     }
-    progress.end()
     let failures = try stage.finish()
     if let summary = try summary() { print(summary) }
     for failure in failures {
         say("failed: \(failure.path ?? failure.key ?? name): \(failure.error) [\(failure.reason)]")
     }
     if !failures.isEmpty { throw StageExit.someFailed }
+}
+
+private func longestFirst(_ units: [WorkUnit]) -> [WorkUnit] {
+    units.enumerated().sorted { ($1.element.frames, $0.offset) < ($0.element.frames, $1.offset) }
+        .map(\.element)
+}
+
+private func buildAll(_ name: String, _ stage: some UnitStage, _ options: UnitOptions) throws {
+    let pending = stage.pending()
+    if !pending.isEmpty { try prepare(name, stage) }
+    try requireFingerprint(stage, options)
+    let progress = ProgressLine(name, total: pending.count)
+    for unit in pending {
+        try stage.build(unit, skipping: [:]) { progress.note($0) }
+        progress.advance()
+    }
+    progress.end()
 }
 
 private func prepare(_ name: String, _ stage: some UnitStage) throws {
@@ -88,6 +106,16 @@ private func prepare(_ name: String, _ stage: some UnitStage) throws {
         progress?.advance(to: done)
     }
     progress?.end()
+}
+
+private func requireFingerprint(_ stage: some UnitStage, _ options: UnitOptions) throws {
+    guard let expected = options.expect, let found = stage.fingerprint?.digest,
+        !found.hasPrefix(expected)
+    else { return }
+    throw LoopyError(
+        .mismatch,
+        "would make \(found.prefix(8)), where \(expected.prefix(8)) is expected: this machine has "
+            + "another version of Loopy, other networks or other settings")
 }
 
 private func parseSkips(_ skips: [String]) throws -> [String: String] {

@@ -73,22 +73,34 @@ public struct UnitOptions: ParsableArguments {
     @Option(
         parsing: .singleValue,
         help: ArgumentHelp(
-            "Build this unit only, and do not finish the stage. May be repeated; meant for several "
-                + "machines that share a dataset. Afterwards run the stage once without it.",
+            "Build this unit only, and do not finish the stage. May be repeated.",
             valueName: "name"))
     public var unit: [String] = []
 
-    @Flag(help: "Print the units that are not finished, and do nothing.")
+    @Flag(help: "Print the units that are not finished, the longest first, and do nothing.")
     public var pending = false
 
     @Flag(help: "Make what belongs to the whole dataset, such as a codec, and no unit.")
     public var prepare = false
+
+    @Flag(help: "Finish the stage when every unit is there, and build none.")
+    public var finish = false
 
     @Option(
         parsing: .singleValue,
         help: ArgumentHelp(
             "Record an item as failed instead of trying it: name=reason.", valueName: "item"))
     public var skip: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Refuse to build units under another fingerprint: with another version of Loopy, other "
+                + "networks or other settings than the first machine's.", valueName: "digest"))
+    public var expect: String?
+
+    /// Build the units that standard input names, one `UnitOrder` a line.
+    @Flag(help: .hidden)
+    public var serve = false
 
     public init() {}
 }

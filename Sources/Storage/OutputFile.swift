@@ -15,7 +15,7 @@ public final class OutputFile {
     /// Temporary names end in the machine and the process that write them: several may share a
     /// dataset.
     private static let marker = ".partial-"
-    private static let machine: String = {
+    public static let machine: String = {
         var name = [CChar](repeating: 0, count: 256)
         gethostname(&name, name.count - 1)
         return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
@@ -96,16 +96,35 @@ public final class OutputFile {
     /// Syncs, gives the file its name, and returns the SHA-256 of its bytes in hex.
     @discardableResult
     public func commit() throws -> String {
-        try flush()
-        guard fsync(descriptor) == 0 else { throw LoopyError.system(.output, "syncing", path) }
-        close(descriptor)
-        descriptor = -1
+        try sync()
         guard rename(temporaryPath, path) == 0 else {
             let error = LoopyError.system(.output, "renaming", path)
             unlink(temporaryPath)
             throw error
         }
         return hash.finalize().hex
+    }
+
+    /// Syncs, and gives the file its name where no file has it.
+    ///
+    /// - Returns: false where one does: that one stays, and this one goes.
+    public func commitFirst() throws -> Bool {
+        try sync()
+        defer { unlink(temporaryPath) }
+        if link(temporaryPath, path) == 0 { return true }
+        if errno == EEXIST || access(path, F_OK) == 0 { return false }
+        // A file system without hard links.
+        guard rename(temporaryPath, path) == 0 else {
+            throw LoopyError.system(.output, "renaming", path)
+        }
+        return true
+    }
+
+    private func sync() throws {
+        try flush()
+        guard fsync(descriptor) == 0 else { throw LoopyError.system(.output, "syncing", path) }
+        close(descriptor)
+        descriptor = -1
     }
 
     /// A whole file at once.
@@ -125,16 +144,28 @@ public final class OutputFile {
         try file.commit()
     }
 
-    /// Removes what processes of this machine that are gone have left half-written in a folder.
+    /// Removes what processes that are gone have left half-written in a folder: those of this machine, and
+    /// those of others that have not written for an hour.
     public static func removeAbandoned(in folder: String) {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         for name in names {
-            guard let range = name.range(of: marker + machine + "-"),
-                let process = Int32(name[range.upperBound...])
-            else { continue }
-            // No permission to signal a process means that there is one.
-            if process == getpid() || kill(process, 0) == 0 || errno == EPERM { continue }
-            unlink(folder + "/" + name)
+            guard let mark = name.range(of: marker) else { continue }
+            let path = folder + "/" + name
+            if name[mark.upperBound...].hasPrefix(machine + "-") {
+                guard let process = Int32(name[mark.upperBound...].dropFirst(machine.count + 1))
+                else { continue }
+                // No permission to signal a process means that there is one.
+                if process == getpid() || kill(process, 0) == 0 || errno == EPERM { continue }
+            } else if secondsSinceChange(of: path) < 3600 {
+                continue
+            }
+            unlink(path)
         }
+    }
+
+    private static func secondsSinceChange(of path: String) -> Double {
+        var information = stat()
+        guard stat(path, &information) == 0 else { return 0 }
+        return Date().timeIntervalSince1970 - Double(information.st_mtim.tv_sec)
     }
 }

@@ -1,12 +1,14 @@
+import Dataset
 import Errors
 import Foundation
 import Settings
 
-/// Runs the stages of a pipeline file in order, as child processes.
+/// Runs the stages of a pipeline file in order, as child processes, alone or beside others that do the same
+/// on the same dataset.
 ///
-/// A stage's units go to workers, one process a unit, so that a codec that crashes takes one worker
-/// with it and not the run. A worker that dies or hangs is tried once more; the item that it dies of
-/// twice is recorded as failed, and the unit is done without it.
+/// A stage's units go to workers, a process each, so that a codec that crashes takes one worker with it
+/// and not the run. A worker that dies or hangs is started anew; the item that it dies of twice is
+/// recorded as failed, and the unit is done without it.
 public struct PipelineRun: Sendable {
     /// What a person watches.
     public enum Event: Sendable {
@@ -44,14 +46,72 @@ public struct PipelineRun: Sendable {
         self.settings = settings
     }
 
+    /// How far a run came.
+    public enum Outcome: Sendable, Equatable {
+        /// All is done; whether every item succeeded in what was done here.
+        case complete(allSucceeded: Bool)
+        /// As much as was asked for is done, of the stage that is named; there is more to do.
+        case more(stage: String)
+    }
+
+    /// Runs the stages, and the training.
+    ///
     /// - Parameter isNeeded: asked before each stage, by its name in a pipeline file, and before "train": a
     ///   stage that has nothing to do is skipped.
-    /// - Returns: true when every item of every stage succeeded.
     /// - Throws: `LoopyError` when a stage cannot go on at all, or the pipeline file cannot be understood.
     public func run(
         isNeeded: @Sendable (String) throws -> Bool = { _ in true },
         _ onEvent: @escaping @Sendable (Event) -> Void
-    ) async throws -> Bool {
+    ) async throws -> Outcome {
+        let outcome = try await work(isNeeded: isNeeded, onEvent)
+        if try isNeeded("train") {
+            let runs = try await train(onEvent)
+            try await checkHeldOut(runs, onEvent)
+        }
+        return outcome
+    }
+
+    /// Runs the stages. What another worker does is waited for, and not done again.
+    ///
+    /// - Parameters:
+    ///   - only: the one stage to run, as its words in a pipeline file joined by "-".
+    ///   - units: how many units are built at most.
+    public func work(
+        only: String? = nil, units: Int = .max,
+        isNeeded: @Sendable (String) throws -> Bool = { _ in true },
+        _ onEvent: @escaping @Sendable (Event) -> Void
+    ) async throws -> Outcome {
+        let work = try StageWork(DatasetDirectory(dataset), settings)
+        return try await work.keepingAlive {
+            var allSucceeded = true
+            var left = units
+            for stage in try stages(only) where try isNeeded(stage[0]) {
+                let process = process(for: stage)
+                let name = stage.joined(separator: " "), file = stage.joined(separator: "-")
+                let hasUnits = Section(rawValue: stage[0])?.stage == .units
+                if hasUnits {
+                    let result = try await work.build(file, process, most: left, onEvent)
+                    left -= result.built
+                    guard result.isComplete else { return .more(stage: name) }
+                } else {
+                    onEvent(.stageBegan(name, units: 0))
+                }
+                try await work.once(file, hasUnits ? "finish" : "run") {
+                    switch try await process.run(hasUnits ? ["--finish"] : []) {
+                    case .exited(0): break
+                    case .exited(Self.someFailed): allSucceeded = false
+                    case let end: throw Self.error(name, end)
+                    }
+                }
+                onEvent(.stageEnded(name))
+            }
+            return .complete(allSucceeded: allSucceeded)
+        }
+    }
+
+    /// The stages of the pipeline file, as words; without ingest where it names no input and the sources
+    /// are listed already.
+    private func stages(_ only: String?) throws -> [[String]] {
         let stages = try Configuration.stages(of: file).filter { stage in
             guard let section = Section(rawValue: stage[0]) else {
                 throw LoopyError(
@@ -59,30 +119,16 @@ public struct PipelineRun: Sendable {
                     "\(file): unknown stage '\(stage[0])'"
                         + Configuration.suggest(stage[0], Section.names))
             }
-            return section.stage != nil
+            return section.stage != nil && !(stage == ["ingest"] && inputs.isEmpty)
         }
-        var allSucceeded = true
-        for stage in stages where try isNeeded(stage[0]) {
-            let process = process(for: stage)
-            let name = stage.joined(separator: " ")
-            if Section(rawValue: stage[0])?.stage == .units {
-                try await runUnits(of: name, process, onEvent)
-            } else {
-                onEvent(.stageBegan(name, units: 0))
-            }
-            // Whole stages do their work here; the others only finish: all their units are there.
-            switch try await process.run() {
-            case .exited(0): break
-            case .exited(Self.someFailed): allSucceeded = false
-            case let end: throw Self.error(name, end)
-            }
-            onEvent(.stageEnded(name))
+        guard let only else { return stages }
+        let names = stages.map { $0.joined(separator: "-") }
+        guard let index = names.firstIndex(of: only) else {
+            throw LoopyError(
+                .configuration,
+                "\(file) has no stage '\(only)'" + Configuration.suggest(only, names))
         }
-        if try isNeeded("train") {
-            let runs = try await train(onEvent)
-            try await checkHeldOut(runs, onEvent)
-        }
-        return allSucceeded
+        return [stages[index]]
     }
 
     /// Runs the training files: each goes on where it stands, and a finished one does nothing. A run whose
@@ -161,65 +207,7 @@ public struct PipelineRun: Sendable {
         return StageProcess(folder: folder, name: "loopy-" + stage[0], arguments: arguments)
     }
 
-    private func runUnits(
-        of stage: String, _ process: StageProcess, _ onEvent: @escaping @Sendable (Event) -> Void
-    ) async throws {
-        let (end, units) = try await process.lines(["--pending"])
-        guard end == .exited(0) else { throw Self.error(stage, end) }
-        if !units.isEmpty {
-            let end = try await process.run(["--prepare"])
-            guard end == .exited(0) else { throw Self.error(stage, end) }
-        }
-        onEvent(.stageBegan(stage, units: units.count))
-        // A process starts up in a second, so each gets several units; but the last ones are
-        // shared out evenly.
-        let perProcess = max(1, min(8, units.count / (4 * max(1, settings.workers))))
-        let batches = stride(from: 0, to: units.count, by: perProcess).map {
-            Array(units[$0..<min(units.count, $0 + perProcess)])
-        }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            var waiting = batches.makeIterator()
-            func startNext() {
-                guard let batch = waiting.next() else { return }
-                group.addTask { try await build(batch, of: stage, process, onEvent) }
-            }
-            for _ in 0..<max(1, settings.workers) { startNext() }
-            while try await group.next() != nil { startNext() }
-        }
-    }
-
-    /// Some units, until they are finished.
-    private func build(
-        _ units: [String], of stage: String, _ process: StageProcess,
-        _ onEvent: @escaping @Sendable (Event) -> Void
-    ) async throws {
-        var deaths: [String: Int] = [:]
-        var skipping: [String: String] = [:]
-        while true {
-            // Units that are finished already are passed over by the worker.
-            let end = try await process.build(
-                units, skipping: skipping, timeLimit: settings.timeLimit
-            ) { event in
-                switch event {
-                case .item(let item): onEvent(.itemBegan(item))
-                case .unitFinished: onEvent(.unitFinished)
-                }
-            }
-            switch end {
-            case .exited(0): return
-            case .exited: throw Self.error("\(stage), unit \(units[0])", end)
-            case .died(let reason, let item):
-                onEvent(.workerDied(stage: stage, item: item, reason: reason))
-                let count = deaths[item ?? "", default: 0] + 1
-                deaths[item ?? ""] = count
-                guard count >= 2 else { continue }
-                guard let item else { throw Self.error("\(stage), unit \(units[0])", end) }
-                skipping[item] = "\(reason), twice"
-            }
-        }
-    }
-
-    private static func error(_ what: String, _ end: ProcessEnd) -> LoopyError {
+    static func error(_ what: String, _ end: ProcessEnd) -> LoopyError {
         switch end {
         case .exited(let status):
             LoopyError(

@@ -5,6 +5,7 @@ public struct RunSettings: DescribedSettings {
     public var workers = 1
     public var threads = 0
     public var timeLimit = 600.0
+    public var lapse = 120.0
     public var train: [String] = []
     public var heldOutSeconds = 0.0
 
@@ -22,6 +23,10 @@ public struct RunSettings: DescribedSettings {
                 "time_limit", \.timeLimit, in: 0...1e7, unit: "s",
                 "Time that a worker may spend on one item (a stretch of a source, a clip) before it "
                     + "is taken to hang and ended; 0 for no limit."),
+            .number(
+                "lapse", \.lapse, in: 0.5...1e6, unit: "s",
+                "Time after which a worker that gives no sign of life is taken to be lost, and what it "
+                    + "was doing is given to another."),
             .list(
                 "train", \.train,
                 "Training files, relative to the pipeline file, in the order in which they run when "

@@ -1,4 +1,6 @@
+import Dataset
 import Foundation
+import Storage
 import Subprocess
 import Synchronization
 
@@ -25,12 +27,23 @@ struct StageProcess: Sendable {
     /// Seconds that a worker may take between items: it starts up, loads networks, syncs files.
     private static let startLimit = 300.0
 
+    /// Time for a training run to save a checkpoint when it is told to stop.
+    private static let stopLimit = Duration.seconds(60)
+
     private var executable: Executable { .path(FilePath(folder + "/" + name)) }
+
+    /// A process is told to stop before it is killed.
+    private var stopsGently: PlatformOptions {
+        var options = PlatformOptions()
+        options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: Self.stopLimit)]
+        return options
+    }
 
     /// Runs the stage with its output where ours goes.
     func run(_ extra: [String] = []) async throws -> ProcessEnd {
         let result = try await Subprocess.run(
-            executable, arguments: Arguments(arguments + extra), input: .none,
+            executable, arguments: Arguments(arguments + extra), platformOptions: stopsGently,
+            input: .none,
             output: .fileDescriptor(.standardOutput, closeAfterSpawningProcess: false),
             error: .fileDescriptor(.standardError, closeAfterSpawningProcess: false))
         return try Self.end(result.terminationStatus)
@@ -48,30 +61,44 @@ struct StageProcess: Sendable {
 
     /// What a worker says while it builds.
     enum WorkerEvent: Sendable {
+        /// What it makes units with.
+        case fingerprint(String)
         case item(String)
         case unitFinished(String)
+
+        init?(_ line: Substring) {
+            let words = line.split(whereSeparator: \.isWhitespace).map(String.init)
+            guard words.count == 2 else { return nil }
+            switch words[0] {
+            case "fingerprint": self = .fingerprint(words[1])
+            case "item": self = .item(words[1])
+            case "unit": self = .unitFinished(words[1])
+            default: return nil
+            }
+        }
     }
 
-    /// Builds units in a process of their own, which is killed when it spends longer than
-    /// `timeLimit` seconds on one item; 0 for no limit.
-    func build(
-        _ units: [String], skipping: [String: String], timeLimit: Double,
-        onEvent: @escaping @Sendable (WorkerEvent) -> Void
+    /// Builds units in a process of their own, one after the other, until there are no more. The process is
+    /// killed when it spends longer than `timeLimit` seconds on one item; 0 for no limit.
+    ///
+    /// - Parameters:
+    ///   - next: the next unit; called when the one before it is finished.
+    ///   - onEvent: what it throws ends the process.
+    /// - Throws: what `next` and `onEvent` throw; `CancellationError`.
+    func serve(
+        timeLimit: Double, next: @escaping @Sendable () async throws -> UnitOrder?,
+        onEvent: @escaping @Sendable (WorkerEvent) throws -> Void
     ) async throws -> ProcessEnd {
-        let chosen = units.flatMap { ["--unit", $0] }
-        let skips = skipping.sorted { $0.key < $1.key }.flatMap { ["--skip", "\($0)=\($1)"] }
         let watch = ItemWatch()
         let result = try await Subprocess.run(
-            executable, arguments: Arguments(arguments + chosen + skips), input: .none,
+            executable, arguments: Arguments(arguments + ["--serve"]), input: .inputWriter,
             output: .sequence,
             error: .fileDescriptor(.standardError, closeAfterSpawningProcess: false)
         ) { execution in
             let guardian = Task {
                 while timeLimit > 0, !Task.isCancelled {
                     try await Task.sleep(for: .seconds(min(0.25, timeLimit / 2)))
-                    if watch.secondsOnItem()
-                        > (watch.item == nil ? max(timeLimit, Self.startLimit) : timeLimit)
-                    {
+                    if watch.exceeds(timeLimit, atStart: max(timeLimit, Self.startLimit)) {
                         watch.setTimedOut()
                         try? execution.send(signal: .kill)
                         return
@@ -79,12 +106,22 @@ struct StageProcess: Sendable {
                 }
             }
             defer { guardian.cancel() }
-            for try await line in execution.standardOutput.strings() {
-                let words = line.split(whereSeparator: \.isWhitespace).map(String.init)
-                guard words.count == 2 else { continue }
-                watch.start(words[0] == "item" ? words[1] : nil)
-                onEvent(words[0] == "item" ? .item(words[1]) : .unitFinished(words[1]))
+            var lines = execution.standardOutput.strings().makeAsyncIterator()
+            units: while let order = try await next() {
+                watch.start(nil)
+                let line = try JSONLines.line(order)
+                // One that has died cannot be written to; its status says the rest.
+                _ = try? await execution.standardInputWriter.write(line)
+                while true {
+                    guard let line = try await lines.next() else { break units }
+                    guard let event = WorkerEvent(line[...]) else { continue }
+                    try onEvent(event)
+                    if case .item(let item) = event { watch.start(item) }
+                    if case .unitFinished = event { break }
+                }
+                watch.rest()
             }
+            try await execution.standardInputWriter.finish()
         }
         return try Self.end(
             result.terminationStatus, item: watch.item, timedOut: watch.timedOut)
@@ -111,24 +148,26 @@ struct StageProcess: Sendable {
 private final class ItemWatch: Sendable {
     private struct State {
         var item: String?
-        var since = ContinuousClock.now
+        /// Nil while it has nothing to do.
+        var since: ContinuousClock.Instant?
         var isTimedOut = false
     }
 
     private let state = Mutex(State())
 
-    func start(_ item: String?) {
-        state.withLock { ($0.item, $0.since) = (item, .now) }
-    }
-
+    /// - Parameter item: nil before the first of a unit.
+    func start(_ item: String?) { state.withLock { ($0.item, $0.since) = (item, .now) } }
+    func rest() { state.withLock { ($0.item, $0.since) = (nil, nil) } }
     func setTimedOut() { state.withLock { $0.isTimedOut = true } }
 
     var item: String? { state.withLock { $0.item } }
     var timedOut: Bool { state.withLock { $0.isTimedOut } }
 
-    func secondsOnItem() -> Double {
-        let elapsed = ContinuousClock.now - state.withLock { $0.since }
-        return Double(elapsed.components.seconds)
-            + Double(elapsed.components.attoseconds) / 1e18
+    func exceeds(_ limit: Double, atStart startLimit: Double) -> Bool {
+        state.withLock { state in
+            guard let since = state.since else { return false }
+            return (ContinuousClock.now - since) / .seconds(1)
+                > (state.item == nil ? startLimit : limit)
+        }
     }
 }

@@ -2,7 +2,8 @@ import ArgumentParser
 import Foundation
 import StageCommand
 
-/// `loopy run`, `status`, `sheet`, `page`, `verify`, `models`, `model`, `settings`; and `loopy STAGE`, which runs `loopy-STAGE`
+/// `loopy run`, `work`, `status`, `sheet`, `page`, `verify`, `models`, `model`, `settings`; and `loopy STAGE`, which runs
+/// `loopy-STAGE`
 /// from beside this executable, as git does.
 @main
 struct Loopy: AsyncParsableCommand {
@@ -17,7 +18,8 @@ struct Loopy: AsyncParsableCommand {
             trained models.
             """,
         subcommands: [
-            Run.self, Status.self, Sheet.self, MakePage.self, Verify.self, Models.self, Model.self,
+            Run.self, Work.self, Status.self, Sheet.self, MakePage.self, Verify.self, Models.self,
+            Model.self,
             SettingsCommand.self,
         ])
 

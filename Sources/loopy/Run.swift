@@ -18,6 +18,96 @@ struct Run: AsyncParsableCommand {
             is done; 1: some items failed and are in failures.jsonl.
             """)
 
+    @OptionGroup var pipeline: PipelineOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "Where run.train puts its training runs; DATASET/runs when left out.", valueName: "dir")
+    )
+    var runs: String?
+
+    @Flag(help: "Try again what failed in earlier runs: after a disk was mounted, say.")
+    var retryFailed = false
+
+    func run() async throws {
+        try await interruptibly {
+            let directory = DatasetDirectory(pipeline.dataset)
+            if retryFailed { try directory.forgetFailedUnits() }
+            if try Configuration.stages(of: pipeline.file).contains(["ingest"]),
+                pipeline.input.isEmpty
+            {
+                throw LoopyError(
+                    .configuration,
+                    "\(pipeline.file) begins with ingest: name the videos with --input")
+            }
+            let run = try pipeline.run(runs: runs)
+            let board = ProgressBoard()
+            let outcome = try await cancellingOnSignals {
+                try await run.run(isNeeded: directory.hasWork) { board.show($0) }
+            }
+            print(try Funnel(directory).text)
+            if outcome != .complete(allSucceeded: true) { throw StageExit.someFailed }
+        }
+    }
+}
+
+struct Work: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Do a part of a pipeline's stages, beside others that do the same.",
+        discussion: """
+            Start it any number of times, on any machines that share the dataset's folder: each takes what \
+            nobody works on, until nothing is left; when one is lost, others take over what it was at. What \
+            comes of it is the same as of 'loopy run', which does the same with workers on one machine, \
+            and then trains. docs/clusters.md has launchers for Slurm, Ray, Kubernetes and ssh.
+
+            Exit status 0: nothing is left, or all that --once asked for is done; items that failed are in \
+            failures.jsonl. 64: a setting cannot be used; 65: the dataset, or another machine's version \
+            of Loopy, does not fit; 74: output cannot be written.
+            """)
+
+    @OptionGroup var pipeline: PipelineOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "Work on this stage only, such as measure, crop or extract-motion, whose inputs are there.",
+            valueName: "stage"))
+    var stage: String?
+
+    @Flag(
+        help: """
+            Build one unit, or wait until others have built the last, and end. The last line printed is \
+            'more STAGE' or 'complete'.
+            """)
+    var once = false
+
+    func run() async throws {
+        try await interruptibly {
+            let directory = DatasetDirectory(pipeline.dataset)
+            if try Configuration.stages(of: pipeline.file).contains(["ingest"]),
+                pipeline.input.isEmpty,
+                !FileManager.default.fileExists(atPath: directory.sourcesFile)
+            {
+                throw LoopyError(
+                    .missing,
+                    "\(directory.sourcesFile) is not there yet: name the videos with --input")
+            }
+            let run = try pipeline.run(runs: nil)
+            let board = ProgressBoard()
+            let outcome = try await cancellingOnSignals { [stage, once] in
+                try await run.work(
+                    only: stage, units: once ? 1 : .max, isNeeded: directory.hasWork
+                ) { board.show($0) }
+            }
+            switch outcome {
+            case .more(let stage): print("more \(stage)")
+            case .complete: print("complete")
+            }
+        }
+    }
+}
+
+/// What `run` and `work` take.
+struct PipelineOptions: ParsableArguments {
     @Argument(help: ArgumentHelp("The pipeline file (YAML).", valueName: "pipeline"))
     var file: String
 
@@ -30,12 +120,6 @@ struct Run: AsyncParsableCommand {
         help: ArgumentHelp("The dataset directory; made where it is missing.", valueName: "dir"))
     var dataset: String
 
-    @Option(
-        help: ArgumentHelp(
-            "Where run.train puts its training runs; DATASET/runs when left out.", valueName: "dir")
-    )
-    var runs: String?
-
     @Option(help: "Worker processes at a time; the pipeline file's run.workers else.")
     var workers: Int?
 
@@ -46,60 +130,53 @@ struct Run: AsyncParsableCommand {
             valueName: "setting"))
     var settings: [String] = []
 
-    @Flag(help: "Try again what failed in earlier runs: after a disk was mounted, say.")
-    var retryFailed = false
-
-    func run() async throws {
-        do {
-            try SettingsSection.check(file, overrides: settings)
-            var runSettings = try Configuration.read(
-                RunSettings(), section: ["run"], file: file, overrides: settings)
-            if let workers { runSettings.workers = workers }
-            try runSettings.validate(as: "run")
-            if retryFailed { try DatasetDirectory(dataset).forgetFailedUnits() }
-            if try Configuration.stages(of: file).contains(["ingest"]), input.isEmpty {
-                throw LoopyError(
-                    .configuration, "\(file) begins with ingest: name the videos with --input")
-            }
-            let pipeline = PipelineRun(
-                folder: Loopy.folder, dataset: dataset, file: file, overrides: settings,
-                inputs: input, runs: runs ?? dataset + "/runs", settings: runSettings)
-            let board = ProgressBoard()
-            let directory = DatasetDirectory(dataset)
-            let succeeded = try await cancellingOnSignals {
-                try await pipeline.run(isNeeded: directory.hasWork) { board.show($0) }
-            }
-            print(try Funnel(DatasetDirectory(dataset)).text)
-            if !succeeded { throw StageExit.someFailed }
-        } catch is CancellationError {
-            say("interrupted; run again to go on from here")
-            throw ExitCode(130)
-        } catch {
-            try reporting { throw error }
-        }
+    /// - Throws: `LoopyError` `.configuration` for settings that cannot be used.
+    func run(runs: String?) throws -> PipelineRun {
+        try SettingsSection.check(file, overrides: settings)
+        var runSettings = try Configuration.read(
+            RunSettings(), section: ["run"], file: file, overrides: settings)
+        if let workers { runSettings.workers = workers }
+        try runSettings.validate(as: "run")
+        return PipelineRun(
+            folder: Loopy.folder, dataset: dataset, file: file, overrides: settings, inputs: input,
+            runs: runs ?? dataset + "/runs", settings: runSettings)
     }
+}
 
-    /// Ctrl-C and SIGTERM end the workers too.
-    private func cancellingOnSignals(
-        _ body: @escaping @Sendable () async throws -> Bool
-    ) async throws -> Bool {
-        let task = Task { try await body() }
-        let sources = [SIGINT, SIGTERM].map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number)
-            source.setEventHandler { task.cancel() }
-            source.resume()
-            return source
-        }
-        defer { for source in sources { source.cancel() } }
-        return try await task.value
+/// Runs a command's body as `reporting` does; a stop that was asked for is no error.
+private func interruptibly(_ body: () async throws -> Void) async throws {
+    // A worker that has died cannot be written to, which is not this process's end.
+    signal(SIGPIPE, SIG_IGN)
+    do {
+        try await body()
+    } catch is CancellationError {
+        say("interrupted; run again to go on from here")
+        throw ExitCode(130)
+    } catch {
+        try reporting { throw error }
     }
+}
+
+/// Runs `body`; Ctrl-C and SIGTERM cancel it, and so end the workers too.
+func cancellingOnSignals<Result: Sendable>(
+    _ body: @escaping @Sendable () async throws -> Result
+) async throws -> Result {
+    let task = Task { try await body() }
+    let sources = [SIGINT, SIGTERM].map { number in
+        signal(number, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: number)
+        source.setEventHandler { task.cancel() }
+        source.resume()
+        return source
+    }
+    defer { for source in sources { source.cancel() } }
+    return try await task.value
 }
 
 extension DatasetDirectory {
     /// Whether a stage has something to do. Where no clip was cut, there are no features, and nothing to
     /// train on; where none was accepted, shards of former clips go all the same.
-    fileprivate func hasWork(for stage: String) throws -> Bool {
+    func hasWork(for stage: String) throws -> Bool {
         guard ["extract", "pack", "train"].contains(stage),
             FileManager.default.fileExists(atPath: selectionFile)
         else { return true }
@@ -116,7 +193,7 @@ extension DatasetDirectory {
 }
 
 /// Shows one stage's progress after the other.
-private final class ProgressBoard: Sendable {
+final class ProgressBoard: Sendable {
     private let line = Mutex<ProgressLine?>(nil)
 
     func show(_ event: PipelineRun.Event) {

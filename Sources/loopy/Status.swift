@@ -3,16 +3,35 @@ import Dataset
 import Foundation
 import StageCommand
 import Storage
+import Work
 
 struct Status: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Print what a dataset holds and what was rejected by which rule.")
+        abstract:
+            "Print what a dataset holds, what was rejected by which rule, and who works on it.")
 
     @Option(help: ArgumentHelp("The dataset directory.", valueName: "dir"))
     var dataset: String
 
+    @Flag(help: "Print it anew every two seconds, until Ctrl-C.")
+    var watch = false
+
     func run() throws {
-        try reporting { print(try Funnel(DatasetDirectory(dataset)).text) }
+        try reporting {
+            guard watch else { return print(try text()) }
+            while true {
+                let clear = isatty(STDOUT_FILENO) == 1 ? "\u{1b}[H\u{1b}[2J" : ""
+                print(clear + (try text()))
+                fflush(nil)
+                Thread.sleep(forTimeInterval: 2)
+            }
+        }
+    }
+
+    private func text() throws -> String {
+        let directory = DatasetDirectory(dataset)
+        let work = try WorkStatus(directory).lines
+        return ([try Funnel(directory).text] + work).joined(separator: "\n")
     }
 }
 

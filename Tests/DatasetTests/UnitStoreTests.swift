@@ -74,3 +74,67 @@ import Testing
         }
     }
 }
+
+@Suite struct FirstCommitTests {
+    private let unit = WorkUnit(name: "00000", items: ["a"])
+
+    private func file(_ store: UnitStore, _ text: String) throws -> OutputFile {
+        let file = try OutputFile(store.file(unit, ".tar"))
+        try file.write(Array(text.utf8))
+        return file
+    }
+
+    private func commit(_ store: UnitStore, _ file: OutputFile, frames: Int) throws {
+        try store.commit(unit, files: [file], items: ["a"], frames: [frames], failures: [])
+    }
+
+    @Test func whoeverIsFirstHasMadeTheUnit() throws {
+        try withFolder { folder in
+            let store = UnitStore(folder)
+            // Each process writes under a temporary name of its own; here one is moved out of the way.
+            let slow = try OutputFile(folder + "/slow.tar")
+            try slow.write(Array("slow".utf8))
+            try commit(store, file(store, "fast"), frames: 1)
+            try commit(store, slow, frames: 2)
+            #expect(store.record(unit)?.frames == [1])
+            #expect(try bytes(of: store.file(unit, ".tar")) == Array("fast".utf8))
+        }
+    }
+
+    @Test func aFileWithoutItsRecordIsReplaced() throws {
+        try withFolder { folder in
+            let store = UnitStore(folder)
+            // A worker was lost between the two.
+            try write("left", to: store.file(unit, ".tar"))
+            #expect(store.record(unit) == nil)
+            try commit(store, file(store, "whole"), frames: 1)
+            #expect(store.record(unit)?.files[0].sha256 == Digest.of("whole"))
+        }
+    }
+
+    @Test func aRecordWhoseFileIsGoneVouchesForNoOther() throws {
+        try withFolder { folder in
+            let store = UnitStore(folder)
+            try commit(store, file(store, "first"), frames: 1)
+            unlink(store.file(unit, ".tar"))
+            try commit(store, file(store, "other"), frames: 2)
+            #expect(store.record(unit)?.files[0].sha256 == Digest.of("other"))
+            #expect(store.record(unit)?.frames == [2])
+        }
+    }
+
+    private func make(_ text: String, in folder: String) throws -> Bool {
+        let file = try OutputFile(folder + "/name")
+        try file.write(Array(text.utf8))
+        return try file.commitFirst()
+    }
+
+    @Test func aNameThatIsTakenIsNotTakenAgain() throws {
+        try withFolder { folder in
+            let (first, second) = (try make("one", in: folder), try make("two", in: folder))
+            #expect(first && !second)
+            #expect(try bytes(of: folder + "/name") == Array("one".utf8))
+            #expect(try names(in: folder) == ["name"])
+        }
+    }
+}

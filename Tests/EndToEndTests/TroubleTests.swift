@@ -76,7 +76,7 @@ struct TroubleTests {
         let process = try bench.start(
             "run", pipeline, "--input", bench.videos, "--dataset", dataset)
         // Once a worker is at its unit.
-        try Workbench.wait { try Workbench.isRunning("loopy-measure.*\(dataset).*--unit") }
+        try Workbench.wait { try Workbench.isRunning("loopy-measure.*\(dataset).*--serve") }
         process.terminate()
         process.waitUntilExit()
         #expect(process.terminationStatus == 130)

@@ -130,10 +130,17 @@ struct Workbench {
         [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
     }
 
+    /// Every path below a folder, without what workers leave for one another.
+    private static func paths(_ folder: String) throws -> [String] {
+        try FileManager.default.subpathsOfDirectory(atPath: folder).filter {
+            !$0.hasPrefix(".work")
+        }
+    }
+
     /// Digest of every file below a folder, by relative path.
     static func contents(_ folder: String) throws -> [String: String] {
         var found: [String: String] = [:]
-        for path in try FileManager.default.subpathsOfDirectory(atPath: folder) {
+        for path in try paths(folder) {
             var isFolder: ObjCBool = false
             let full = folder + "/" + path
             if FileManager.default.fileExists(atPath: full, isDirectory: &isFolder),
@@ -154,7 +161,7 @@ struct Workbench {
     /// When every file below a folder was written, by relative path.
     static func times(_ folder: String) throws -> [String: Date] {
         var found: [String: Date] = [:]
-        for path in try FileManager.default.subpathsOfDirectory(atPath: folder) {
+        for path in try paths(folder) {
             let attributes = try FileManager.default.attributesOfItem(atPath: folder + "/" + path)
             if attributes[.type] as? FileAttributeType == .typeRegular {
                 found[path] = attributes[.modificationDate] as? Date

@@ -22,7 +22,9 @@ import Testing
             clip("a", "train-00000"), clip(nil, nil), clip("b", "val-00000"),
             clip("c", "train-00000"), clip("d", "train-00001"),
         ])
-        #expect(plan.units.map(\.name) == ["train-00000", "val-00000", "train-00001"])
+        #expect(plan.shards.map(\.name) == ["train-00000", "val-00000", "train-00001"])
+        #expect(
+            plan.units.map(\.name) == ["train-00000-000", "val-00000-000", "train-00001-000"])
         #expect(plan.units.map(\.items) == [["a", "c"], ["b"], ["d"]])
         #expect(Set(plan.clips.keys) == ["a", "b", "c", "d"])
     }

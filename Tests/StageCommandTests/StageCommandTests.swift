@@ -69,6 +69,29 @@ import Testing
         #expect(stage.built.isEmpty && !stage.isFinished)
     }
 
+    @Test func aStageThatLacksUnitsIsNotFinished() throws {
+        let stage = FakeStage()
+        let error = #expect(throws: LoopyError.self) {
+            try drive("fake", stage, UnitOptions.parse(["--finish"]))
+        }
+        #expect(error?.category == .missing)
+        #expect(stage.built.isEmpty && !stage.isFinished)
+    }
+
+    @Test(arguments: [["--unit", "a"], []])
+    func anotherFingerprintThanTheExpectedOneIsRefused(arguments: [String]) throws {
+        let stage = FakeStage()
+        let found = try #require(stage.fingerprint?.digest)
+        let error = #expect(throws: LoopyError.self) {
+            try drive("fake", stage, UnitOptions.parse(arguments + ["--expect", "0123abcd"]))
+        }
+        #expect(error?.category == .mismatch)
+        #expect(error?.message.contains(found.prefix(8)) == true)
+        #expect(stage.built.isEmpty)
+        try drive("fake", stage, UnitOptions.parse(["--unit", "a", "--expect", found]))
+        #expect(stage.built == ["a"])
+    }
+
     @Test(arguments: [["--unit", "z"], ["--unit", "a", "--skip", "x"]])
     func whatCannotBeMeantIsAUsageError(arguments: [String]) throws {
         let stage = FakeStage()
@@ -116,9 +139,11 @@ private final class FakeStage: UnitStage {
     private(set) var skipped: [String: String] = [:]
     private(set) var isFinished = false
 
-    func pending() -> [WorkUnit] {
-        units.filter { $0.name != "b" && !built.contains($0.name) }
+    var fingerprint: Fingerprint? {
+        try? Fingerprint(name: "fake", version: 1, configuration: [String]())
     }
+
+    func isFinished(_ unit: WorkUnit) -> Bool { unit.name == "b" || built.contains(unit.name) }
 
     func build(_ unit: WorkUnit, skipping: [String: String], onItem: (String) -> Void) {
         onItem("x")

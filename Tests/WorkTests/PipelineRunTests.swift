@@ -18,18 +18,24 @@ import Work
         let script = """
             #!/bin/bash
             echo "$*" >> '\(folder)/calls'
-            units=() skips=
-            while (( $# )); do
-                case $1 in
+            serve=
+            for argument; do
+                case $argument in
                     --prepare) exit 0 ;;
-                    --pending) printf '%s\\n' \(units); exit 0 ;;
-                    --unit) units+=("$2"); shift ;;
-                    --skip) skips+=" $2"; shift ;;
+                    --pending)
+                        for unit in \(units); do
+                            grep -qsx "$unit" '\(folder)/built' || echo "$unit"
+                        done
+                        exit 0 ;;
+                    --serve) serve=yes ;;
                 esac
-                shift
             done
-            (( ${#units[@]} )) || exit \(finish)
-            for unit in "${units[@]}"; do
+            [[ $serve ]] || exit \(finish)
+            echo "fingerprint 00"
+            while read -r skips; do
+                echo "$skips" >> '\(folder)/orders'
+                unit=${skips#*'"unit":"'}
+                unit=${unit%%'"'*}
                 echo "item $unit-a"
                 \(worker)
                 echo "$unit" >> '\(folder)/built'
@@ -45,8 +51,8 @@ import Work
             folder: folder, dataset: folder + "/dataset", file: folder + "/pipeline.yaml",
             overrides: [], inputs: [], runs: folder + "/runs", settings: settings)
         let events = EventLog()
-        let succeeded = try await pipeline.run { events.add($0) }
-        return (succeeded, events.lines)
+        let outcome = try await pipeline.run { events.add($0) }
+        return (outcome == .complete(allSucceeded: true), events.lines)
     }
 
     private func lines(_ path: String) -> [String] {
@@ -62,9 +68,7 @@ import Work
         #expect(result.events.first == "began measure: 3 units")
         #expect(result.events.last == "ended measure")
         #expect(result.events.count { $0 == "unit finished" } == 3)
-        // The last call has neither units nor --pending.
-        let last = try #require(lines(folder.path + "/calls").last)
-        #expect(!last.contains("--unit") && !last.contains("--pending"))
+        #expect(lines(folder.path + "/calls").last?.hasSuffix("--finish") == true)
     }
 
     @Test func anItemThatKillsItsWorkerTwiceIsSkippedWithTheReason() async throws {
@@ -72,7 +76,7 @@ import Work
         let result = try await run(
             in: folder.path,
             worker: """
-                [[ $unit != 00001 || $skips == *00001-a=* ]] || kill -SEGV $$
+                [[ $unit != 00001 || $skips == *00001-a* ]] || kill -SEGV $$
                 """, finish: 1)
         // The stage has recorded the item: the run goes on and says that something failed.
         #expect(!result.succeeded)
@@ -83,11 +87,11 @@ import Work
                 == Array(
                     repeating: "died measure 00001-a: its worker died (Segmentation fault)",
                     count: 2))
-        let skips = lines(folder.path + "/calls").filter { $0.contains("--skip") }
-        #expect(skips.count == 1)
+        let skips = lines(folder.path + "/orders").filter { !$0.contains(#""skip":{}"#) }
         #expect(
-            skips.first?.contains(
-                "--skip 00001-a=its worker died (Segmentation fault), twice") == true)
+            skips == [
+                #"{"skip":{"00001-a":"its worker died (Segmentation fault), twice"},"unit":"00001"}"#
+            ])
     }
 
     @Test func anItemThatTakesTooLongIsSkippedAndItsWorkerEnded() async throws {
@@ -95,7 +99,7 @@ import Work
         let result = try await run(
             in: folder.path,
             worker: """
-                if [[ $unit == 00000 && $skips != *00000-a=* ]]; then
+                if [[ $unit == 00000 && $skips != *00000-a* ]]; then
                     echo $$ >> '\(folder.path)/slow'
                     exec sleep 600
                 fi
@@ -108,10 +112,10 @@ import Work
         for process in slow { #expect(kill(process, 0) == -1, "the worker is gone") }
     }
 
-    @Test func aWorkerThatDiesBeforeItsFirstItemEndsTheRun() async throws {
+    @Test func aStageThatDiesBeforeItsFirstUnitEndsTheRun() async throws {
         let folder = try TemporaryFolder()
         try await withError(.processing, "its worker died") {
-            _ = try await run(in: folder.path, worker: "", units: "; kill -KILL $$; true")
+            _ = try await run(in: folder.path, worker: "", units: "$(kill -KILL $$) 0")
         }
     }
 
@@ -159,7 +163,7 @@ import Work
 }
 
 /// A folder that goes with the object.
-private final class TemporaryFolder: Sendable {
+final class TemporaryFolder: Sendable {
     let path = NSTemporaryDirectory() + "loopy-work-" + UUID().uuidString
 
     init() throws {

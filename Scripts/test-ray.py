@@ -1,0 +1,43 @@
+"""Runs Clusters/ray/loopy_ray.py on a cluster of three nodes here, and removes one when a unit is built.
+
+    python test-ray.py DATASET ARGUMENTS...      what `loopy work` takes
+"""
+
+import glob
+import sys
+import threading
+import time
+from pathlib import Path
+
+import ray
+from ray.cluster_utils import Cluster
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "Clusters/ray"))
+import loopy_ray
+
+
+def main() -> int:
+    dataset, *arguments = sys.argv[1:]
+    cluster = Cluster()
+    # The head only watches: a driver whose node is removed is gone.
+    cluster.add_node(num_cpus=0)
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(3)]
+    ray.init(address=cluster.address)
+
+    def lose_a_node():
+        while not any("unit" in Path(name).read_text() for name in glob.glob(f"{dataset}/.work/log/*.jsonl")):
+            time.sleep(0.1)
+        cluster.remove_node(nodes[0], allow_graceful=False)
+        print("a node is removed", file=sys.stderr)
+
+    thread = threading.Thread(target=lose_a_node)
+    thread.start()
+    sys.argv = ["loopy_ray.py", "--slots", "3", "--", *arguments]
+    status = loopy_ray.main()
+    thread.join()
+    cluster.shutdown()
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,235 @@
+import Dataset
+import Errors
+import Foundation
+import Storage
+import Synchronization
+
+/// The work on a dataset that this command shares with others like it, on this machine and elsewhere: who
+/// does what, and what is done only once.
+final class StageWork: Sendable {
+    private let folder: String
+    private let settings: RunSettings
+    private let leases: Leases
+    /// When this command began, by the file system's clock: what others have done since need not be
+    /// done again.
+    private let began: Double
+    private let held = Mutex<[ObjectIdentifier: Lease]>([:])
+
+    init(_ dataset: DatasetDirectory, _ settings: RunSettings) throws {
+        folder = dataset.workFolder
+        self.settings = settings
+        leases = Leases(folder + "/leases", worker: .here(0), lapse: settings.lapse)
+        began = try leases.now()
+    }
+
+    /// Runs `body` while our claims are kept alive.
+    func keepingAlive<Result: Sendable>(_ body: () async throws -> Result) async throws -> Result {
+        let heart = Task { [self] in
+            while !Task.isCancelled {
+                for lease in held.withLock({ Array($0.values) }) { lease.touch() }
+                try await Task.sleep(for: .seconds(settings.lapse / 8))
+            }
+        }
+        defer { heart.cancel() }
+        return try await body()
+    }
+
+    private func hold(_ lease: Lease) { held.withLock { $0[ObjectIdentifier(lease)] = lease } }
+
+    private func release(_ lease: Lease) {
+        _ = held.withLock { $0.removeValue(forKey: ObjectIdentifier(lease)) }
+        lease.release()
+    }
+
+    /// Does what one worker does for all, unless another has done it since this command began; waits
+    /// while another does it.
+    func once(_ stage: String, _ step: String, _ body: () async throws -> Void) async throws {
+        let done = "\(folder)/done/\(stage)-\(step)"
+        while true {
+            if let time = modified(done), time > began { return }
+            if let lease = try leases.take(stage, step) {
+                hold(lease)
+                defer { release(lease) }
+                if let time = modified(done), time > began { return }
+                try await body()
+                try OutputFile.write([], to: done)
+                return
+            }
+            try await Task.sleep(for: pause)
+        }
+    }
+
+    private var pause: Duration { .seconds(min(2, settings.lapse / 4)) }
+
+    // MARK: Units
+
+    /// Builds the units of a stage until none is left, whoever has built them.
+    ///
+    /// - Parameters:
+    ///   - most: how many units this command builds at most.
+    /// - Returns: how many units this command has built, and whether all are there.
+    func build(
+        _ stage: String, _ process: StageProcess, most: Int = .max,
+        _ onEvent: @escaping @Sendable (PipelineRun.Event) -> Void
+    ) async throws -> (built: Int, isComplete: Bool) {
+        var built = 0
+        var isFirst = true
+        while true {
+            let (end, units) = try await process.lines(["--pending"])
+            guard end == .exited(0) else { throw PipelineRun.error(stage, end) }
+            if isFirst {
+                if !units.isEmpty { try await prepare(stage, process) }
+                try log(0).add(stage, pending: units.count)
+                onEvent(.stageBegan(stage, units: units.count))
+            }
+            isFirst = false
+            guard !units.isEmpty else { return (built, true) }
+            guard built < most else { return (built, false) }
+            let queue = UnitQueue(stage, units, most: most - built)
+            let more = try await build(queue, stage, process, onEvent)
+            built += more
+            // What others are at is waited for.
+            if more == 0 { try await Task.sleep(for: pause) }
+        }
+    }
+
+    private func prepare(_ stage: String, _ process: StageProcess) async throws {
+        try await once(stage, "prepare") {
+            let end = try await process.run(["--prepare"])
+            guard end == .exited(0) else { throw PipelineRun.error(stage, end) }
+        }
+    }
+
+    private func log(_ worker: Int) -> WorkLog {
+        WorkLog(folder + "/log", worker: .here(worker))
+    }
+
+    /// - Returns: how many units were built.
+    private func build(
+        _ queue: UnitQueue, _ stage: String, _ process: StageProcess,
+        _ onEvent: @escaping @Sendable (PipelineRun.Event) -> Void
+    ) async throws -> Int {
+        try await withThrowingTaskGroup(of: Int.self) { group in
+            for number in 0..<max(1, settings.workers) {
+                group.addTask { [self] in
+                    let worker = UnitWorker(
+                        stage: stage, process: process, queue: queue,
+                        leases: Leases(leases.folder, worker: .here(number), lapse: leases.lapse),
+                        log: log(number), timeLimit: settings.timeLimit, hold: hold,
+                        release: release, onEvent: onEvent)
+                    return try await worker.run()
+                }
+            }
+            return try await group.reduce(0, +)
+        }
+    }
+}
+
+/// Builds one unit after the other in a process of its own, which is started anew where it dies.
+private final class UnitWorker: Sendable {
+    let stage: String
+    let process: StageProcess
+    let queue: UnitQueue
+    let leases: Leases
+    let log: WorkLog
+    let timeLimit: Double
+    let hold: @Sendable (Lease) -> Void
+    let release: @Sendable (Lease) -> Void
+    let onEvent: @Sendable (PipelineRun.Event) -> Void
+    private let current = Mutex<Assignment?>(nil)
+    private let fingerprint = Mutex<String?>(nil)
+    private let built = Mutex(0)
+
+    init(
+        stage: String, process: StageProcess, queue: UnitQueue, leases: Leases, log: WorkLog,
+        timeLimit: Double, hold: @escaping @Sendable (Lease) -> Void,
+        release: @escaping @Sendable (Lease) -> Void,
+        onEvent: @escaping @Sendable (PipelineRun.Event) -> Void
+    ) {
+        (self.stage, self.process, self.queue, self.leases) = (stage, process, queue, leases)
+        (self.log, self.timeLimit, self.hold, self.release) = (log, timeLimit, hold, release)
+        self.onEvent = onEvent
+    }
+
+    /// - Returns: how many units were built.
+    func run() async throws -> Int {
+        defer { if let assignment = current.withLock({ $0 }) { release(assignment.lease) } }
+        while try await take() != nil {
+            let again = Mutex(true)
+            let end = try await process.serve(timeLimit: timeLimit) { [self] in
+                // The one that is claimed already: the first, or the one that a process has died of.
+                if again.exchange(false) { return current.withLock { $0 }?.order }
+                return try await take()?.order
+            } onEvent: { [self] in
+                try handle($0)
+            }
+            switch end {
+            case .exited(0): break
+            case .exited: throw PipelineRun.error(what, end)
+            case .died(let reason, let item):
+                onEvent(.workerDied(stage: stage, item: item, reason: reason))
+                let assignment = current.withLock { $0 }
+                guard assignment?.count(deathOver: item, reason) ?? true else {
+                    throw PipelineRun.error(what, end)
+                }
+            }
+        }
+        return built.withLock { $0 }
+    }
+
+    private var what: String {
+        current.withLock { $0 }.map { "\(stage), unit \($0.unit)" } ?? stage
+    }
+
+    /// The unit in hand, or the next one.
+    private func take() async throws -> Assignment? {
+        if let assignment = current.withLock({ $0 }) { return assignment }
+        var leases = leases
+        leases.fingerprint = fingerprint.withLock { $0 }
+        guard let assignment = try await queue.next(leases) else { return nil }
+        hold(assignment.lease)
+        current.withLock { $0 = assignment }
+        return assignment
+    }
+
+    private func handle(_ event: StageProcess.WorkerEvent) throws {
+        guard let assignment = current.withLock({ $0 }) else { return }
+        switch event {
+        case .fingerprint(let found):
+            fingerprint.withLock { $0 = found }
+            assignment.lease.update { $0.fingerprint = found }
+            try requireSame(found)
+        case .item(let item):
+            assignment.lease.update { $0.item = item }
+            onEvent(.itemBegan(item))
+        case .unitFinished:
+            try log.add(stage, unit: assignment.unit, seconds: assignment.seconds)
+            current.withLock { $0 = nil }
+            built.withLock { $0 += 1 }
+            release(assignment.lease)
+            onEvent(.unitFinished)
+            Task { await queue.finished(assignment) }
+        }
+    }
+
+    /// - Throws: `LoopyError` `.mismatch` when another worker makes something else of this stage.
+    private func requireSame(_ found: String) throws {
+        for other in try leases.held(stage) {
+            guard let theirs = other.fingerprint, theirs != found else { continue }
+            throw LoopyError(
+                .mismatch,
+                "\(stage): would make \(found.prefix(8)) here, and \(other.worker.host) makes "
+                    + "\(theirs.prefix(8)): this machine has another version of Loopy, other networks "
+                    + "or other settings. Use the same on all, or wait until the others have ended")
+        }
+    }
+}
+
+extension Mutex where Value == Bool {
+    fileprivate func exchange(_ value: Bool) -> Bool {
+        withLock { state in
+            defer { state = value }
+            return state
+        }
+    }
+}

@@ -1,0 +1,94 @@
+import Dataset
+import Errors
+import Foundation
+import Synchronization
+
+/// A unit that a worker of ours has claimed.
+package final class Assignment: Sendable {
+    package let unit: String
+    package let lease: Lease
+    private let began = ContinuousClock.now
+    private let state: Mutex<(deaths: [String: Int], skip: [String: String])>
+
+    package init(_ unit: String, _ lease: Lease) {
+        self.unit = unit
+        self.lease = lease
+        // Over these items workers were lost, with all that they were.
+        let lost = lease.note.losses.filter { $0.value >= Self.mostLosses }
+        state = Mutex(([:], lost.mapValues { "its worker was lost, \($0) times" }))
+    }
+
+    /// A machine that is taken away tells less of an item than a process that dies of it.
+    private static let mostLosses = 3
+    private static let mostDeaths = 2
+
+    package var order: UnitOrder { UnitOrder(unit: unit, skip: state.withLock { $0.skip }) }
+    var seconds: Double { (ContinuousClock.now - began) / .seconds(1) }
+
+    /// Counts a death; an item that two processes have died of is not tried again.
+    ///
+    /// - Parameter item: nil for a death before the first item.
+    /// - Returns: false when the unit cannot be built at all.
+    func count(deathOver item: String?, _ reason: String) -> Bool {
+        state.withLock { state in
+            let count = state.deaths[item ?? "", default: 0] + 1
+            state.deaths[item ?? ""] = count
+            guard count >= Self.mostDeaths else { return true }
+            guard let item else { return false }
+            state.skip[item] = "\(reason), twice"
+            return true
+        }
+    }
+}
+
+/// The units of a stage that are to be built, shared out among the workers of this command and those of
+/// others: who asks for one gets the longest that nobody works on.
+package actor UnitQueue {
+    private let stage: String
+    /// In the order in which they are to be begun.
+    private var waiting: [String]
+    /// Others work on these.
+    private(set) var elsewhere: [String] = []
+    private var durations: [Double] = []
+    /// How many are still to be given out.
+    private var left: Int
+
+    /// A unit that takes others so much longer than it takes us, and at least so many seconds, is begun
+    /// here as well when there is nothing else to do: whoever is ready first has made it.
+    private static let stragglerFactor = 3.0
+    private static let stragglerSeconds = 60.0
+
+    /// - Parameter most: how many units are given out at most.
+    package init(_ stage: String, _ units: [String], most: Int = .max) {
+        self.stage = stage
+        waiting = units.reversed()
+        left = most
+    }
+
+    package func next(_ leases: Leases) throws -> Assignment? {
+        guard left > 0 else { return nil }
+        while let unit = waiting.popLast() {
+            if let lease = try leases.take(stage, unit) { return give(unit, lease) }
+            elsewhere.append(unit)
+        }
+        guard durations.count >= 3 else { return nil }
+        let usual = durations.sorted()[durations.count / 2]
+        let patience = max(Self.stragglerSeconds, Self.stragglerFactor * usual)
+        let now = try leases.now()
+        let late = try leases.held(stage).filter { now - $0.since > patience }.map(\.unit)
+        for unit in elsewhere where late.contains(unit) {
+            if let lease = try leases.take(stage, unit + ".again") {
+                elsewhere.removeAll { $0 == unit }
+                return give(unit, lease)
+            }
+        }
+        return nil
+    }
+
+    private func give(_ unit: String, _ lease: Lease) -> Assignment {
+        left -= 1
+        return Assignment(unit, lease)
+    }
+
+    package func finished(_ assignment: Assignment) { durations.append(assignment.seconds) }
+}
