@@ -3,8 +3,7 @@ import Foundation
 import StageCommand
 
 /// `loopy run`, `work`, `status`, `sheet`, `page`, `verify`, `models`, `model`, `settings`; and `loopy STAGE`, which runs
-/// `loopy-STAGE`
-/// from beside this executable, as git does.
+/// `loopy-STAGE` from beside this executable, as git does.
 @main
 struct Loopy: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -19,8 +18,7 @@ struct Loopy: AsyncParsableCommand {
             """,
         subcommands: [
             Run.self, Work.self, Status.self, Sheet.self, MakePage.self, Verify.self, Models.self,
-            Model.self,
-            SettingsCommand.self,
+            Model.self, SettingsCommand.self,
         ])
 
     static func main() async {
