@@ -73,6 +73,7 @@ let package = Package(
         .target(
             name: "CTorch",
             cxxSettings: [
+                .headerSearchPath("gloo-declarations"),
                 .unsafeFlags([
                     "-isystem", libtorch + "/include",
                     "-isystem", libtorch + "/include/torch/csrc/api/include",
@@ -137,7 +138,7 @@ let package = Package(
         executable("loopy-crop", ["Curation"]),
         executable("loopy-extract", ["Features"]),
         executable("loopy-pack", ["Features"]),
-        executable("loopy-train", ["Training", "Runs", "LoopyModel", "Torch"]),
+        executable("loopy-train", ["Training", "Runs", "LoopyModel", "Work", "Torch"]),
         executable("loopy-generate", ["Generation", "Runs", "LoopyModel", "Torch"]),
         executable("loopy-evaluate", ["Evaluation", "Torch"]),
 
