@@ -14,8 +14,15 @@ struct CheckpointState: Codable {
 }
 
 extension Trainer {
-    /// Writes a checkpoint of where the run stands, if there is none yet.
+    /// Writes a checkpoint of where the run stands, if there is none yet: rank 0 writes it, and all return
+    /// when it is there. What it holds does not depend on the number of ranks.
     public func save() throws {
+        guard savedStep != stepsDone else { return }
+        try group.together { if group.isFirst { try write() } }
+        savedStep = stepsDone
+    }
+
+    private func write() throws {
         guard run.steps().last != stepsDone else { return }
         var files: [(name: String, tensors: [(name: String, tensor: Tensor)])] = [
             ("model.safetensors", store.parameters), ("optimiser.safetensors", optimiser.state),
