@@ -77,7 +77,7 @@ let package = Package(
                 .unsafeFlags([
                     "-isystem", libtorch + "/include",
                     "-isystem", libtorch + "/include/torch/csrc/api/include",
-                ])
+                ]),
             ],
             linkerSettings: [
                 .linkedLibrary("torch"), .linkedLibrary("torch_cpu"), .linkedLibrary("c10"),
@@ -163,7 +163,7 @@ let package = Package(
         .target(
             name: "TorchConfiguration", dependencies: ["CTorch"], path: "Tests/TorchConfiguration"),
         .target(
-            name: "TestSupport", dependencies: ["TorchConfiguration"] + dataset,
+            name: "TestSupport", dependencies: ["TorchConfiguration", "Torch"] + dataset,
             path: "Tests/TestSupport"),
         tests("StorageTests", exclude: ["Fixtures"]),
         tests("SettingsTests", ["loopy"]),

@@ -104,7 +104,7 @@ public struct LaunchEnvironment: Sendable, Equatable {
     }
 
     /// The first name of a list of Slurm's: `node[03-05,9],other` begins with `node03`.
-    static func firstNode(_ list: String) -> String {
+    package static func firstNode(_ list: String) -> String {
         guard let bracket = list.firstIndex(of: "["),
             !list[..<bracket].contains(",")
         else { return String(list.prefix { $0 != "," }) }

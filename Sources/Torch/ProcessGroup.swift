@@ -27,7 +27,7 @@ public final class ProcessGroup {
     /// How long an operation may take: the others wait while rank 0 draws samples and writes a checkpoint.
     public static let timeout = 1800
     /// How long to wait for word of the other ranks when an operation has failed.
-    private static let searchSeconds = 3.0
+    private static let searchSeconds = 8.0
 
     public var isFirst: Bool { rank == 0 }
 
@@ -168,7 +168,7 @@ public final class ProcessGroup {
 
     private func finish(_ message: LoopyMessage?) throws(LoopyError) {
         guard let message, let connection else { return }
-        let reason = takeMessage(message).prefix { $0 != "\n" }
+        let reason = Self.short(takeMessage(message))
         let others = Set(0..<size).subtracting([rank])
         let missing = try? Self.missing(
             others, in: connection.store, marking: connection.prefix + "failed/", rank: rank,
@@ -178,8 +178,8 @@ public final class ProcessGroup {
             missing.map { $0.isEmpty ? "another rank" : Self.names($0) } ?? Self.names([0])
         throw LoopyError(
             .processing,
-            "\(names) cannot be reached any more: see what it said, and go on from the last "
-                + "checkpoint with --resume (\(reason))")
+            "\(names) cannot be reached any more (\(reason)): see what was said there, and go on from "
+                + "the last checkpoint with --resume")
     }
 
     /// Marks a rank in the store, and waits for the marks of others.
@@ -198,6 +198,16 @@ public final class ProcessGroup {
             guard !missing.isEmpty, Date() < end else { return missing }
             Thread.sleep(forTimeInterval: 0.05)
         }
+    }
+
+    /// Gloo's message without the file that it comes from and without advice.
+    private static func short(_ message: String) -> String {
+        var text = message.prefix { $0 != "\n" }
+        if text.first == "[", let end = text.firstIndex(of: "]") {
+            text = text[text.index(after: end)...].drop { $0 == " " }
+        }
+        let parts = text.split(separator: ". ", maxSplits: 1)
+        return String(parts.first ?? text)
     }
 
     private static func names(_ ranks: [Int]) -> String {

@@ -117,8 +117,11 @@ struct Train: ParsableCommand {
     }
 
     private func train(_ group: ProcessGroup, _ launch: LaunchEnvironment) throws {
-        let settings = try readSettings().on(launch)
-        try settings.requireShares(among: group.size)
+        let settings = try group.together {
+            let settings = try readSettings().on(launch)
+            try settings.requireShares(among: group.size)
+            return settings
+        }
         let run = RunDirectory(output)
         let source = try group.together { try TrainingSource(shards) }
         switch try group.together({ try beginning(run, settings, source) }) {
