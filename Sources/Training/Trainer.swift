@@ -24,7 +24,7 @@ public final class Trainer {
 
     let run: RunDirectory
     let store: ParameterStore
-    let optimiser: AdamW
+    let optimiser: DistributedAdamW
     /// Nil where weights are not averaged, and on other ranks than the first.
     let averages: MovingAverage?
     let windows: WindowPrefetcher
@@ -82,7 +82,10 @@ public final class Trainer {
             throw LoopyError(.configuration, "train.frozen: leaves no weight to train")
         }
         store.requireGradients(where: isTrained)
-        optimiser = AdamW(trained, settings: settings.optimiser.adamW)
+        optimiser = DistributedAdamW(
+            trained, settings: settings.optimiser.adamW, group,
+            isSharded: settings.optimiser.sharded,
+            reduction: settings.reducePrecision == .bfloat16 ? .bfloat16 : nil)
         averages =
             settings.emaDecay > 0 && group.isFirst
             ? MovingAverage(trained, decay: settings.emaDecay) : nil
@@ -139,12 +142,11 @@ public final class Trainer {
             partLoss.backward()
             ownLoss += partLoss.scalar
         }
-        let loss = try group.sumGradients(trained, numbers: [ownLoss])[0]
+        let loss = try optimiser.sumGradients([ownLoss])[0]
         let limit = settings.optimiser.maxGradNorm
-        let norm = clipGradientNorm(trained, maxNorm: limit > 0 ? limit : .infinity)
+        let norm = try optimiser.clipGradientNorm(maxNorm: limit > 0 ? limit : .infinity)
         guard loss.isFinite, norm.isFinite else { throw notFinite(loss, keys) }
-        optimiser.step(learningRate: settings.learningRate(at: stepsDone))
-        optimiser.zeroGradients()
+        try optimiser.step(learningRate: settings.learningRate(at: stepsDone))
         averages?.update()
         stepsDone += 1
 
@@ -209,7 +211,7 @@ public final class Trainer {
     }
 
     private func notFinite(_ loss: Double, _ keys: [String]) -> LoopyError {
-        let weight = firstNonFiniteGradient(trained) ?? "none: the loss itself"
+        let weight = optimiser.firstNonFiniteGradient ?? "none: the loss itself"
         return LoopyError(
             .notFinite,
             "step \(stepsDone + 1): the loss is \(loss), and not all gradients are numbers (first: "

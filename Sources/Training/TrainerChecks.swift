@@ -16,7 +16,8 @@ extension Trainer {
         func needed(batch: Int, checkpointing: Bool) -> Int {
             let estimate = MemoryEstimate(
                 settings.model, parameters: summary.parameters, batch: batch,
-                side: side, precision: settings.precision.resolved(on: settings.device))
+                side: side, precision: settings.precision.resolved(on: settings.device),
+                shards: settings.optimiser.sharded ? group.size : 1)
             let averages = settings.emaDecay > 0 ? 4 * summary.parameters : 0
             return averages + (checkpointing ? estimate.checkpointedTraining : estimate.training)
         }

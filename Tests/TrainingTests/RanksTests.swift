@@ -79,6 +79,8 @@ struct RanksTests {
                     }
                 }
             }
+            settings.optimiser.sharded = true
+            expectClose(try train(settings, folder, "sharded", ranks: 2), one)
         }
     }
 
@@ -90,6 +92,7 @@ struct RanksTests {
             settings.gradientAccumulation = 2
             let one = try train(settings, folder, "one", ranks: 1)
             var parts = try train(settings, folder, "parts", ranks: 2, steps: 2)
+            settings.optimiser.sharded = true
             parts += try train(settings, folder, "parts", ranks: 4, steps: 2, resuming: true)
             parts += try train(settings, folder, "parts", ranks: 1, resuming: true)
             expectClose(parts, one)
@@ -109,6 +112,22 @@ struct RanksTests {
             let names = try optimiserNames(folder, "one", step: 1)
             #expect(!names.contains { $0.hasPrefix("reference_net.") && $0.hasSuffix("avg") })
             #expect(try optimiserNames(folder, "two", step: 1) == names)
+        }
+    }
+
+    @Test func gradientsMayTravelInBfloat16() throws {
+        try withFolder { folder in
+            try writeTrainingShards(folder)
+            var settings = TrainingSettings.forTests(.image)
+            settings.batchSize = 2
+            let exact = try train(settings, folder, "exact", ranks: 2)
+            settings.reducePrecision = .bfloat16
+            let short = try train(settings, folder, "short", ranks: 2)
+            #expect(short != exact)
+            for (a, b) in zip(short, exact) { #expect(abs(a - b) < 0.02 * b) }
+            settings.optimiser.sharded = true
+            let sharded = try train(settings, folder, "sharded", ranks: 2)
+            for (a, b) in zip(sharded, exact) { #expect(abs(a - b) < 0.02 * b) }
         }
     }
 
