@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <c10/util/Logging.h>
+
 // libtorch's Gloo is compiled in, and its header asks for this.
 #define USE_C10D_GLOO
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
@@ -20,6 +22,14 @@ Store &store_of(LoopyStore wrapped) { return *reinterpret_cast<Store *>(wrapped)
 
 Group &group_of(LoopyProcessGroup wrapped) { return *reinterpret_cast<Group *>(wrapped); }
 
+/// Keeps libtorch from writing to standard error that a server is gone: the caller is told.
+struct Quiet {
+    const int former = FLAGS_caffe2_log_level;
+
+    Quiet() { FLAGS_caffe2_log_level = c10::GLOG_FATAL; }
+    ~Quiet() { FLAGS_caffe2_log_level = former; }
+};
+
 /// Waits for a collective operation; throws what it throws.
 void finish(const c10::intrusive_ptr<c10d::Work> &work) { work->wait(); }
 
@@ -31,6 +41,7 @@ LoopyMessage loopy_torch_open_store(
     const char *host, uint16_t port, bool serves, int32_t seconds, LoopyStore *opened,
     uint16_t *bound) {
     return guarded([&] {
+        Quiet quiet;
         c10d::TCPStoreOptions options;
         options.port = port;
         options.isServer = serves;
@@ -45,11 +56,17 @@ LoopyMessage loopy_torch_open_store(
 void loopy_torch_release_store(LoopyStore wrapped) { delete &store_of(wrapped); }
 
 LoopyMessage loopy_torch_store_set(LoopyStore wrapped, const char *key) {
-    return guarded([&] { store_of(wrapped)->set(key, std::vector<uint8_t>{1}); });
+    return guarded([&] {
+        Quiet quiet;
+        store_of(wrapped)->set(key, std::vector<uint8_t>{1});
+    });
 }
 
 LoopyMessage loopy_torch_store_has(LoopyStore wrapped, const char *key, bool *has) {
-    return guarded([&] { *has = store_of(wrapped)->check({key}); });
+    return guarded([&] {
+        Quiet quiet;
+        *has = store_of(wrapped)->check({key});
+    });
 }
 
 // ---- Process groups ------------------------------------------------------------------------------

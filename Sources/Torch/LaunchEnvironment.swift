@@ -16,6 +16,9 @@ public struct LaunchEnvironment: Sendable, Equatable {
     public var port = 29500
     /// Whether the launcher serves the store; otherwise rank 0 does.
     public var launcherServesStore = false
+    /// The process of `loopy-train --processes` that has launched this one, which is its parent as long as
+    /// it lives.
+    public var launcher: Int?
     /// How often the launcher has launched the processes before.
     public var attempt = 0
     /// The network interface that connects the machines; nil for that of the machine's name.
@@ -48,11 +51,15 @@ public struct LaunchEnvironment: Sendable, Equatable {
     }
 
     /// The variables of a process of this machine, for a launcher that serves the store.
-    public static func variables(rank: Int, size: Int, port: Int) -> [String: String] {
+    ///
+    /// - Parameter launcher: the launcher's process.
+    public static func variables(
+        rank: Int, size: Int, port: Int, launcher: Int
+    ) -> [String: String] {
         [
             "RANK": "\(rank)", "WORLD_SIZE": "\(size)", "LOCAL_RANK": "\(rank)",
             "LOCAL_WORLD_SIZE": "\(size)", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "\(port)",
-            "TORCHELASTIC_USE_AGENT_STORE": "True",
+            "TORCHELASTIC_USE_AGENT_STORE": "True", "LOOPY_LAUNCHER": "\(launcher)",
         ]
     }
 
@@ -66,6 +73,9 @@ public struct LaunchEnvironment: Sendable, Equatable {
         localSize = try reader.number("LOCAL_WORLD_SIZE", or: isLocal ? size : localRank + 1)
         launcherServesStore = reader.variables["TORCHELASTIC_USE_AGENT_STORE"] == "True"
         attempt = try reader.number("TORCHELASTIC_RESTART_COUNT", or: 0)
+        if launcherServesStore, reader.variables["LOOPY_LAUNCHER"] != nil {
+            launcher = try reader.number("LOOPY_LAUNCHER")
+        }
     }
 
     private mutating func readSlurm(_ reader: VariableReader) throws(LoopyError) {

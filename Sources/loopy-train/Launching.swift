@@ -16,7 +16,8 @@ func launchRanks(_ size: Int) throws {
         executable: URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().path,
         arguments: withoutProcesses(CommandLine.recordedArguments),
         environments: (0..<size).map {
-            LaunchEnvironment.variables(rank: $0, size: size, port: store.port)
+            LaunchEnvironment.variables(
+                rank: $0, size: size, port: store.port, launcher: Int(getpid()))
         })
     let sources = [SIGINT, SIGTERM].map { number in
         signal(number, SIG_IGN)
@@ -69,6 +70,11 @@ private final class Outcome<Value: Sendable>: @unchecked Sendable {
     // Unchecked: the value is written before `done` is signalled, and read after it was waited for.
     var value: Result<Value, any Error>?
     let done = DispatchSemaphore(value: 0)
+}
+
+extension LaunchEnvironment {
+    /// Whether the process that launched this one is gone, so that nobody would end it.
+    var isOrphan: Bool { launcher.map { Int(getppid()) != $0 } ?? false }
 }
 
 extension TrainingSettings {

@@ -143,7 +143,7 @@ struct Train: ParsableCommand {
                 "\(output): the data have changed (\(data.change)): goes on with the weights of step "
                     + "\(data.step) and begins epoch \(data.epoch) with the new data")
         }
-        try train(trainer)
+        try train(trainer, launch)
     }
 
     /// How a run begins.
@@ -175,14 +175,14 @@ struct Train: ParsableCommand {
             "\(output): was trained with \(obstacle): kept as \(try run.setAside()), begun anew")
     }
 
-    private func train(_ trainer: Trainer) throws {
+    private func train(_ trainer: Trainer, _ launch: LaunchEnvironment) throws {
         let stop = StopSignals()
         let progress = trainer.group.isFirst ? TrainingProgress(trainer) : nil
         while !trainer.isFinished {
             let loss = try trainer.step()
             progress?.show(loss)
             // All ranks stop after the same step, whichever of them was told to.
-            if try trainer.group.any(stop.wasAsked) {
+            if try trainer.group.any(stop.wasAsked || launch.isOrphan) {
                 try trainer.save()
                 progress?.end()
                 if trainer.group.isFirst {

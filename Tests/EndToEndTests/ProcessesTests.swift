@@ -59,7 +59,8 @@ struct ProcessesTests {
         try process.run()
         let checkpoint = bench.folder + "/many/checkpoints/step-00000002"
         try Workbench.wait { FileManager.default.fileExists(atPath: checkpoint) }
-        kill(try #require(rank(1, of: bench.folder + "/many")), SIGKILL)
+        let killed = try rank(1, of: bench.folder + "/many")
+        kill(try #require(killed), SIGKILL)
         process.waitUntilExit()
         #expect(process.terminationStatus == 70)
         let said = try String(contentsOfFile: log, encoding: .utf8)

@@ -18,7 +18,8 @@ public func inRanks<Value: Sendable>(
                 try body(
                     ProcessGroup(
                         LaunchEnvironment(
-                            LaunchEnvironment.variables(rank: rank, size: size, port: port))))
+                            LaunchEnvironment.variables(
+                                rank: rank, size: size, port: port, launcher: 1))))
             }
             outcomes.ofRanks.withLock { $0[rank] = outcome }
             ended.signal()

@@ -79,7 +79,7 @@ struct ProcessGroupTests {
     @Test func ranksThatDoNotComeAreNamed() throws {
         let store = try TCPStore(isServer: true)
         let launch = try LaunchEnvironment(
-            LaunchEnvironment.variables(rank: 1, size: 3, port: store.port))
+            LaunchEnvironment.variables(rank: 1, size: 3, port: store.port, launcher: 1))
         let error = #expect(throws: LoopyError.self) {
             _ = try ProcessGroup(launch, joinTimeout: 1)
         }
