@@ -73,10 +73,11 @@ let package = Package(
         .target(
             name: "CTorch",
             cxxSettings: [
+                .headerSearchPath("gloo-declarations"),
                 .unsafeFlags([
                     "-isystem", libtorch + "/include",
                     "-isystem", libtorch + "/include/torch/csrc/api/include",
-                ])
+                ]),
             ],
             linkerSettings: [
                 .linkedLibrary("torch"), .linkedLibrary("torch_cpu"), .linkedLibrary("c10"),
@@ -137,7 +138,7 @@ let package = Package(
         executable("loopy-crop", ["Curation"]),
         executable("loopy-extract", ["Features"]),
         executable("loopy-pack", ["Features"]),
-        executable("loopy-train", ["Training", "Runs", "LoopyModel", "Torch"]),
+        executable("loopy-train", ["Training", "Runs", "LoopyModel", "Work", "Torch"]),
         executable("loopy-generate", ["Generation", "Runs", "LoopyModel", "Torch"]),
         executable("loopy-evaluate", ["Evaluation", "Torch"]),
 
@@ -162,7 +163,7 @@ let package = Package(
         .target(
             name: "TorchConfiguration", dependencies: ["CTorch"], path: "Tests/TorchConfiguration"),
         .target(
-            name: "TestSupport", dependencies: ["TorchConfiguration"] + dataset,
+            name: "TestSupport", dependencies: ["TorchConfiguration", "Torch"] + dataset,
             path: "Tests/TestSupport"),
         tests("StorageTests", exclude: ["Fixtures"]),
         tests("SettingsTests", ["loopy"]),

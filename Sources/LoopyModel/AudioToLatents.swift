@@ -94,10 +94,13 @@ public struct AudioToLatents {
     /// What the paper wants of the shared space, that audio learns from landmarks what moves with it, is
     /// asked for here: a denoising loss says little of the mouth, and in most samples nothing.
     ///
-    /// - Parameter isMasked: whether each sample goes without audio.
+    /// - Parameters:
+    ///   - isMasked: whether each sample goes without audio.
+    ///   - heardPart: the part of samples that have audio; that of these when left out.
     /// - Returns: nil for a module without such a layer, and where every sample goes without audio.
     func mouthLoss(
-        _ tokens: Tensor, _ movement: Conditions.FacialMovement, isMasked: [Bool]
+        _ tokens: Tensor, _ movement: Conditions.FacialMovement, isMasked: [Bool],
+        heardPart: Double? = nil
     ) -> Tensor? {
         guard let mouthHead, isMasked.contains(false) else { return nil }
         let shape = MouthShape.of(movement.landmarks)
@@ -106,7 +109,8 @@ public struct AudioToLatents {
             device: tokens.device)
         func loss(_ query: Tensor) -> Tensor {
             let difference = (mouthHead(attended(query)).to(.float32) - shape) * heard
-            return difference.square().mean() / heard.mean()
+            let mean = difference.square().mean()
+            return heardPart.map { mean / $0 } ?? mean / heard.mean()
         }
         return loss(audio(tokens.flattened(from: 2)))
             + loss(landmarks(movement.landmarks.flattened(from: 2)))

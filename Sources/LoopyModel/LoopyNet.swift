@@ -152,13 +152,16 @@ public struct LoopyNet {
     }
 
     /// What is wrong with the mouth's shape in motion latents; nil where nothing can be said of it.
-    func mouthLoss(_ conditions: Conditions) -> Tensor? {
+    ///
+    /// - Parameter heardPart: the part of samples that have audio; that of these when left out.
+    func mouthLoss(_ conditions: Conditions, heardPart: Double? = nil) -> Tensor? {
         guard let audioEmbedding, let audioToLatents, let speech = conditions.speech,
             let movement = conditions.movement
         else { return nil }
         let isMasked = conditions.masks.map(\.audio)
         return audioToLatents.mouthLoss(
-            audioEmbedding(speech, isMasked: isMasked), movement, isMasked: isMasked)
+            audioEmbedding(speech, isMasked: isMasked), movement, isMasked: isMasked,
+            heardPart: heardPart)
     }
 
     // MARK: Guidance

@@ -28,9 +28,11 @@ public struct MemoryEstimate: Sendable {
     /// - Parameters:
     ///   - side: the side of the latents.
     ///   - precision: training keeps weights in float32 in any case.
+    ///   - shards: the number of processes that AdamW's moments are shared out among; each has a part of
+    ///     the summed gradients besides its own then.
     public init(
         _ configuration: LoopyConfiguration, parameters: Int, batch: Int, side: Int,
-        precision: ComputePrecision
+        precision: ComputePrecision, shards: Int = 1
     ) {
         let isVideo = configuration.stage == .video
         // As real numbers: what no machine could hold is beyond whole numbers, too.
@@ -57,7 +59,7 @@ public struct MemoryEstimate: Sendable {
         let weights = Double(parameters)
         self.weights = bytes(weights, of: 4)
         gradients = bytes(weights, of: 4)
-        optimiser = bytes(weights, of: 8)
+        optimiser = bytes(weights / Double(shards), of: shards > 1 ? 12 : 8)
         // All layers' values when the backward pass begins, and the gradients of the last one's.
         activations = bytes(all + largest)
         // The results of all layers, and one layer's values, twice: with their gradients.

@@ -12,23 +12,28 @@ extension LoopyNet {
     ///   - gamma: weighs samples by min-SNR; nil for equal weights.
     ///   - weights: weighs the pixels of the latents, `[B, F, 1, h, w]`; nil for equal weights.
     ///   - mouthShape: the weight of what is wrong with the mouth's shape in motion latents; 0 for none.
+    ///   - batch: the whole batch that these samples are a part of; nil where they are all.
     ///   - gradientCheckpointing: as for the model.
-    /// - Returns: a single number.
+    /// - Returns: a single number. The mean of those of equal parts of a batch is that of the batch.
     public func loss(
         _ clean: Tensor, noise: Tensor, timesteps: [Int], _ conditions: Conditions,
         _ schedule: NoiseSchedule, gamma: Double? = nil, weights: Tensor? = nil,
-        mouthShape: Double = 0, gradientCheckpointing: Bool = false
+        mouthShape: Double = 0, of batch: WholeBatch? = nil, gradientCheckpointing: Bool = false
     ) -> Tensor {
         let denoising = denoisingLoss(
             clean, noise: noise, timesteps: timesteps, conditions, schedule, gamma: gamma,
-            weights: weights, gradientCheckpointing: gradientCheckpointing)
-        guard mouthShape > 0, let loss = mouthLoss(conditions) else { return denoising }
+            weights: weights, meanWeight: batch?.meanWeight,
+            gradientCheckpointing: gradientCheckpointing)
+        guard mouthShape > 0, let loss = mouthLoss(conditions, heardPart: batch?.heardPart) else {
+            return denoising
+        }
         return denoising + loss * mouthShape
     }
 
     private func denoisingLoss(
         _ clean: Tensor, noise: Tensor, timesteps: [Int], _ conditions: Conditions,
-        _ schedule: NoiseSchedule, gamma: Double?, weights: Tensor?, gradientCheckpointing: Bool
+        _ schedule: NoiseSchedule, gamma: Double?, weights: Tensor?, meanWeight: Double?,
+        gradientCheckpointing: Bool
     ) -> Tensor {
         let noisy = schedule.addNoise(clean, noise, at: timesteps)
         let steps = Tensor(timesteps.map { Int64($0) }, device: clean.device)
@@ -37,9 +42,25 @@ extension LoopyNet {
         let target = schedule.target(clean, noise, at: timesteps)
         if gamma == nil, weights == nil { return mseLoss(prediction, target) }
         var errors = (prediction - target).square()
-        if let weights { errors = errors * (weights / weights.mean()) }
+        if let weights {
+            errors = errors * (meanWeight.map { weights / $0 } ?? weights / weights.mean())
+        }
         guard let gamma else { return errors.mean() }
         let ofSamples = schedule.minSNRWeights(at: timesteps, gamma: gamma).map(Float.init)
         return (errors.mean([1, 2, 3, 4]) * Tensor(ofSamples, device: errors.device)).mean()
+    }
+}
+
+extension LoopyNet {
+    /// What the loss divides by, of a batch whose samples are shared out among processes.
+    public struct WholeBatch: Sendable {
+        /// The mean of the pixels' weights.
+        public var meanWeight: Double
+        /// The part of the samples that have audio.
+        public var heardPart: Double
+
+        public init(meanWeight: Double, heardPart: Double) {
+            (self.meanWeight, self.heardPart) = (meanWeight, heardPart)
+        }
     }
 }

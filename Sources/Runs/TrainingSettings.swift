@@ -27,6 +27,8 @@ public struct TrainingSettings: Codable, Sendable {
     public var gradientAccumulation = 1
     /// The precision of matrix products and convolutions; weights, and what adds up, stay float32.
     public var precision = ComputePrecision.Choice.automatic
+    /// The precision in which several processes sum their gradients.
+    public var reducePrecision = ComputePrecision.float32
     /// Whether layers are computed again for the backward pass: a third more time, a fraction of the
     /// memory.
     public var gradientCheckpointing = true
@@ -99,6 +101,8 @@ public struct TrainingSettings: Codable, Sendable {
         public var beta2 = 0.999
         /// The norm to which longer gradients are shortened; 0 leaves them as they are.
         public var maxGradNorm = 1.0
+        /// Whether several processes share the moments out (ZeRO, stage 1).
+        public var sharded = false
 
         public init() {}
     }

@@ -27,6 +27,10 @@ extension TrainingSettings: DescribedSettings {
                 "precision", \.precision,
                 "The precision of matrix products and convolutions; weights, and what adds up, stay "
                     + "float32. automatic is bfloat16 on a GPU, and float32 on a processor."),
+            .choice(
+                "reduce_precision", \.reducePrecision,
+                "The precision in which several processes sum their gradients: bfloat16 sends half as "
+                    + "much, and is coarser."),
             .flag(
                 "gradient_checkpointing", \.gradientCheckpointing,
                 "Whether layers are computed again for the backward pass: a third more time, a fraction "
@@ -168,6 +172,10 @@ extension TrainingSettings.Optimiser: DescribedSettings {
             .number(
                 "max_grad_norm", \.maxGradNorm, in: 0...1e9,
                 "The norm to which longer gradients are shortened; 0 leaves them as they are."),
+            .flag(
+                "sharded", \.sharded,
+                "Whether several processes share AdamW's moments out among them: less memory, the "
+                    + "same numbers (ZeRO, stage 1)."),
         ]
     }
 

@@ -19,13 +19,18 @@ public func clipGradientNorm(
     _ parameters: [(name: String, tensor: Tensor)], maxNorm: Double
 ) -> Double {
     let norm = gradientNorm(parameters)
-    let scale = maxNorm / (norm + 1e-6)
-    if norm.isFinite, scale < 1 {
-        _ = withoutGradient {
-            Operator.multiplyAll.tensors(parameters.compactMap(\.tensor.gradient), scale)
-        }
-    }
+    scaleGradients(parameters, from: norm, maxNorm: maxNorm)
     return norm
+}
+
+/// Scales gradients, of which there may be more elsewhere, so that the norm of all is not above a limit.
+func scaleGradients(
+    _ parameters: [(name: String, tensor: Tensor)], from norm: Double, maxNorm: Double
+) {
+    let scale = maxNorm / (norm + 1e-6)
+    let gradients = parameters.compactMap(\.tensor.gradient)
+    guard norm.isFinite, scale < 1, !gradients.isEmpty else { return }
+    _ = withoutGradient { Operator.multiplyAll.tensors(gradients, scale) }
 }
 
 /// The name of the first parameter whose gradient has an element that is infinite or no number.

@@ -11,8 +11,12 @@ import Torch
 ///     let trainer = try Trainer(settings, source, run, resuming: false)
 ///     while !trainer.isFinished { try trainer.step() }
 ///     try trainer.save()
+///
+/// In a group of several processes each has a trainer, and all call the same methods: each computes its
+/// equal share of every batch, gradients are summed, and rank 0 writes the run.
 public final class Trainer {
     public let settings: TrainingSettings
+    public let group: ProcessGroup
     /// The number of optimiser steps that are done.
     public private(set) var stepsDone = 0
     /// How the data have changed since the checkpoint that this goes on from; nil where they have not.
@@ -20,42 +24,51 @@ public final class Trainer {
 
     let run: RunDirectory
     let store: ParameterStore
-    let optimiser: AdamW
+    let optimiser: DistributedAdamW
+    /// Nil where weights are not averaged, and on other ranks than the first.
     let averages: MovingAverage?
     let windows: WindowPrefetcher
+    /// The step of the last checkpoint that this process has written or read.
+    var savedStep: Int?
     /// The seconds spent training, earlier processes' included.
     private(set) var seconds = 0.0
-    private let model: LoopyNet
+    let model: LoopyNet
     private let schedule: NoiseSchedule
     private let heldOut: [ClipWindow]
-    /// Nil where no pictures are wanted, or no windows are held out.
+    /// Nil where no pictures are wanted, or no windows are held out, and on other ranks than the first.
     private let samples: ValidationSamples?
     private let device: Device
     /// The weights that are trained.
     private let trained: [(name: String, tensor: Tensor)]
-    private let metrics: MetricsWriter
+    /// Nil on other ranks than the first.
+    private let metrics: MetricsWriter?
 
     public var isFinished: Bool { stepsDone >= settings.steps }
 
     /// - Parameters:
     ///   - source: the shards.
     ///   - run: the directory for checkpoints; a new one, unless `resuming`.
+    ///   - group: the processes that train together. Nothing is sent here: one that throws leaves no other
+    ///     waiting. Several call `synchronise` before the first step.
     /// - Throws: `LoopyError` for settings that cannot be used, shards that do not fit the model, and a
     ///   run that had another model or saw other columns; what is wrong with weights and checkpoints.
     public init(
-        _ settings: TrainingSettings, _ source: TrainingSource, _ run: RunDirectory, resuming: Bool
+        _ settings: TrainingSettings, _ source: TrainingSource, _ run: RunDirectory,
+        _ group: ProcessGroup = ProcessGroup(), resuming: Bool
     ) throws {
         try settings.validate(as: "train")
+        try settings.requireShares(among: group.size)
         if resuming { try run.requireNoObstacle(to: settings, source) }
         self.settings = settings
+        self.group = group
         self.run = run
         device = try Device(settings.device)
         schedule = try NoiseSchedule(settings.schedule)
 
         let window = try source.anyWindow(settings)
         try Self.requireFit(window, settings)
-        try Self.requireMemory(settings, window)
-        try run.prepare(settings, source, resuming: resuming)
+        try Self.requireMemory(settings, window, group)
+        if group.isFirst { try run.prepare(settings, source, resuming: resuming) }
 
         // The model, with its initial weights; a checkpoint replaces them.
         store = ParameterStore(drawing: try Generator(seed: UInt64(settings.seed), device: device))
@@ -69,8 +82,13 @@ public final class Trainer {
             throw LoopyError(.configuration, "train.frozen: leaves no weight to train")
         }
         store.requireGradients(where: isTrained)
-        optimiser = AdamW(trained, settings: settings.optimiser.adamW)
-        averages = settings.emaDecay > 0 ? MovingAverage(trained, decay: settings.emaDecay) : nil
+        optimiser = DistributedAdamW(
+            trained, settings: settings.optimiser.adamW, group,
+            isSharded: settings.optimiser.sharded,
+            reduction: settings.reducePrecision == .bfloat16 ? .bfloat16 : nil)
+        averages =
+            settings.emaDecay > 0 && group.isFirst
+            ? MovingAverage(trained, decay: settings.emaDecay) : nil
 
         // Where an earlier process stood.
         let state = try last.map { try run.state(CheckpointState.self, of: $0) }
@@ -78,22 +96,24 @@ public final class Trainer {
             let folder = run.checkpoint(state.step)
             try schedule.requireSame(as: state.schedule, in: folder)
             try Self.restore(store, optimiser, averages, from: folder, step: state.step)
-            stepsDone = state.step
+            (stepsDone, savedStep) = (state.step, state.step)
             seconds = state.seconds
         }
-        let stream = try source.stream(settings, from: state?.stream)
+        let share = WindowShare(batch: settings.batchSize, rank: group.rank, of: group.size)
+        let stream = try source.stream(settings, from: state?.stream, isLazy: group.size > 1)
         dataChange = stream.change.map { [epoch = stream.state.epoch, stepsDone] change in
             .init(step: stepsDone, epoch: epoch, change: change)
         }
-        if resuming { try run.rewind(to: stepsDone, dataChange) }
+        if resuming, group.isFirst { try run.rewind(to: stepsDone, dataChange) }
 
-        windows = WindowPrefetcher(stream, depth: settings.data.prefetch)
+        windows = WindowPrefetcher(stream, depth: settings.data.prefetch, share: share)
         heldOut = try source.heldOut(settings)
         samples =
-            settings.validation.samples > 0 && !heldOut.isEmpty
+            settings.validation.samples > 0 && !heldOut.isEmpty && group.isFirst
             ? try ValidationSamples(
                 heldOut, settings, schedule, source.loadCodec(settings), device) : nil
-        metrics = try MetricsWriter(run, resumingAt: resuming ? stepsDone : nil)
+        metrics =
+            group.isFirst ? try MetricsWriter(run, resumingAt: resuming ? stepsDone : nil) : nil
     }
 
     deinit { windows.cancel() }
@@ -110,45 +130,58 @@ public final class Trainer {
     public func step() throws -> Double {
         let started = ContinuousClock.now
         let waitedBefore = windows.secondsWaited
-        var loss = 0.0
+        var ownLoss = 0.0
         var keys: [String] = []
         for part in 0..<settings.gradientAccumulation {
-            let first = (stepsDone * settings.gradientAccumulation + part) * settings.batchSize
-            let batch = try TrainingBatch(
-                try (0..<settings.batchSize).map { _ in try windows.next() }, first: first,
-                settings: settings, device: device)
+            let batch = try nextBatch(part)
             keys += batch.keys
             let partLoss =
-                lossOf(batch, mouthShape: settings.mouthShapeWeight)
-                / Double(settings.gradientAccumulation)
+                lossOf(
+                    batch, mouthShape: settings.mouthShapeWeight, of: try wholeBatch(of: batch))
+                / Double(settings.gradientAccumulation * group.size)
             partLoss.backward()
-            loss += partLoss.scalar
+            ownLoss += partLoss.scalar
         }
+        let loss = try optimiser.sumGradients([ownLoss])[0]
         let limit = settings.optimiser.maxGradNorm
-        let norm = clipGradientNorm(trained, maxNorm: limit > 0 ? limit : .infinity)
+        let norm = try optimiser.clipGradientNorm(maxNorm: limit > 0 ? limit : .infinity)
         guard loss.isFinite, norm.isFinite else { throw notFinite(loss, keys) }
-        optimiser.step(learningRate: settings.learningRate(at: stepsDone))
-        optimiser.zeroGradients()
+        try optimiser.step(learningRate: settings.learningRate(at: stepsDone))
         averages?.update()
         stepsDone += 1
 
         let spent = (ContinuousClock.now - started) / .seconds(1)
         seconds += spent
-        metrics.add(
+        metrics?.add(
             loss: loss, gradientNorm: norm, seconds: spent,
             waited: windows.secondsWaited - waitedBefore)
         try finishStep()
         return loss
     }
 
-    /// - Parameter mouthShape: the weight of the mouth's shape, which is of no use in validation: there the
-    ///   loss is that of denoising.
-    private func lossOf(_ batch: TrainingBatch, mouthShape: Double = 0) -> Tensor {
+    /// Reads this rank's share of the next batch.
+    ///
+    /// - Parameter part: the number of the batch in the step.
+    private func nextBatch(_ part: Int) throws -> TrainingBatch {
+        let count = settings.batchSize / group.size
+        let first = (stepsDone * settings.gradientAccumulation + part) * settings.batchSize
+        return try TrainingBatch(
+            try (0..<count).map { _ in try windows.next() }, first: first + group.rank * count,
+            settings: settings, device: device)
+    }
+
+    /// - Parameters:
+    ///   - mouthShape: the weight of the mouth's shape, which is of no use in validation: there the loss is
+    ///     that of denoising.
+    ///   - whole: the batch of which this is a share.
+    private func lossOf(
+        _ batch: TrainingBatch, mouthShape: Double = 0, of whole: LoopyNet.WholeBatch? = nil
+    ) -> Tensor {
         let gamma = settings.snrGamma > 0 ? settings.snrGamma : nil
         func compute() -> Tensor {
             model.loss(
                 batch.latents, noise: batch.noise, timesteps: batch.timesteps, batch.conditions,
-                schedule, gamma: gamma, weights: batch.weights, mouthShape: mouthShape,
+                schedule, gamma: gamma, weights: batch.weights, mouthShape: mouthShape, of: whole,
                 gradientCheckpointing: settings.gradientCheckpointing)
         }
         return settings.precision.resolved(on: settings.device).computing(on: device, compute)
@@ -158,7 +191,7 @@ public final class Trainer {
         func isDue(_ every: Int) -> Bool { stepsDone % every == 0 || isFinished }
         var line: MetricsLine?
         if isDue(settings.logEvery) {
-            line = metrics.means(
+            line = metrics?.means(
                 step: stepsDone, learningRate: settings.learningRate(at: stepsDone - 1))
         }
         if isDue(settings.validation.every), !heldOut.isEmpty {
@@ -166,7 +199,7 @@ public final class Trainer {
             line?.validation = try validate()
             if let samples { try draw(samples) }
         }
-        if let line { try metrics.write(line) }
+        if let line { try metrics?.write(line) }
         if isDue(settings.checkpoints.every) { try save() }
     }
 
@@ -174,11 +207,11 @@ public final class Trainer {
     private func draw(_ samples: ValidationSamples) throws {
         func draw() throws -> Canvas { try withoutGradient { try samples.draw(model) } }
         let canvas = try averages.map { try $0.withAverages(draw) } ?? draw()
-        try metrics.write(canvas, step: stepsDone)
+        try metrics?.write(canvas, step: stepsDone)
     }
 
     private func notFinite(_ loss: Double, _ keys: [String]) -> LoopyError {
-        let weight = firstNonFiniteGradient(trained) ?? "none: the loss itself"
+        let weight = optimiser.firstNonFiniteGradient ?? "none: the loss itself"
         return LoopyError(
             .notFinite,
             "step \(stepsDone + 1): the loss is \(loss), and not all gradients are numbers (first: "
@@ -189,7 +222,7 @@ public final class Trainer {
     // MARK: Validation
 
     /// Computes the mean loss on the held-out windows, with fixed noise and timesteps: with all
-    /// conditions, and without each of them.
+    /// conditions, and without each of them. Ranks share the windows out.
     private func validate() throws -> [String: Double] {
         var changes: [(String, (inout ConditionMask) -> Void)] = [("all", { _ in })]
         if settings.model.stage == .video {
@@ -201,17 +234,19 @@ public final class Trainer {
         var losses: [String: Double] = [:]
         try withoutGradient {
             for (name, change) in changes {
-                var sum = 0.0
-                for (number, window) in heldOut.enumerated() {
+                var ofWindows = [Double](repeating: 0, count: heldOut.count)
+                for (number, window) in heldOut.enumerated()
+                where number % group.size == group.rank {
                     var batch = try TrainingBatch(
                         fixed: window, number: number, of: heldOut.count, settings: settings,
                         device: device)
                     for sample in batch.conditions.masks.indices {
                         change(&batch.conditions.masks[sample])
                     }
-                    sum += lossOf(batch).scalar
+                    ofWindows[number] = lossOf(batch).scalar
                 }
-                losses[name] = sum / Double(heldOut.count)
+                losses[name] =
+                    try group.sum(ofWindows).reduce(0, +) / Double(heldOut.count)
             }
         }
         return losses

@@ -14,11 +14,20 @@ struct CheckpointState: Codable {
 }
 
 extension Trainer {
-    /// Writes a checkpoint of where the run stands, if there is none yet.
+    /// Writes a checkpoint of where the run stands, if there is none yet: rank 0 writes it, and all return
+    /// when it is there. What it holds does not depend on the number of ranks.
     public func save() throws {
+        guard savedStep != stepsDone else { return }
+        let moments = try optimiser.state()
+        try group.together { if group.isFirst { try write(moments) } }
+        savedStep = stepsDone
+    }
+
+    /// - Parameter moments: the optimiser's state.
+    private func write(_ moments: [(name: String, tensor: Tensor)]) throws {
         guard run.steps().last != stepsDone else { return }
         var files: [(name: String, tensors: [(name: String, tensor: Tensor)])] = [
-            ("model.safetensors", store.parameters), ("optimiser.safetensors", optimiser.state),
+            ("model.safetensors", store.parameters), ("optimiser.safetensors", moments),
         ]
         if let averages { files.append(("averages.safetensors", averages.averages)) }
         let state = CheckpointState(
@@ -30,7 +39,7 @@ extension Trainer {
     ///
     /// - Parameter step: the checkpoint's step.
     static func restore(
-        _ store: ParameterStore, _ optimiser: AdamW, _ averages: MovingAverage?,
+        _ store: ParameterStore, _ optimiser: DistributedAdamW, _ averages: MovingAverage?,
         from folder: String, step: Int
     ) throws {
         let covered = try store.assign(Checkpoint(folder + "/model.safetensors"))

@@ -7,58 +7,65 @@ import Torch
 // What the trainer refuses before a run begins.
 extension Trainer {
     /// - Throws: `LoopyError` `.memory` where the run cannot fit, with what would make it fit.
-    static func requireMemory(_ settings: TrainingSettings, _ window: ClipWindow) throws {
-        guard let available = availableMemory(settings) else { return }
+    static func requireMemory(
+        _ settings: TrainingSettings, _ window: ClipWindow, _ group: ProcessGroup
+    ) throws {
+        guard let available = availableMemory(settings, among: group.localSize) else { return }
         let summary = try ModelSummary(settings.model)
         let side = max(window.latents.length(2), window.latents.length(3))
         func needed(batch: Int, checkpointing: Bool) -> Int {
             let estimate = MemoryEstimate(
                 settings.model, parameters: summary.parameters, batch: batch,
-                side: side, precision: settings.precision.resolved(on: settings.device))
+                side: side, precision: settings.precision.resolved(on: settings.device),
+                shards: settings.optimiser.sharded ? group.size : 1)
             let averages = settings.emaDecay > 0 ? 4 * summary.parameters : 0
             return averages + (checkpointing ? estimate.checkpointedTraining : estimate.training)
         }
+        let share = settings.batchSize / group.size
+        let smallest =
+            "batch_size: \(group.size) with gradient_accumulation: "
+            + "\(share * settings.gradientAccumulation)"
         let wanted = needed(
-            batch: settings.batchSize, checkpointing: settings.gradientCheckpointing)
+            batch: share, checkpointing: settings.gradientCheckpointing)
         guard wanted > available else { return }
         var remedies: [String] = []
         if !settings.gradientCheckpointing,
-            needed(batch: settings.batchSize, checkpointing: true) <= available
+            needed(batch: share, checkpointing: true) <= available
         {
             remedies.append("gradient_checkpointing: true")
         }
-        if settings.batchSize > 1,
+        if share > 1,
             needed(batch: 1, checkpointing: settings.gradientCheckpointing) <= available
         {
-            remedies.append(
-                "batch_size: 1 with gradient_accumulation: \(settings.batchSize * settings.gradientAccumulation)"
-            )
+            remedies.append(smallest)
         }
         if remedies.isEmpty {
             let least = needed(batch: 1, checkpointing: true)
             remedies.append(
                 least <= available
-                    ? "batch_size: 1 with gradient_accumulation: \(settings.batchSize * settings.gradientAccumulation) and "
-                        + "gradient_checkpointing: true"
+                    ? smallest + " and gradient_checkpointing: true"
                     : "a device with \(MemoryEstimate.text(least)) or more, ema_decay: 0, or preset: tiny"
             )
         }
         throw LoopyError(
             .memory,
             "training takes about \(MemoryEstimate.text(wanted)), and \(settings.device) has "
-                + "\(MemoryEstimate.text(available)). What would make it fit: "
+                + "\(MemoryEstimate.text(available))\(group.localSize > 1 ? " for each process" : ""). What would make it fit: "
                 + remedies.joined(separator: ", or "))
     }
 
-    /// The device's free memory in bytes; nil where it is not known.
-    private static func availableMemory(_ settings: TrainingSettings) -> Int? {
+    /// The device's free memory in bytes, of which each of the machine's processes has its part; nil where
+    /// it is not known.
+    private static func availableMemory(
+        _ settings: TrainingSettings, among processes: Int
+    ) -> Int? {
         if settings.memoryGib > 0 { return Int(settings.memoryGib * 1024 * 1024 * 1024) }
         guard settings.device == "cpu",
             let text = try? String(contentsOfFile: "/proc/meminfo", encoding: .utf8),
             let line = text.split(separator: "\n").first(where: { $0.hasPrefix("MemAvailable:") }),
             let kibibytes = line.split(separator: " ").compactMap({ Int($0) }).first
         else { return nil }
-        return kibibytes << 10
+        return (kibibytes << 10) / processes
     }
 
     /// - Throws: `LoopyError` `.malformed` where clips do not fit the model's shape.

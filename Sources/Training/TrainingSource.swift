@@ -65,15 +65,17 @@ public struct TrainingSource {
 
     /// Opens the windows to train on.
     ///
-    /// - Parameter state: where a run stood that goes on.
+    /// - Parameters:
+    ///   - state: where a run stood that goes on.
+    ///   - isLazy: as for `WindowStream`.
     func stream(
-        _ settings: TrainingSettings, from state: WindowStream.State?
+        _ settings: TrainingSettings, from state: WindowStream.State?, isLazy: Bool
     ) throws -> sending WindowStream {
         let digests = (catalogue?.shards ?? []).map { ($0.name, $0.sha256) }
         return try WindowStream(
             shards: shards, settings: settings.windows,
             digests: Dictionary(digests, uniquingKeysWith: { $1 }), encoder: encoder(settings),
-            restoring: state)
+            isLazy: isLazy, restoring: state)
     }
 
     /// Reads the windows to validate on.

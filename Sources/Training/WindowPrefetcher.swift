@@ -8,10 +8,23 @@ public final class WindowPrefetcher {
     /// first. What was read ahead is not in it.
     public private(set) var state: WindowStream.State
 
-    /// - Parameter depth: the number of windows that may wait to be taken.
-    public init(_ stream: sending WindowStream, depth: Int = 4) {
+    /// - Parameters:
+    ///   - depth: the number of windows that may wait to be taken.
+    ///   - share: the windows of each batch that are wanted; all when left out.
+    public init(_ stream: sending WindowStream, depth: Int = 4, share: WindowShare = .all) {
         state = stream.state
-        windows = Prefetcher(depth: depth) { (try stream.next(), stream.state) }
+        var index = 0
+        windows = Prefetcher(depth: depth) {
+            if index == 0 { for _ in 0..<share.range.lowerBound { try stream.skip() } }
+            let window = try stream.next()
+            index += 1
+            if index == share.range.count {
+                // A checkpoint stands where the whole batch is over.
+                for _ in share.range.upperBound..<share.batch { try stream.skip() }
+                index = 0
+            }
+            return (window, stream.state)
+        }
     }
 
     /// Takes the next window. Throws what the stream threw, again and again; `CancellationError` when
@@ -27,4 +40,23 @@ public final class WindowPrefetcher {
 
     /// Stops reading, and returns when the thread has let go of the shards.
     public func cancel() { windows.cancel() }
+}
+
+/// The windows of each batch that one rank trains on.
+public struct WindowShare: Sendable {
+    /// The number of windows in a batch.
+    public let batch: Int
+    /// Those that are wanted.
+    public let range: Range<Int>
+
+    /// Every window.
+    public static let all = WindowShare(batch: 1, rank: 0, of: 1)
+
+    /// - Precondition: `size` ranks divide the batch.
+    public init(batch: Int, rank: Int, of size: Int) {
+        precondition(batch % size == 0, "\(size) ranks do not divide a batch of \(batch)")
+        self.batch = batch
+        let count = batch / size
+        range = (rank * count)..<((rank + 1) * count)
+    }
 }

@@ -29,8 +29,16 @@ public final class WindowStream {
     private var order: [Int] = []
     /// The numbers by which windows are drawn from the buffer.
     private var numbers = SeededNumbers()
-    private var buffer: [StoredWindow] = []
-    private var openShard: (index: Int, shard: Shard)?
+    private var buffer: [WaitingWindow] = []
+    /// Whether windows are read when they are handed out, and not with the others of their clip.
+    private let isLazy: Bool
+    private var openShards: [(index: Int, shard: Shard)] = []
+
+    private struct WaitingWindow {
+        let position: WindowPosition
+        /// Nil where windows are read when they are handed out.
+        let stored: StoredWindow?
+    }
 
     public struct Counts: Codable, Sendable, Equatable {
         /// Clips of which windows were drawn.
@@ -54,6 +62,8 @@ public final class WindowStream {
     ///   - shards: paths of archives with names of their own.
     ///   - digests: digests of shards, by name; shards that have none are told apart by their size.
     ///   - encoder: makes latents for clips that have none in the shards.
+    ///   - isLazy: whether windows are read when they are handed out: for who skips most of them. Each is
+    ///     read alone then, not with the others of its clip.
     ///   - state: of a stream that ended. Over the same shards and with the same settings this one goes on
     ///     from there, and yields bit for bit what that one would have. Otherwise it begins the epoch
     ///     after that one's, and `change` says why.
@@ -62,10 +72,11 @@ public final class WindowStream {
     ///   throws.
     public init(
         shards: [String], settings: WindowSettings, digests: [String: String] = [:],
-        encoder: FrameEncoder? = nil, restoring state: State? = nil
+        encoder: FrameEncoder? = nil, isLazy: Bool = false, restoring state: State? = nil
     ) throws {
         try settings.validate()
         self.settings = settings
+        self.isLazy = isLazy
         self.shards = try Self.ordered(shards)
         names = self.shards.map(Self.name)
         contents = zip(names, self.shards).map { digests[$0] ?? Self.size($1) }
@@ -78,7 +89,10 @@ public final class WindowStream {
             return
         }
         (position, numbers, counts) = (state.position, state.numbers, state.counts)
-        buffer = try windows(state.buffer)
+        buffer =
+            isLazy
+            ? state.buffer.map { WaitingWindow(position: $0, stored: nil) }
+            : try windows(state.buffer).map { WaitingWindow(position: $0.position, stored: $0) }
     }
 
     /// Sorts shards by their names, whatever order they were listed in.
@@ -110,17 +124,28 @@ public final class WindowStream {
     /// Draws the next window.
     ///
     /// - Throws: `LoopyError` that names shard, clip and member.
-    public func next() throws -> ClipWindow {
+    public func next() throws -> ClipWindow { try draw { try read($0).window() } }
+
+    /// Passes over the next window, which is not read where the stream is lazy.
+    ///
+    /// - Throws: as `next`.
+    public func skip() throws { try draw { _ in } }
+
+    /// Draws a window from the buffer; nothing has changed when `take` throws.
+    private func draw<Result>(_ take: (WaitingWindow) throws -> Result) throws -> Result {
         try fill()
         var drawing = numbers
         let index = drawing.below(buffer.count)
-        let window = try buffer[index].window()
-        // Nothing has changed when that throws.
+        let result = try take(buffer[index])
         numbers = drawing
         buffer.swapAt(index, buffer.count - 1)
         buffer.removeLast()
         position.handedOut += 1
-        return window
+        return result
+    }
+
+    private func read(_ window: WaitingWindow) throws -> StoredWindow {
+        try window.stored ?? windows([window.position])[0]  // one for each position
     }
 
     private func fill() throws {
@@ -161,7 +186,13 @@ public final class WindowStream {
                         start: drawing.below(frames - settings.frames + 1),
                         reference: drawing.below(frames))
                 }
-                buffer += try reader.windows(shard, clip, count: frames, positions)
+                if isLazy {
+                    buffer += positions.map { WaitingWindow(position: $0, stored: nil) }
+                } else {
+                    buffer += try reader.windows(shard, clip, count: frames, positions).map {
+                        WaitingWindow(position: $0.position, stored: $0)
+                    }
+                }
                 counts.clips += 1
             }
             position.clip += 1
@@ -171,9 +202,10 @@ public final class WindowStream {
     }
 
     private func shard(_ index: Int) throws -> Shard {
-        if let openShard, openShard.index == index { return openShard.shard }
+        if let open = openShards.first(where: { $0.index == index }) { return open.shard }
         let shard = try Shard(shards[index])
-        openShard = (index, shard)
+        // What waits in a lazy stream may be of shards before the one whose turn it is.
+        openShards = openShards.suffix(isLazy ? 7 : 0) + [(index, shard)]
         return shard
     }
 

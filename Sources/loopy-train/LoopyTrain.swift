@@ -5,6 +5,7 @@ import LoopyModel
 import Runs
 import Settings
 import StageCommand
+import Torch
 import Training
 
 @main
@@ -18,13 +19,18 @@ struct LoopyTrain: ParsableCommand {
 struct Train: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Train a model on shards.",
-        usage: "loopy-train CONFIG.yaml --shards DIR --output RUN [--resume] [--steps N]",
+        usage:
+            "loopy-train CONFIG.yaml --shards DIR --output RUN [--resume] [--steps N] [--processes N]",
         discussion: """
             The paper's two stages are Pipelines/train-stage1.yaml and train-stage2.yaml; those for two \
             CPU cores begin with train-tiny. Ctrl-C and SIGTERM save a checkpoint and end the run; \
             --resume goes on from the last one, to the same numbers as if nothing had happened. Where \
             the shards, data.shuffle or data.windows_per_clip have changed meanwhile, it goes on with \
             the weights and the steps that it has, and begins a new epoch of the new data.
+
+            Several processes train together, each on its share of every batch, to the numbers that one \
+            would come to: --processes N starts them on this machine; torchrun --no-python, srun and \
+            mpirun start them on several (docs/training-many.md).
             """)
 
     @Argument(help: ArgumentHelp("A file with a `train` section, or that section alone."))
@@ -66,60 +72,127 @@ struct Train: ParsableCommand {
             valueName: "setting"))
     var settings: [String] = []
 
-    @Option(help: "The number of threads; 0 for one a processor.")
+    @Option(help: "The number of threads of each process; 0 shares the processors out.")
     var threads = 0
 
-    func validate() throws { try requireThreads(threads) }
+    @Option(help: "The number of processes of this machine that train together.")
+    var processes = 1
 
-    func run() throws {
-        try reporting {
-            try train()
+    func validate() throws {
+        try requireThreads(threads)
+        guard (1...1024).contains(processes) else {
+            throw ValidationError(
+                "--processes: \(processes) is not a whole number from 1 to 1024")
         }
     }
 
-    private func train() throws {
-        useThreads(threads)
-        let settings = try readSettings()
+    func run() throws {
+        try reporting {
+            let launch = try LaunchEnvironment(ProcessInfo.processInfo.environment)
+            guard processes > 1 else { return try join(launch) }
+            guard launch.size == 1 else {
+                throw LoopyError(
+                    .configuration,
+                    "--processes: something else has started \(launch.size) processes already "
+                        + "(torchrun, srun or mpirun); leave --processes out")
+            }
+            // What no rank would accept is said once.
+            try readSettings().requireShares(among: processes)
+            try launchRanks(processes)
+        }
+    }
+
+    /// Trains as one of the processes that were launched.
+    private func join(_ launch: LaunchEnvironment) throws {
+        let processors = ProcessInfo.processInfo.activeProcessorCount
+        useThreads(threads > 0 ? threads : max(1, processors / launch.localSize))
+        do {
+            try train(ProcessGroup(launch), launch)
+        } catch let failure as RankFailure {
+            throw ExitCode(failure.exitStatus)
+        } catch let error as LoopyError where launch.size > 1 {
+            throw LoopyError(
+                error.category, "rank \(launch.rank) of \(launch.size): \(error)")
+        }
+    }
+
+    private func train(_ group: ProcessGroup, _ launch: LaunchEnvironment) throws {
+        let settings = try group.together {
+            let settings = try readSettings().on(launch)
+            try settings.requireShares(among: group.size)
+            return settings
+        }
         let run = RunDirectory(output)
-        if !resume, let done = run.steps().last {
+        let source = try group.together { try TrainingSource(shards) }
+        switch try group.together({ try beginning(run, settings, source) }) {
+        case .nothingToDo(let done):
+            if group.isFirst {
+                say("\(output): \(done) steps are done, which is all that was asked for")
+            }
+            return
+        case .anew(let obstacle):
+            try group.together { if group.isFirst { try setAside(run, obstacle) } }
+        case .asAsked: break
+        }
+        let trainer = try group.together {
+            try Trainer(settings, source, run, group, resuming: resume)
+        }
+        try trainer.synchronise()
+        if group.isFirst, let data = trainer.dataChange {
+            say(
+                "\(output): the data have changed (\(data.change)): goes on with the weights of step "
+                    + "\(data.step) and begins epoch \(data.epoch) with the new data")
+        }
+        try train(trainer, launch)
+    }
+
+    /// How a run begins.
+    private enum Beginning {
+        case asAsked
+        /// So many steps are done, and no more were asked for.
+        case nothingToDo(Int)
+        /// What keeps the former run from going on, which is set aside.
+        case anew(String)
+    }
+
+    private func beginning(
+        _ run: RunDirectory, _ settings: TrainingSettings, _ source: TrainingSource
+    ) throws -> Beginning {
+        guard let done = run.steps().last else { return .asAsked }
+        guard resume else {
             throw LoopyError(
                 .configuration,
                 "\(output): holds a run with \(done) steps; --resume goes on with it, another --output "
                     + "begins anew")
         }
-        let source = try TrainingSource(shards)
-        let obstacle = resume ? try run.obstacle(to: settings, source) : nil
-        if let obstacle, renew {
-            say(
-                "\(output): was trained with \(obstacle): kept as \(try run.setAside()), begun anew"
-            )
-        } else if resume, obstacle == nil, let done = run.steps().last, done >= settings.steps {
-            return say("\(output): \(done) steps are done, which is all that was asked for")
-        }
-        let trainer = try Trainer(settings, source, run, resuming: resume)
-        if let data = trainer.dataChange {
-            say(
-                "\(output): the data have changed (\(data.change)): goes on with the weights of step "
-                    + "\(data.step) and begins epoch \(data.epoch) with the new data")
-        }
-        try train(trainer)
+        let obstacle = try run.obstacle(to: settings, source)
+        if let obstacle { return renew ? .anew(obstacle) : .asAsked }
+        return done >= settings.steps ? .nothingToDo(done) : .asAsked
     }
 
-    private func train(_ trainer: Trainer) throws {
+    private func setAside(_ run: RunDirectory, _ obstacle: String) throws {
+        say(
+            "\(output): was trained with \(obstacle): kept as \(try run.setAside()), begun anew")
+    }
+
+    private func train(_ trainer: Trainer, _ launch: LaunchEnvironment) throws {
         let stop = StopSignals()
-        let progress = TrainingProgress(trainer)
+        let progress = trainer.group.isFirst ? TrainingProgress(trainer) : nil
         while !trainer.isFinished {
             let loss = try trainer.step()
-            progress.show(loss)
-            if stop.wasAsked {
+            progress?.show(loss)
+            // All ranks stop after the same step, whichever of them was told to.
+            if try trainer.group.any(stop.wasAsked || launch.isOrphan) {
                 try trainer.save()
-                progress.end()
-                say("stopped after step \(trainer.stepsDone); --resume goes on")
+                progress?.end()
+                if trainer.group.isFirst {
+                    say("stopped after step \(trainer.stepsDone); --resume goes on")
+                }
                 throw ExitCode(130)
             }
         }
-        progress.end()
-        say("\(output): \(trainer.stepsDone) steps")
+        progress?.end()
+        if trainer.group.isFirst { say("\(output): \(trainer.stepsDone) steps") }
     }
 
     private func readSettings() throws -> TrainingSettings {

@@ -54,6 +54,12 @@ struct Model: ParsableCommand {
         )
         var precision = "float32"
 
+        @Option(
+            help:
+                "Processes that share AdamW's moments out (train.optimiser.sharded)."
+        )
+        var processes = 1
+
         @Option(help: "Levels of modules to show; 0 for none. Default: all.")
         var depth: Int?
 
@@ -61,6 +67,9 @@ struct Model: ParsableCommand {
             let allowed = 1...4096
             guard allowed.contains(batch), allowed.contains(latents ?? 1), (depth ?? 0) >= 0 else {
                 throw ValidationError("--batch and --latents are 1 to 4096, --depth 0 or more")
+            }
+            guard allowed.contains(processes) else {
+                throw ValidationError("--processes is 1 to 4096")
             }
             guard ComputePrecision(rawValue: precision) != nil else {
                 throw ValidationError("--precision: '\(precision)' is neither float32 nor bfloat16")
@@ -96,10 +105,11 @@ struct Model: ParsableCommand {
             let precision = ComputePrecision(rawValue: precision)!  // validated
             let memory = MemoryEstimate(
                 configuration, parameters: summary.parameters, batch: batch, side: side,
-                precision: precision)
+                precision: precision, shards: processes)
             print(
                 "memory for \(batch) x \(configuration.frames) frames of \(side)x\(side) latents, "
-                    + "activations in \(self.precision)")
+                    + "activations in \(self.precision)"
+                    + (processes > 1 ? ", on each of \(processes) processes" : ""))
             for (name, bytes) in [
                 ("weights, float32", memory.weights), ("gradients", memory.gradients),
                 ("AdamW's moments", memory.optimiser), ("activations", memory.activations),

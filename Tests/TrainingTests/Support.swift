@@ -1,5 +1,7 @@
 import Dataset
 import Foundation
+import LoopyModel
+import Runs
 import Storage
 import TestSupport
 import Testing
@@ -113,4 +115,34 @@ struct Contents: Equatable {
 
 func contents(_ stream: WindowStream, _ count: Int) throws -> [Contents] {
     try (0..<count).map { _ in Contents(try stream.next()) }
+}
+
+extension TrainingSettings {
+    /// A very small model, for the shards of `writeTrainingShards`.
+    static func forTests(_ stage: LoopyConfiguration.Stage = .video) -> TrainingSettings {
+        var settings = TrainingSettings()
+        settings.preset = "tiny"
+        settings.model = .tiny
+        settings.model.stage = stage
+        settings.model.latentChannels = 4
+        settings.model.channels = [8, 16]
+        settings.model.attention = [true, true]
+        settings.model.normGroups = 4
+        settings.model.speechLayers = 2
+        settings.model.speechChannels = 6
+        settings.model.audioWidth = 16
+        settings.model.motionLatents.width = 16
+        settings.model.motionLatents.heads = 2
+        settings.steps = 6
+        settings.precision = .float32
+        settings.gradientCheckpointing = false
+        settings.optimiser.learningRate = 1e-3
+        settings.optimiser.warmupSteps = 2
+        settings.data.shuffle = 8
+        settings.logEvery = 1
+        settings.checkpoints.every = 100
+        settings.validation.windows = 1
+        settings.validation.every = 3
+        return settings
+    }
 }

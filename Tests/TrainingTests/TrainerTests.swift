@@ -12,68 +12,6 @@ import Weights
 /// Runs of a very small model on shards of numbers.
 @Suite(.serialized)
 struct TrainerTests {
-    /// Writes shards of a split that a small model can be trained on: `[T, 4, 8, 8]` latents.
-    private func makeShards(_ folder: String) throws {
-        for (split, clips) in [("train", 3), ("val", 1)] {
-            try writeShard(folder + "/shards/\(split)-00000.tar", (0..<clips).map { (split, $0) })
-        }
-        try writeCatalogue(folder, side: 200)
-    }
-
-    private func writeShard(_ path: String, _ clips: [(split: String, number: Int)]) throws {
-        let file = try OutputFile(path)
-        let writer = TarWriter(file)
-        for (split, clip) in clips {
-            let frames = 20 + 15 * clip
-            func array(_ shape: [Int], _ rows: Int, _ scale: Float) -> [UInt8] {
-                let size = shape.reduce(rows, *)
-                let values = (0..<size).map { index in
-                    scale * sin(Float(index % 911) * 0.37 + Float(clip) + Float(index / 1024))
-                }
-                return NumPyArray(shape: [rows] + shape, values: values).encoded()
-            }
-            let variances = NumPyArray(
-                shape: [frames - 11, 2],
-                values: (0..<(2 * (frames - 11))).map { Float($0) * 1e-6 })
-            let members = [
-                ("latents.npy", array([4, 8, 8], frames, 1)),
-                ("speech.npy", array([2, 6], frames, 2)),
-                ("keypoints.npy", array([68, 3], frames, 100)),
-                ("motion.npy", variances.encoded()),
-            ]
-            for (name, bytes) in members { try writer.add("\(split)\(clip).\(name)", bytes) }
-        }
-        try writer.finish()
-        try file.commit()
-    }
-
-    private func settings(_ stage: LoopyConfiguration.Stage = .video) -> TrainingSettings {
-        var settings = TrainingSettings()
-        settings.preset = "tiny"
-        settings.model = .tiny
-        settings.model.stage = stage
-        settings.model.latentChannels = 4
-        settings.model.channels = [8, 16]
-        settings.model.attention = [true, true]
-        settings.model.normGroups = 4
-        settings.model.speechLayers = 2
-        settings.model.speechChannels = 6
-        settings.model.audioWidth = 16
-        settings.model.motionLatents.width = 16
-        settings.model.motionLatents.heads = 2
-        settings.steps = 6
-        settings.precision = .float32
-        settings.gradientCheckpointing = false
-        settings.optimiser.learningRate = 1e-3
-        settings.optimiser.warmupSteps = 2
-        settings.data.shuffle = 8
-        settings.logEvery = 1
-        settings.checkpoints.every = 100
-        settings.validation.windows = 1
-        settings.validation.every = 3
-        return settings
-    }
-
     private func train(
         _ settings: TrainingSettings, _ folder: String, _ name: String, steps: Int? = nil,
         resuming: Bool = false
@@ -96,8 +34,8 @@ struct TrainerTests {
     @Test("a run that is resumed is the run that was not stopped, bit for bit", arguments: [1, 4])
     func resumedRunsAreTheSame(stop: Int) throws {
         try withFolder { folder in
-            try makeShards(folder)
-            let settings = settings()
+            try writeTrainingShards(folder)
+            let settings = TrainingSettings.forTests()
             let whole = try train(settings, folder, "whole")
             let first = try train(settings, folder, "parts", steps: stop)
             let second = try train(settings, folder, "parts", resuming: true)
@@ -116,8 +54,8 @@ struct TrainerTests {
 
     @Test func aRunGoesOnWhenTheDataChange() throws {
         try withFolder { folder in
-            try makeShards(folder)
-            var settings = settings()
+            try writeTrainingShards(folder)
+            var settings = TrainingSettings.forTests()
             let description = { try RunDirectory(folder + "/run").description() }
             let weights = { (step: Int) in
                 try Digest.ofFile(
@@ -127,7 +65,8 @@ struct TrainerTests {
             #expect(try description().dataChanges == [])
 
             // A shard more: the second is a clip longer than the first's.
-            try writeShard(folder + "/shards/train-00001.tar", [("train", 3), ("train", 4)])
+            try writeTrainingShard(
+                folder + "/shards/train-00001.tar", [("train", 3), ("train", 4)])
             #expect(try train(settings, folder, "run", steps: 2, resuming: true).count == 2)
             let grown = RunDescription.DataChange(
                 step: 2, epoch: 1, change: "2 shards instead of 1, 1 of them as they were")
@@ -153,9 +92,9 @@ struct TrainerTests {
 
     @Test func accumulatedBatchesAreOneBatch() throws {
         try withFolder { folder in
-            try makeShards(folder)
+            try writeTrainingShards(folder)
             for stage in LoopyConfiguration.Stage.allCases {
-                var settings = settings(stage)
+                var settings = TrainingSettings.forTests(stage)
                 settings.batchSize = 4
                 let batches = try train(settings, folder, "batch-\(stage)")
                 (settings.batchSize, settings.gradientAccumulation) = (1, 4)
@@ -169,8 +108,8 @@ struct TrainerTests {
 
     @Test func theLossCurveIsWhatItWas() throws {
         try withFolder { folder in
-            try makeShards(folder)
-            let losses = try train(settings(), folder, "golden")
+            try writeTrainingShards(folder)
+            let losses = try train(TrainingSettings.forTests(), folder, "golden")
             let golden = Self.golden
             #expect(losses.count == golden.count)
             // Steps differ by some per cent. Rounding, which depends on the processor, is far below that, but
@@ -189,9 +128,9 @@ struct TrainerTests {
 
     @Test func theSecondStageBeginsWithTheFirst() throws {
         try withFolder { folder in
-            try makeShards(folder)
-            _ = try train(settings(.image), folder, "first")
-            var second = settings()
+            try writeTrainingShards(folder)
+            _ = try train(TrainingSettings.forTests(.image), folder, "first")
+            var second = TrainingSettings.forTests()
             second.initialWeights.firstStage = folder + "/first"
             second.frozen = ["reference_net."]
             _ = try train(second, folder, "second")
@@ -212,8 +151,8 @@ struct TrainerTests {
 
     @Test func exportedWeightsHaveThePublishedNames() throws {
         try withFolder { folder in
-            try makeShards(folder)
-            _ = try train(settings(), folder, "run")
+            try writeTrainingShards(folder)
+            _ = try train(TrainingSettings.forTests(), folder, "run")
             try Export.write(TrainedModel(RunDirectory(folder + "/run")), to: folder + "/out")
             let plain = try Checkpoint(folder + "/out/unet/diffusion_pytorch_model.safetensors")
             #expect(plain.names.contains("down_blocks.0.resnets.0.conv1.weight"))
@@ -224,7 +163,7 @@ struct TrainerTests {
             #expect(Set(whole.names) == Set(averages.names))
             // It is the run's model, read back.
             let exported = try TrainedModel(folder: folder + "/out")
-            #expect(exported.description.model == settings().model)
+            #expect(exported.description.model == TrainingSettings.forTests().model)
             #expect(exported.description.step == 6)
             let again = try exported.weights()
             for (name, tensor) in try TrainedModel(RunDirectory(folder + "/run")).weights() {
@@ -237,8 +176,8 @@ struct TrainerTests {
 
     @Test func onlyTheNewestCheckpointsAreKept() throws {
         try withFolder { folder in
-            try makeShards(folder)
-            var settings = settings(.image)
+            try writeTrainingShards(folder)
+            var settings = TrainingSettings.forTests(.image)
             settings.checkpoints.every = 1
             settings.checkpoints.keep = 2
             _ = try train(settings, folder, "run")
@@ -252,9 +191,9 @@ struct TrainerTests {
 
     @Test func whatCannotBeTrainedIsSaid() throws {
         try withFolder { folder in
-            try makeShards(folder)
+            try writeTrainingShards(folder)
             func message(_ change: (inout TrainingSettings) -> Void) throws -> String {
-                var settings = settings()
+                var settings = TrainingSettings.forTests()
                 change(&settings)
                 let error = #expect(throws: (any Error).self) {
                     _ = try train(settings, folder, UUID().uuidString)
@@ -278,9 +217,9 @@ struct TrainerTests {
             #expect(notFinite.contains("step ") && notFinite.contains("clips train"))
             #expect(throws: LoopyError.self) { try TrainingSource(folder + "/nothing") }
             // A run goes on as what it was begun as.
-            _ = try train(settings(.image), folder, "run")
+            _ = try train(TrainingSettings.forTests(.image), folder, "run")
             #expect(throws: LoopyError.self) {
-                try train(settings(), folder, "run", resuming: true)
+                try train(TrainingSettings.forTests(), folder, "run", resuming: true)
             }
         }
     }
@@ -320,8 +259,8 @@ struct TrainerTests {
 
     @Test func aFirstStageMayWeighTheMouthAndSampleWhatIsHeldOut() throws {
         try withFolder { folder in
-            try makeShards(folder)
-            var settings = settings(.image)
+            try writeTrainingShards(folder)
+            var settings = TrainingSettings.forTests(.image)
             settings.mouthWeight = 4
             settings.optimiser.schedule = .cosine
             let losses = try train(settings, folder, "weighted")
@@ -333,8 +272,8 @@ struct TrainerTests {
 
     @Test func clipsMayHaveAnotherLengthThanTwelve() throws {
         try withFolder { folder in
-            try makeShards(folder)
-            var settings = settings()
+            try writeTrainingShards(folder)
+            var settings = TrainingSettings.forTests()
             for frames in [8, 16] {
                 settings.model.frames = frames
                 let losses = try train(settings, folder, "frames\(frames)", steps: 2)
@@ -345,8 +284,8 @@ struct TrainerTests {
 
     @Test func noiseOnMotionFramesIsDrawnFromTheSeed() throws {
         try withFolder { folder in
-            try makeShards(folder)
-            var settings = settings()
+            try writeTrainingShards(folder)
+            var settings = TrainingSettings.forTests()
             // Temporal layers begin as nothing: the noise tells in the second step.
             let clean = try train(settings, folder, "clean")
             settings.motionFrameNoise = 0.5
@@ -358,8 +297,8 @@ struct TrainerTests {
 
     @Test func aModelOfTheSameShapeIsAllThatANewOneNeeds() throws {
         try withFolder { folder in
-            try makeShards(folder)
-            _ = try train(settings(), folder, "first")
+            try writeTrainingShards(folder)
+            _ = try train(TrainingSettings.forTests(), folder, "first")
             let first = try TrainedModel(RunDirectory(folder + "/first"))
             try Export.write(
                 first, to: folder + "/exported", isHalf: true, isForDiffusers: false)
@@ -367,7 +306,7 @@ struct TrainerTests {
             let expected = Dictionary(
                 uniqueKeysWithValues: try first.weights().map { ($0.name, $0.tensor) })
             for stage in LoopyConfiguration.Stage.allCases {
-                let configuration = settings(stage).model
+                let configuration = TrainingSettings.forTests(stage).model
                 let store = ParameterStore(drawing: try Generator(seed: 9))
                 _ = try LoopyNet(store.root, configuration)
                 try store.loadModel(from: folder + "/exported", for: configuration)

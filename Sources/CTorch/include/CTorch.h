@@ -20,6 +20,10 @@ typedef const struct LoopyOperatorImplementation *LoopyOperator;
 typedef struct LoopyGeneratorImplementation *LoopyGenerator;
 /// An owned TorchScript network.
 typedef struct LoopyScriptImplementation *LoopyScript;
+/// An owned connection to a store of keys that processes share; the one that serves it holds it, too.
+typedef struct LoopyStoreImplementation *LoopyStore;
+/// An owned member of a process group.
+typedef struct LoopyProcessGroupImplementation *LoopyProcessGroup;
 typedef char *LoopyMessage;
 
 void loopy_torch_free_message(LoopyMessage message);
@@ -138,6 +142,36 @@ bool loopy_torch_script_takes(LoopyScript script, const char *argument);
 LoopyMessage loopy_torch_run_script(
     LoopyScript script, LoopyTensor input, const char *const *flag_names, const bool *flags,
     int32_t flag_count, LoopyTensor **results, int32_t *result_count);
+
+// ---- Several processes ---------------------------------------------------------------------------
+
+/// Connects to a store over TCP, and serves it where `serves` says so: at a free port where `port` is 0.
+/// `bound` is the port. Waits for the server for so many seconds.
+LoopyMessage loopy_torch_open_store(
+    const char *host, uint16_t port, bool serves, int32_t seconds, LoopyStore *store,
+    uint16_t *bound);
+void loopy_torch_release_store(LoopyStore store);
+LoopyMessage loopy_torch_store_set(LoopyStore store, const char *key);
+LoopyMessage loopy_torch_store_has(LoopyStore store, const char *key, bool *has);
+
+/// Joins a group over Gloo, and returns when every rank has joined. Keys of the store begin with
+/// `prefix`. `is_local` binds to the loopback address, `interface_or_null` to a network interface;
+/// otherwise Gloo takes the address of the machine's name. No operation takes longer than `seconds`.
+LoopyMessage loopy_torch_process_group(
+    LoopyStore store, const char *prefix, int32_t rank, int32_t size,
+    const char *interface_or_null, bool is_local, int32_t seconds, LoopyProcessGroup *group);
+void loopy_torch_release_process_group(LoopyProcessGroup group);
+/// These wait until they are done, on contiguous tensors in memory. All ranks call the same ones in
+/// the same order. Sums, in place.
+LoopyMessage loopy_torch_all_reduce(LoopyProcessGroup group, LoopyTensor tensor);
+/// Overwrites the tensor with that of the rank `root`.
+LoopyMessage loopy_torch_broadcast(LoopyProcessGroup group, LoopyTensor tensor, int32_t root);
+/// `all` has as many parts of the size of `part` as there are ranks: sums them, and gives each rank its
+/// part.
+LoopyMessage loopy_torch_reduce_scatter(
+    LoopyProcessGroup group, LoopyTensor all, LoopyTensor part);
+/// The other way: all ranks' parts, in the order of ranks.
+LoopyMessage loopy_torch_all_gather(LoopyProcessGroup group, LoopyTensor part, LoopyTensor all);
 
 // ---- Randomness, threads, devices: of the process ------------------------------------------------
 
