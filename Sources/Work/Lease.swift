@@ -18,6 +18,32 @@ public struct LeaseNote: Codable, Sendable, Equatable {
     public var losses: [String: Int] = [:]
 }
 
+extension LeaseNote {
+    /// Writes the note, whole or not at all. It is not synced: a claim that a power cut loses claims nothing.
+    ///
+    /// - Parameter isFirst: only where there is no file of that name.
+    /// - Returns: whether it was written.
+    fileprivate func write(to path: String, isFirst: Bool) throws -> Bool {
+        let temporary = "\(path).\(worker).new"
+        try OutputFile.makeFolder((path as NSString).deletingLastPathComponent)
+        do {
+            try Data(JSONLines.document(self)).write(to: URL(fileURLWithPath: temporary))
+        } catch {
+            throw LoopyError(
+                .output, "cannot be written (\(error.localizedDescription))", path: path)
+        }
+        guard isFirst else { return rename(temporary, path) == 0 }
+        defer { unlink(temporary) }
+        if link(temporary, path) == 0 { return true }
+        if errno == EEXIST || access(path, F_OK) == 0 { return false }
+        // A file system without hard links.
+        guard rename(temporary, path) == 0 else {
+            throw LoopyError.system(.output, "renaming", path)
+        }
+        return true
+    }
+}
+
 /// A process on a machine.
 public struct WorkerName: Codable, Sendable, Hashable, CustomStringConvertible {
     public var host: String
@@ -70,17 +96,24 @@ public struct Leases: Sendable {
             note.losses = former?.losses ?? [:]
             if let item = former?.item { note.losses[item, default: 0] += 1 }
         }
-        let file = try OutputFile(path)
-        try file.write(JSONLines.document(note))
-        return try file.commitFirst() ? Lease(note, path) : nil
+        return try note.write(to: path, isFirst: true) ? Lease(note, path) : nil
     }
 
     /// Where the file system's clock stands, in seconds: machines' clocks differ.
     package func now() throws -> Double {
         let clock = "\(folder)/.clock-\(worker)"
-        try OutputFile.write([], to: clock)
-        defer { unlink(clock) }
-        return modified(clock) ?? 0
+        try OutputFile.makeFolder(folder)
+        let file = open(clock, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
+        guard file >= 0 else { throw LoopyError.system(.output, "creating it", clock) }
+        defer {
+            close(file)
+            unlink(clock)
+        }
+        var information = stat()
+        guard futimens(file, nil) == 0, fstat(file, &information) == 0 else {
+            throw LoopyError.system(.output, "touching it", clock)
+        }
+        return seconds(information.st_mtim)
     }
 
     /// The claims of workers that live, in a fixed order.
@@ -129,7 +162,7 @@ package final class Lease: Sendable {
         state.withLock { note in
             change(&note)
             guard isHeld(note.worker) else { return }
-            try? JSONLines.writeDocument(note, to: path)
+            _ = try? note.write(to: path, isFirst: false)
         }
     }
 
@@ -152,5 +185,9 @@ package final class Lease: Sendable {
 func modified(_ path: String) -> Double? {
     var information = stat()
     guard stat(path, &information) == 0 else { return nil }
-    return Double(information.st_mtim.tv_sec) + Double(information.st_mtim.tv_nsec) / 1e9
+    return seconds(information.st_mtim)
+}
+
+private func seconds(_ time: timespec) -> Double {
+    Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }
