@@ -4,6 +4,7 @@
 """
 
 import glob
+import runpy
 import sys
 import threading
 import time
@@ -12,8 +13,7 @@ from pathlib import Path
 import ray
 from ray.cluster_utils import Cluster
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "Clusters/ray"))
-import loopy_ray
+LAUNCHER = Path(__file__).parent.parent / "Clusters/ray/loopy_ray.py"
 
 
 def main() -> int:
@@ -30,13 +30,17 @@ def main() -> int:
         cluster.remove_node(nodes[0], allow_graceful=False)
         print("a node is removed", file=sys.stderr)
 
-    thread = threading.Thread(target=lose_a_node)
+    thread = threading.Thread(target=lose_a_node, daemon=True)
     thread.start()
-    sys.argv = ["loopy_ray.py", "--slots", "3", "--", *arguments]
-    status = loopy_ray.main()
-    thread.join()
-    cluster.shutdown()
-    return status
+    sys.argv = [str(LAUNCHER), "--slots", "3", "--", *arguments]
+    try:
+        runpy.run_path(str(LAUNCHER), run_name="__main__")
+    except SystemExit as end:
+        return end.code
+    finally:
+        thread.join()
+        ray.shutdown()
+        cluster.shutdown()
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import sys
 
 import ray
 
+TRIES = 3
 FATAL = {64: "a setting cannot be used", 65: "the dataset does not fit", 74: "output cannot be written"}
 
 
@@ -24,16 +25,16 @@ def die_with_parent():
 
 
 def work(arguments: list[str], threads: int) -> str:
-    """Runs a worker until nothing is left; returns the last line that it printed."""
+    """Runs a worker until nothing is left; returns the last line that it printed, or what went wrong."""
     command = [os.environ.get("LOOPY", "loopy"), "work", *arguments]
     command += ["--workers", "1", "--set", f"run.threads={threads}"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
-    if done.returncode in FATAL:
-        # No second try mends that; retries are for what raises something else.
-        return f"failed: {FATAL[done.returncode]} (exit status {done.returncode})"
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)}: exit status {done.returncode}")
-    return done.stdout.rstrip().rsplit("\n", 1)[-1]
+    for _ in range(TRIES):
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
+        if done.returncode == 0:
+            return done.stdout.rstrip().rsplit("\n", 1)[-1]
+        if done.returncode in FATAL:
+            break
+    return f"failed: {FATAL.get(done.returncode, 'a worker ended')} (exit status {done.returncode})"
 
 
 def main() -> int:
@@ -51,7 +52,7 @@ def main() -> int:
         ray.init(address=options.address)
     slots = options.slots or max(1, int(ray.cluster_resources().get("CPU", 1)) // options.cpus)
     task = ray.remote(work).options(
-        num_cpus=options.cpus, num_gpus=options.gpus, max_retries=-1, retry_exceptions=[RuntimeError])
+        num_cpus=options.cpus, num_gpus=options.gpus, max_retries=-1)
     waiting = [task.remote(arguments, options.cpus) for _ in range(slots)]
     while waiting:
         [done], waiting = ray.wait(waiting)
