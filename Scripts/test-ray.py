@@ -27,8 +27,13 @@ def main() -> int:
     def lose_a_node():
         while not any("unit" in Path(name).read_text() for name in glob.glob(f"{dataset}/.work/log/*.jsonl")):
             time.sleep(0.1)
-        cluster.remove_node(nodes[0], allow_graceful=False)
-        print("a node is removed", file=sys.stderr)
+        for node in nodes:
+            try:
+                cluster.remove_node(node, allow_graceful=False)
+            except ValueError:
+                continue  # the one that this driver is connected to
+            print("a node is removed", file=sys.stderr)
+            return
 
     thread = threading.Thread(target=lose_a_node, daemon=True)
     thread.start()
