@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 [ -x "${1:-}/bin/loopy" ] || { echo "usage: Scripts/test-install.sh FOLDER   (of make install)" >&2; exit 64; }
 installed=$(realpath "$1")
-work=$(mktemp -d "${TMPDIR:-/tmp}/loopy-install.XXXXXX")
+work=$(mktemp -d --suffix=-loopy-install)
 trap 'rm -rf "$work"' EXIT
 root=$work/root
 

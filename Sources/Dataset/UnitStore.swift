@@ -87,7 +87,7 @@ public struct UnitStore: Sendable {
         _ unit: WorkUnit, files: [OutputFile], items: [String], frames: [Int], failures: [Failure]
     ) throws {
         guard record(unit) == nil else { return }
-        // Of former work under this name, or of files that are gone: it must not vouch for these.
+        // A record of former work, or of files that are gone, must not vouch for these.
         unlink(file(unit, ".json"))
         let entries = try files.map { file in
             let digest = try file.commit()

@@ -110,11 +110,18 @@ public final class OutputFile {
     /// - Returns: false where one does: that one stays, and this one goes.
     public func commitFirst() throws -> Bool {
         try sync()
-        defer { unlink(temporaryPath) }
-        if link(temporaryPath, path) == 0 { return true }
+        return try OutputFile.renameFirst(temporaryPath, to: path)
+    }
+
+    /// Renames a file where no file has the new name; it goes where one does.
+    ///
+    /// - Returns: whether it has the new name.
+    package static func renameFirst(_ temporary: String, to path: String) throws -> Bool {
+        defer { unlink(temporary) }
+        if link(temporary, path) == 0 { return true }
         if errno == EEXIST || access(path, F_OK) == 0 { return false }
-        // A file system without hard links.
-        guard rename(temporaryPath, path) == 0 else {
+        // There are file systems without hard links.
+        guard rename(temporary, path) == 0 else {
             throw LoopyError.system(.output, "renaming", path)
         }
         return true

@@ -32,15 +32,8 @@ extension LeaseNote {
             throw LoopyError(
                 .output, "cannot be written (\(error.localizedDescription))", path: path)
         }
-        guard isFirst else { return rename(temporary, path) == 0 }
-        defer { unlink(temporary) }
-        if link(temporary, path) == 0 { return true }
-        if errno == EEXIST || access(path, F_OK) == 0 { return false }
-        // A file system without hard links.
-        guard rename(temporary, path) == 0 else {
-            throw LoopyError.system(.output, "renaming", path)
-        }
-        return true
+        return isFirst
+            ? try OutputFile.renameFirst(temporary, to: path) : rename(temporary, path) == 0
     }
 }
 
@@ -116,10 +109,8 @@ public struct Leases: Sendable {
         return seconds(information.st_mtim)
     }
 
-    /// The claims of workers that live, in a fixed order.
-    ///
-    /// - Parameter stage: only this stage's.
-    package func held(_ stage: String? = nil) throws -> [LeaseNote] {
+    /// The claims to units of a stage whose workers live, in a fixed order.
+    package func held(_ stage: String) throws -> [LeaseNote] {
         let now = try now()
         return Self.notes(folder, stage).filter { now - $0.touched <= lapse }.map(\.note)
     }

@@ -66,7 +66,7 @@ struct StageProcess: Sendable {
         case item(String)
         case unitFinished(String)
 
-        init?(_ line: Substring) {
+        init?(_ line: String) {
             let words = line.split(whereSeparator: \.isWhitespace).map(String.init)
             guard words.count == 2 else { return nil }
             switch words[0] {
@@ -114,7 +114,7 @@ struct StageProcess: Sendable {
                 _ = try? await execution.standardInputWriter.write(line)
                 while true {
                     guard let line = try await lines.next() else { break units }
-                    guard let event = WorkerEvent(line[...]) else { continue }
+                    guard let event = WorkerEvent(line) else { continue }
                     try onEvent(event)
                     if case .item(let item) = event { watch.start(item) }
                     if case .unitFinished = event { break }

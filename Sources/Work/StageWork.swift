@@ -65,13 +65,13 @@ final class StageWork: Sendable {
 
     /// Builds the units of a stage until none is left, whoever has built them.
     ///
-    /// - Parameters:
-    ///   - most: how many units this command builds at most.
+    /// - Parameter most: how many units this command builds at most.
     /// - Returns: how many units this command has built, and whether all are there.
     func build(
         _ stage: String, _ process: StageProcess, most: Int = .max,
         _ onEvent: @escaping @Sendable (PipelineRun.Event) -> Void
     ) async throws -> (built: Int, isComplete: Bool) {
+        let queue = UnitQueue(stage, most: most)
         var built = 0
         var isFirst = true
         while true {
@@ -85,7 +85,7 @@ final class StageWork: Sendable {
             isFirst = false
             guard !units.isEmpty else { return (built, true) }
             guard built < most else { return (built, false) }
-            let queue = UnitQueue(stage, units, most: most - built)
+            await queue.offer(units)
             let more = try await build(queue, stage, process, onEvent)
             built += more
             // What others are at is waited for.

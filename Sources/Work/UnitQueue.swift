@@ -13,7 +13,6 @@ package final class Assignment: Sendable {
     package init(_ unit: String, _ lease: Lease) {
         self.unit = unit
         self.lease = lease
-        // Over these items workers were lost, with all that they were.
         let lost = lease.note.losses.filter { $0.value >= Self.mostLosses }
         state = Mutex(([:], lost.mapValues { "its worker was lost, \($0) times" }))
     }
@@ -45,10 +44,11 @@ package final class Assignment: Sendable {
 /// others: who asks for one gets the longest that nobody works on.
 package actor UnitQueue {
     private let stage: String
-    /// In the order in which they are to be begun.
-    private var waiting: [String]
-    /// Others work on these.
-    private(set) var elsewhere: [String] = []
+    /// The units that nobody has asked for in this round, the next one last.
+    private var waiting: [String] = []
+    /// The units that others work on.
+    private var elsewhere: [String] = []
+    /// The seconds that finished units took.
     private var durations: [Double] = []
     /// How many are still to be given out.
     private var left: Int
@@ -59,10 +59,17 @@ package actor UnitQueue {
     private static let stragglerSeconds = 60.0
 
     /// - Parameter most: how many units are given out at most.
-    package init(_ stage: String, _ units: [String], most: Int = .max) {
+    package init(_ stage: String, most: Int = .max) {
         self.stage = stage
-        waiting = units.reversed()
         left = most
+    }
+
+    /// Begins a round with the units that are not finished.
+    ///
+    /// - Parameter units: in the order in which they are to be begun.
+    package func offer(_ units: [String]) {
+        waiting = units.reversed()
+        elsewhere = []
     }
 
     package func next(_ leases: Leases) throws -> Assignment? {

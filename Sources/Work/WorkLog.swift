@@ -11,7 +11,7 @@ struct WorkLine: Codable, Sendable, Equatable {
     var seconds: Double?
     /// The units that were to be built when the stage began.
     var pending: Int?
-    /// By the clock of the worker's machine, in seconds since 1970.
+    /// When the line was written, by the clock of the worker's machine, in seconds since 1970.
     var time: Double
 }
 

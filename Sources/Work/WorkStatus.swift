@@ -16,7 +16,6 @@ public struct WorkStatus: Sendable {
     /// How far a stage is that is being worked on.
     public struct Stage: Sendable {
         public var name: String
-        public var done: Int
         public var left: Int
         /// Units finished a minute, over the last ten minutes.
         public var perMinute: Double
@@ -52,8 +51,7 @@ public struct WorkStatus: Sendable {
         let recent = finished.count { now - $0.time < window }
         let span = max(1, min(window, now - first))
         return Stage(
-            name: name, done: finished.count, left: max(0, pending - since),
-            perMinute: Double(recent) / span * 60)
+            name: name, left: max(0, pending - since), perMinute: Double(recent) / span * 60)
     }
 
     /// A line a worker and a stage.

@@ -55,9 +55,7 @@ struct Model: ParsableCommand {
         var precision = "float32"
 
         @Option(
-            help:
-                "Processes that share AdamW's moments out (train.optimiser.sharded)."
-        )
+            help: "Processes that share AdamW's moments out (train.optimiser.sharded).")
         var processes = 1
 
         @Option(help: "Levels of modules to show; 0 for none. Default: all.")

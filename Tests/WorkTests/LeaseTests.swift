@@ -60,13 +60,16 @@ import Work
         let slow = try #require(try other.take("crop", "slow"))
         slow.update { $0.since -= 100 }
         let mine = leases(folder.path, 0, lapse: 1000)
-        let queue = UnitQueue("crop", ["slow", "a", "b", "c"])
+        let queue = UnitQueue("crop")
+        await queue.offer(["slow", "a", "b", "c"])
         for _ in 0..<3 {
             let assignment = try #require(try await queue.next(mine))
             #expect(assignment.unit != "slow")
             assignment.lease.release()
             await queue.finished(assignment)
         }
+        // How long units take is remembered in later rounds, in which there is nothing else to do.
+        await queue.offer(["slow"])
         #expect(try await queue.next(mine)?.unit == "slow")
         // Once is enough.
         #expect(try await queue.next(leases(folder.path, 1, lapse: 1000)) == nil)
