@@ -52,7 +52,7 @@ demo:
 	@echo "          $(DEMO)/generated-here.mp4  the same by the model that was trained here for $(STEPS) steps"
 
 test:
-	Scripts/setup.sh samples python
+	Scripts/setup.sh samples python stores
 	$(SWIFT_BUILD) --build-tests
 	Scripts/test.sh
 

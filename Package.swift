@@ -55,7 +55,7 @@ let executables = [
 ]
 
 /// A dataset, and the files and settings below it.
-let dataset: [Target.Dependency] = ["Dataset", "Storage", "Settings", "Errors"]
+let dataset: [Target.Dependency] = ["Dataset", "Stores", "Storage", "Settings", "Errors"]
 
 let package = Package(
     name: "loopy",
@@ -88,11 +88,12 @@ let package = Package(
         module("Torch", ["CTorch", "Weights", "Errors"]),
         module("Media", ["CFFmpeg", "CSndfile", "Settings", "Errors"]),
         module("Storage", ["Errors", crypto]),
+        module("Stores", ["Storage", "Errors"], resources: [.copy("store.py")]),
         module("Settings", ["Storage", "Errors", "Yams"]),
         module("Speech", ["Torch", "Weights", "Errors"]),
         module("Diffusion", ["Torch", "Weights", "Settings", "Errors"]),
         module("LoopyModel", ["Diffusion", "Torch", "Weights", "Settings", "Errors"]),
-        module("Dataset", ["Media", "Storage", "Errors"]),
+        module("Dataset", ["Media", "Stores", "Storage", "Errors"]),
         module(
             "Perception",
             ["Media", "Storage", "Settings", "Torch", "Weights", "COpenVINO", "Errors"],
@@ -166,6 +167,7 @@ let package = Package(
             name: "TestSupport", dependencies: ["TorchConfiguration", "Torch"] + dataset,
             path: "Tests/TestSupport"),
         tests("StorageTests", exclude: ["Fixtures"]),
+        tests("StoresTests"),
         tests("SettingsTests", ["loopy"]),
         tests("TorchTests", ["Torch", "Weights"], exclude: ["Fixtures"]),
         tests(

@@ -10,6 +10,8 @@
 #                               render-speaker, into .deps/speaker
 #   Scripts/setup.sh python     also a Python environment that reads shards, event files and exported
 #                               weights, into .deps/python
+#   Scripts/setup.sh stores     also a Python environment that reaches object stores, and an S3 for tests, into
+#                               .deps/stores
 #   Scripts/setup.sh install    also what makes an installed folder: patchelf and strip
 #   Scripts/setup.sh bench      also what the benchmarks compare with and the fixtures are made by
 #                               (MediaPipe for Python, PyAV, PyTorch, transformers, diffusers,
@@ -202,9 +204,10 @@ for extra in "$@"; do
         speaker) install_speaker ;;
         python) environment python webdataset==1.0.2 numpy tensorboard==2.21.0 datasets==3.6.0 \
             soundfile==0.13.1 diffusers==0.42.1 ;;
+        stores) environment stores s3fs==2026.9.0 'moto[s3]==5.2.5' flask flask-cors ;;
         install) debian_packages+=(patchelf binutils); install_debian_packages ;;
         bench) environment bench mediapipe==0.10.14 av "torch==$torch_version" transformers==5.23.0 \
             diffusers==0.42.1 python_speech_features==0.6 scipy safetensors webdataset==1.0.2 ;;
-        *) fail "unknown part '$extra' (samples, speaker, python, install, bench)" ;;
+        *) fail "unknown part '$extra' (samples, speaker, python, stores, install, bench)" ;;
     esac
 done

@@ -96,7 +96,7 @@ public struct ContactSheet {
 
     private func picture(of source: Source, at frame: Int) throws -> VideoFrame? {
         guard let clock = source.probe?.video.clock else { return nil }
-        return try RecordedPath(source.path).withReadablePath { path in
+        return try RecordedPath(source.path).withReadablePath(digest: source.digest) { path in
             try VideoReader(path: path, clock: clock, range: frame..<(frame + 1)).next()?.frame
         }
     }

@@ -3,6 +3,7 @@ import Errors
 import Foundation
 import Media
 import Storage
+import Stores
 
 /// Lists raw videos in `sources.jsonl`: digest, size, what the container says, and what a public
 /// dataset's annotations do.
@@ -55,7 +56,7 @@ public struct Ingest {
             listed.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
         var read: [Source] = found.unreadable
         for (number, path) in paths.enumerated() {
-            let source = source(at: path, known: known[path])
+            let source = try source(at: path, known: known[path], remote: found.remote[path])
             onSource(source, number + 1, paths.count)
             guard let annotations, let video = match?.videos[path] else {
                 read.append(source.withoutAnnotations)
@@ -95,12 +96,22 @@ public struct Ingest {
         return report
     }
 
-    private func source(at path: String, known: Source?) -> Source {
+    /// The size of a file, and the time of its last change in nanoseconds; of zeros where there is none.
+    private static func state(of path: String) -> (bytes: Int, modified: Int) {
         var information = stat()
-        let exists = RecordedPath(path).withCString { stat($0, &information) } == 0
-        let bytes = exists ? Int(information.st_size) : 0
-        let modified =
-            information.st_mtim.tv_sec * 1_000_000_000 + Int(information.st_mtim.tv_nsec)
+        guard RecordedPath(path).withCString({ stat($0, &information) }) == 0 else { return (0, 0) }
+        let time = information.st_mtim
+        return (Int(information.st_size), time.tv_sec * 1_000_000_000 + Int(time.tv_nsec))
+    }
+
+    /// - Parameter remote: what an object store says of the file, where it is in one.
+    /// - Throws: `LoopyError` `.output` where the store cannot be reached; what is wrong with the file
+    ///   itself is said by the source.
+    private func source(
+        at path: String, known: Source?, remote: ObjectStore.Entry?
+    ) throws -> Source {
+        let (bytes, modified) =
+            remote.map { ($0.bytes, Int($0.modified * 1e9)) } ?? Self.state(of: path)
         if let known, known.bytes == bytes, known.modified == modified, let probe = known.probe,
             probe.audio == nil || probe.audio?.end != nil
         {
@@ -124,6 +135,8 @@ public struct Ingest {
                         "ends after %.1f s of the %.1f s that it declares; what is there is used",
                     probe.lastPacketEnd, probe.duration)
             }
+        } catch let error as LoopyError where error.category == .output {
+            throw error
         } catch let error as LoopyError {
             source.reason = error.category.rawValue
             source.error = error.message

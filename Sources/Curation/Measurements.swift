@@ -86,7 +86,12 @@ final class Measurements {
 
     private func array(_ name: String, unit: Int) throws -> NumPyArray {
         if archive?.unit != unit {
-            archive = (unit, try TarReader(store.file(units[unit], ".tracks.tar")))
+            guard let record = store.record(units[unit]) else {
+                throw LoopyError(
+                    .missing, "unit \(units[unit].name) is not measured: run loopy-measure again")
+            }
+            let name = store.stem(units[unit]) + ".tracks.tar"
+            archive = (unit, try store.archive(name, of: record))
         }
         let bytes = try archive!.reader.read(name)  // opened above
         return try NumPyArray(decoding: bytes, name: name)

@@ -6,6 +6,7 @@ import Media
 package struct SourceMedia: Sendable {
     package let probe: MediaProbe
     private let path: RecordedPath
+    private let digest: String
     private let limits: MediaLimits
     private let threads: Int
 
@@ -15,10 +16,11 @@ package struct SourceMedia: Sendable {
         self.limits = limits
         self.threads = threads
         path = RecordedPath(source.path)
+        digest = source.digest
     }
 
     func pictures(_ frames: Range<Int>) throws -> sending VideoReader {
-        try path.withReadablePath { path in
+        try path.withReadablePath(digest: digest) { path in
             try VideoReader(
                 path: path, clock: probe.video.clock, range: frames, threads: threads,
                 limits: limits)
@@ -32,7 +34,7 @@ package struct SourceMedia: Sendable {
     func samples(_ frames: Range<Int>, delay: Int = 0) throws -> [Float] {
         // Sound that leads is delayed: what belongs to frame n is taken from before it.
         let first = Double(frames.lowerBound - delay) / Double(Grid.framesPerSecond)
-        return try path.withReadablePath { path in
+        return try path.withReadablePath(digest: digest) { path in
             try AudioReader.read(
                 path: path, start: probe.video.clock.startSeconds + first,
                 count: frames.count * Grid.samplesPerFrame, limits: limits)

@@ -2,6 +2,7 @@ import Dataset
 import Errors
 import Foundation
 import Storage
+import Stores
 
 /// Finds the files that lie below the inputs of `loopy-ingest`.
 ///
@@ -10,17 +11,20 @@ struct SourceSearch {
     /// Files that are named as inputs, and files in folders with a video's extension.
     private(set) var videos: Set<String> = []
     private(set) var others: Set<String> = []
+    /// What an object store says of the files that are there.
+    private(set) var remote: [String: ObjectStore.Entry] = [:]
     /// Folders that cannot be listed.
     private(set) var unreadable: [Source] = []
     private let extensions: [String]
 
     init(extensions: [String]) { self.extensions = extensions }
 
-    /// Adds a file, or all files of a folder, which is searched to the bottom.
+    /// Adds a file, or all files of a folder, which is searched to the bottom; in an object store as well.
     ///
-    /// - Throws: `LoopyError` `.missing` when it does not exist.
+    /// - Throws: `LoopyError` `.missing` when it does not exist; as `ObjectStore.list`.
     mutating func add(_ input: String) throws {
         var path = RecordedPath(input)
+        if path.isRemote { return try addRemote(input) }
         if let plain = String(validating: path.bytes, as: UTF8.self) {
             let absolute = URL(fileURLWithPath: plain).standardizedFileURL.path
             path = RecordedPath(bytes: Array(absolute.utf8))
@@ -29,6 +33,29 @@ struct SourceSearch {
             throw LoopyError(.missing, "\(path.text): there is no such file or folder")
         }
         if kind == S_IFDIR { search(path) } else { videos.insert(path.text) }
+    }
+
+    private mutating func addRemote(_ address: String) throws {
+        let store = ObjectStore(address)
+        let entries = try store.list()
+        guard !entries.isEmpty else {
+            throw LoopyError(.missing, "\(address): there is nothing in the store")
+        }
+        for entry in entries {
+            let path = store.address(of: entry.name)
+            let parts = entry.name.split(separator: "/")
+            if parts.contains(where: { $0.hasPrefix(".") }) { continue }
+            if parts.isEmpty || isVideo(path) {
+                videos.insert(path)
+                remote[path] = entry
+            } else {
+                others.insert(path)
+            }
+        }
+    }
+
+    private func isVideo(_ path: String) -> Bool {
+        extensions.contains((path as NSString).pathExtension.lowercased())
     }
 
     private mutating func search(_ folder: RecordedPath) {
@@ -45,7 +72,7 @@ struct SourceSearch {
             if Self.kind(of: path) == S_IFDIR {
                 // A link to a folder may lead in a circle.
                 if Self.kind(of: path, followingLinks: false) != S_IFLNK { search(path) }
-            } else if extensions.contains((path.text as NSString).pathExtension.lowercased()) {
+            } else if isVideo(path.text) {
                 videos.insert(path.text)
             } else {
                 others.insert(path.text)

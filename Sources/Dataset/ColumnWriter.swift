@@ -63,9 +63,16 @@ public final class ColumnWriter {
     private let settings: JSONValue
     private let units: [WorkUnit]
     private let store: UnitStore
-    private var formerMembers: [String: (archive: String, frames: Int)]?
+    private var formerMembers: [String: FormerMember]?
     /// The archive read last: one at a time, for there may be more than a process may open.
-    private var formerArchive: TarReader?
+    private var formerArchive: (name: String, reader: TarReader)?
+
+    /// A clip in a unit outside the plan.
+    private struct FormerMember {
+        var record: UnitRecord
+        var archive: String
+        var frames: Int
+    }
 
     /// - Parameters:
     ///   - suffix: the ending of members' names, such as ".npy".
@@ -158,19 +165,22 @@ public final class ColumnWriter {
     /// - Returns: its frames; nil when there is none. An archive that is damaged is as good as none.
     private func copyFormer(_ key: String, to archive: TarWriter) throws -> Int? {
         if formerMembers == nil { formerMembers = findFormerMembers() }
-        guard let (path, frames) = formerMembers?[key] else { return nil }
+        guard let member = formerMembers?[key] else { return nil }
         do {
-            if formerArchive?.path != path { formerArchive = try TarReader(path) }
-            try formerArchive?.copy(key + suffix, to: archive, as: key + suffix)
-            return frames
+            if formerArchive?.name != member.archive {
+                let reader = try store.archive(member.archive, of: member.record)
+                formerArchive = (member.archive, reader)
+            }
+            try formerArchive?.reader.copy(key + suffix, to: archive, as: key + suffix)
+            return member.frames
         } catch let error as LoopyError where error.category != .output {
             return nil
         }
     }
 
     /// Archives of units outside the plan, by clip.
-    private func findFormerMembers() -> [String: (archive: String, frames: Int)] {
-        var found: [String: (archive: String, frames: Int)] = [:]
+    private func findFormerMembers() -> [String: FormerMember] {
+        var found: [String: FormerMember] = [:]
         let planned = Set(units.map(store.stem))
         let names = (try? FileManager.default.contentsOfDirectory(atPath: store.folder)) ?? []
         for name in names.sorted() where name.hasSuffix(".json") {
@@ -180,7 +190,7 @@ public final class ColumnWriter {
                 let record = try? JSONLines.readDocument(UnitRecord.self, from: path + ".json")
             else { continue }
             for (key, frames) in zip(record.items, record.frames) {
-                found[key] = (path + ".tar", frames)
+                found[key] = FormerMember(record: record, archive: stem + ".tar", frames: frames)
             }
         }
         return found
@@ -198,7 +208,7 @@ public struct ColumnReader: Sendable {
     }
 
     public func archive(_ unit: WorkUnit) throws -> TarReader {
-        try TarReader(store.file(unit, ".tar"))
+        try store.archive(store.stem(unit) + ".tar", of: record(unit))
     }
 
     public func record(_ unit: WorkUnit) throws -> UnitRecord {

@@ -1,5 +1,6 @@
 import Errors
 import Foundation
+import Stores
 
 /// A file's path as it is recorded in a dataset: the path itself where its bytes are UTF-8. Where they are
 /// not, no text can hold them, and the path is recorded as a file URL, which percent-encodes them:
@@ -71,13 +72,24 @@ public struct RecordedPath: Sendable, Equatable {
 }
 
 extension RecordedPath {
+    /// Whether the file is in an object store.
+    public var isRemote: Bool { ObjectStore.isAddress(text) }
+
     /// Calls `body` with a path under which FFmpeg and Foundation can open the file while `body` runs.
     ///
     /// Both take paths as UTF-8. A file whose name is not UTF-8 is opened by its bytes, and read through
-    /// the name that Linux has for every open file.
+    /// the name that Linux has for every open file. Of a file in an object store, a copy is read so.
     ///
-    /// - Throws: `LoopyError` `.unreadable`; what `body` throws.
-    public func withReadablePath<Result>(_ body: (String) throws -> Result) throws -> Result {
+    /// - Parameter digest: the SHA-256 that a copy must have; nil for whatever the store holds now.
+    /// - Throws: `LoopyError` `.unreadable`; `.output` where a store cannot be reached; what `body` throws.
+    public func withReadablePath<Result>(
+        digest: String? = nil, _ body: (String) throws -> Result
+    ) throws -> Result {
+        if isRemote {
+            let descriptor = try SourceCopies.shared.open(text, digest: digest)
+            defer { close(descriptor) }
+            return try body("/proc/self/fd/\(descriptor)")
+        }
         if Array(text.utf8) == bytes { return try body(text) }
         let descriptor = withCString { open($0, O_RDONLY | O_CLOEXEC) }
         guard descriptor >= 0 else {

@@ -4,7 +4,7 @@ import Media
 public struct Source: Codable, Sendable, Equatable {
     /// The SHA-256 of the file's bytes, by which the source is known.
     public var digest: String
-    /// The absolute path of the file, as `RecordedPath` writes it.
+    /// The absolute path of the file, as `RecordedPath` writes it, or its address in an object store.
     public var path: String
     public var bytes: Int
     /// The modification time in nanoseconds: a file unchanged since the last ingest is not read again.

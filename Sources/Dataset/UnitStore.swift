@@ -1,5 +1,7 @@
+import Errors
 import Foundation
 import Storage
+import Stores
 
 /// A piece of a stage's work that is independent of every other: finished or absent.
 public struct WorkUnit: Sendable, Equatable {
@@ -72,9 +74,27 @@ public struct UnitStore: Sendable {
             let record = try? JSONLines.readDocument(
                 UnitRecord.self, from: file(unit, ".json")),
             record.digest == unit.digest,
-            record.files.allSatisfy({ fileSize(folder + "/" + $0.name) == $0.bytes })
+            record.files.allSatisfy(isThere)
         else { return nil }
         return record
+    }
+
+    /// Archives that a working copy of a dataset in an object store lacks are there all the same.
+    private func isThere(_ file: UnitRecord.File) -> Bool {
+        guard let size = fileSize(folder + "/" + file.name) else { return Origin.of(folder) != nil }
+        return size == file.bytes
+    }
+
+    /// Opens an archive of a finished unit; one that a working copy lacks is fetched.
+    ///
+    /// - Throws: `LoopyError` where it is damaged, or cannot be fetched.
+    public func archive(_ name: String, of record: UnitRecord) throws -> TarReader {
+        let path = folder + "/" + name
+        if let origin = Origin.of(folder), let file = record.files.first(where: { $0.name == name })
+        {
+            try origin.provide(path, sha256: file.sha256)
+        }
+        return try TarReader(path)
     }
 
     public func isFinished(_ unit: WorkUnit) -> Bool { record(unit) != nil }

@@ -8,7 +8,7 @@ public struct LeaseNote: Codable, Sendable, Equatable {
     public var worker: WorkerName
     public var stage: String
     public var unit: String
-    /// When the claim was made, by the clock of the file system, in seconds.
+    /// When the claim was made, by the clock of the work folder, in seconds.
     public var since: Double
     /// What the stage makes here; workers that would make something else are not to join in.
     public var fingerprint: String?
@@ -16,25 +16,8 @@ public struct LeaseNote: Codable, Sendable, Equatable {
     public var item: String?
     /// How often a worker was lost over an item.
     public var losses: [String: Int] = [:]
-}
-
-extension LeaseNote {
-    /// Writes the note, whole or not at all. It is not synced: a claim that a power cut loses claims nothing.
-    ///
-    /// - Parameter isFirst: only where there is no file of that name.
-    /// - Returns: whether it was written.
-    fileprivate func write(to path: String, isFirst: Bool) throws -> Bool {
-        let temporary = "\(path).\(worker).new"
-        try OutputFile.makeFolder((path as NSString).deletingLastPathComponent)
-        do {
-            try Data(JSONLines.document(self)).write(to: URL(fileURLWithPath: temporary))
-        } catch {
-            throw LoopyError(
-                .output, "cannot be written (\(error.localizedDescription))", path: path)
-        }
-        return isFirst
-            ? try OutputFile.renameFirst(temporary, to: path) : rename(temporary, path) == 0
-    }
+    /// Whether the unit is finished, and the claim stays only until all have seen that.
+    public var isFinished: Bool?
 }
 
 /// A process on a machine.
@@ -57,15 +40,15 @@ public struct WorkerName: Codable, Sendable, Hashable, CustomStringConvertible {
 ///
 /// Leases only save work: two workers may do the same, after a long pause of one of them for example.
 /// That the result is right is the commit's to see to.
-public struct Leases: Sendable {
-    let folder: String
+package struct Leases: Sendable {
+    let folder: any WorkFolder
     let worker: WorkerName
     /// The seconds after which an untouched claim has lapsed.
     let lapse: Double
     /// What the worker makes units with, once it knows.
     var fingerprint: String?
 
-    package init(_ folder: String, worker: WorkerName, lapse: Double) {
+    package init(_ folder: any WorkFolder, worker: WorkerName, lapse: Double) {
         self.folder = folder
         self.worker = worker
         self.lapse = lapse
@@ -76,109 +59,118 @@ public struct Leases: Sendable {
     /// - Returns: nil when somebody else works on it.
     /// - Throws: `LoopyError` `.output` when claims cannot be written.
     package func take(_ stage: String, _ unit: String) throws -> Lease? {
-        let path = "\(folder)/\(stage)/\(unit).json"
-        let now = try now()
-        var note = LeaseNote(
+        let name = Self.name(stage, unit)
+        let now = try folder.now()
+        let note = LeaseNote(
             worker: worker, stage: stage, unit: unit, since: now, fingerprint: fingerprint)
-        if let touched = modified(path), now - touched > lapse {
-            let former = try? JSONLines.readDocument(LeaseNote.self, from: path)
-            // Whoever renames it has it.
-            let aside = "\(path).\(worker)"
-            guard rename(path, aside) == 0 else { return nil }
-            unlink(aside)
-            note.losses = former?.losses ?? [:]
-            if let item = former?.item { note.losses[item, default: 0] += 1 }
+        let lease = Lease(note, name, in: folder)
+        if try lease.write(isFirst: true) { return lease }
+        guard let touched = try folder.modified(name), now - touched > lapse else { return nil }
+        let former = try folder.read(name).flatMap {
+            try? JSONDecoder().decode(LeaseNote.self, from: $0)
         }
-        return try note.write(to: path, isFirst: true) ? Lease(note, path) : nil
+        guard try folder.remove(name) else { return nil }
+        lease.inherit(former)
+        return try lease.write(isFirst: true) ? lease : nil
     }
 
-    /// Where the file system's clock stands, in seconds: machines' clocks differ.
-    package func now() throws -> Double {
-        let clock = "\(folder)/.clock-\(worker)"
-        try OutputFile.makeFolder(folder)
-        let file = open(clock, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
-        guard file >= 0 else { throw LoopyError.system(.output, "creating it", clock) }
-        defer {
-            close(file)
-            unlink(clock)
-        }
-        var information = stat()
-        guard futimens(file, nil) == 0, fstat(file, &information) == 0 else {
-            throw LoopyError.system(.output, "touching it", clock)
-        }
-        return seconds(information.st_mtim)
+    private static func name(_ stage: String, _ unit: String) -> String {
+        "leases/\(stage)/\(unit).json"
     }
 
     /// The claims to units of a stage whose workers live, in a fixed order.
     package func held(_ stage: String) throws -> [LeaseNote] {
-        let now = try now()
-        return Self.notes(folder, stage).filter { now - $0.touched <= lapse }.map(\.note)
+        try Self.notes(folder, stage, within: lapse, now: folder.now()).map(\.note)
     }
 
-    /// All claims, with the time at which each was touched.
-    static func notes(
-        _ folder: String, _ stage: String? = nil
-    ) -> [(note: LeaseNote, touched: Double)] {
-        func names(_ folder: String) -> [String] {
-            ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
+    /// Removes what is left of claims to a stage's units when all are finished.
+    func forget(_ stage: String, but unit: String) throws {
+        let kept = Self.name(stage, unit)
+        for file in try folder.files(in: "leases/" + stage) where file.name != kept {
+            try folder.remove(file.name)
         }
-        let stages = stage.map { [$0] } ?? names(folder)
-        return stages.flatMap { stage in
-            names(folder + "/" + stage).filter { $0.hasSuffix(".json") }.compactMap { name in
-                let path = "\(folder)/\(stage)/\(name)"
-                // It may go while it is looked at.
-                guard let touched = modified(path),
-                    let note = try? JSONLines.readDocument(LeaseNote.self, from: path)
-                else { return nil }
-                return (note, touched)
-            }
+    }
+
+    /// Claims that were touched within some seconds, with the time at which each was.
+    static func notes(
+        _ folder: any WorkFolder, _ stage: String? = nil, within seconds: Double, now: Double
+    ) throws -> [(note: LeaseNote, touched: Double)] {
+        try folder.files(in: stage.map { "leases/" + $0 } ?? "leases").compactMap { file in
+            // It may go while it is looked at.
+            guard file.name.hasSuffix(".json"), now - file.modified <= seconds,
+                let data = try folder.read(file.name),
+                let note = try? JSONDecoder().decode(LeaseNote.self, from: data),
+                note.isFinished != true
+            else { return nil }
+            return (note, file.modified)
         }
     }
 }
 
 /// A claim that is held.
 package final class Lease: Sendable {
-    private let path: String
+    private let name: String
+    private let folder: any WorkFolder
     private let state: Mutex<LeaseNote>
+    /// Taken while the file is changed: what is given back must not come again.
+    private let isGivenBack = Mutex(false)
 
-    init(_ note: LeaseNote, _ path: String) {
-        self.path = path
+    init(_ note: LeaseNote, _ name: String, in folder: any WorkFolder) {
+        self.name = name
+        self.folder = folder
         state = Mutex(note)
     }
 
     package var note: LeaseNote { state.withLock { $0 } }
 
-    /// Changes what the claim says. One that was lost meanwhile is somebody else's, and stays as it is.
-    package func update(_ change: (inout LeaseNote) -> Void) {
+    fileprivate func write(isFirst: Bool) throws -> Bool {
+        try folder.write(JSONLines.document(note), to: name, isFirst: isFirst)
+    }
+
+    /// Counts the worker that held the claim before as lost.
+    fileprivate func inherit(_ former: LeaseNote?) {
         state.withLock { note in
-            change(&note)
-            guard isHeld(note.worker) else { return }
-            _ = try? note.write(to: path, isFirst: false)
+            note.losses = former?.losses ?? [:]
+            if let item = former?.item { note.losses[item, default: 0] += 1 }
         }
+    }
+
+    /// Changes what the claim says. One that was lost meanwhile is somebody else's, and stays as it is.
+    ///
+    /// - Parameter canWait: until the claim is touched, where writing takes long.
+    package func update(canWait: Bool = false, _ change: (inout LeaseNote) -> Void) {
+        state.withLock { change(&$0) }
+        if !canWait || !folder.isRemote { touch() }
     }
 
     /// Says that the worker lives.
     package func touch() {
-        guard isHeld(note.worker) else { return }
-        utimensat(AT_FDCWD, path, nil, 0)
+        isGivenBack.withLock { isGivenBack in
+            if !isGivenBack, isHeld { _ = try? write(isFirst: false) }
+        }
     }
 
-    package func release() {
-        if isHeld(note.worker) { unlink(path) }
+    /// Gives the claim back.
+    ///
+    /// - Parameter isFinished: whether the unit is. Where others do not see that at once, the claim stays
+    ///   until it lapses, and says so.
+    package func release(isFinished: Bool = false) {
+        isGivenBack.withLock { isGivenBack in
+            guard !isGivenBack, isHeld else { return }
+            isGivenBack = true
+            if isFinished, folder.isRemote {
+                state.withLock { ($0.isFinished, $0.item) = (true, nil) }
+                _ = try? write(isFirst: false)
+            } else {
+                _ = try? folder.remove(name)
+            }
+        }
     }
 
-    private func isHeld(_ worker: WorkerName) -> Bool {
-        (try? JSONLines.readDocument(LeaseNote.self, from: path))?.worker == worker
+    private var isHeld: Bool {
+        guard let data = try? folder.read(name),
+            let note = try? JSONDecoder().decode(LeaseNote.self, from: data)
+        else { return false }
+        return note.worker == self.note.worker
     }
-}
-
-/// When a file was changed, in seconds; nil where there is none.
-func modified(_ path: String) -> Double? {
-    var information = stat()
-    guard stat(path, &information) == 0 else { return nil }
-    return seconds(information.st_mtim)
-}
-
-private func seconds(_ time: timespec) -> Double {
-    Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }

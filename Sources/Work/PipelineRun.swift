@@ -20,7 +20,7 @@ public struct PipelineRun: Sendable {
     }
 
     private let folder: String
-    private let dataset: String
+    private let place: DatasetPlace
     private let file: String
     private let overrides: [String]
     private let inputs: [String]
@@ -34,11 +34,11 @@ public struct PipelineRun: Sendable {
     ///   - inputs: what `ingest` is to read.
     ///   - runs: the folder of the training runs.
     public init(
-        folder: String, dataset: String, file: String, overrides: [String], inputs: [String],
+        folder: String, place: DatasetPlace, file: String, overrides: [String], inputs: [String],
         runs: String, settings: RunSettings
     ) {
         self.folder = folder
-        self.dataset = dataset
+        self.place = place
         self.file = file
         self.overrides = overrides
         self.inputs = inputs
@@ -81,7 +81,7 @@ public struct PipelineRun: Sendable {
         isNeeded: @Sendable (String) throws -> Bool = { _ in true },
         _ onEvent: @escaping @Sendable (Event) -> Void
     ) async throws -> Outcome {
-        let work = try StageWork(DatasetDirectory(dataset), settings)
+        let work = try StageWork(place, settings)
         return try await work.keepingAlive {
             var allSucceeded = true
             var left = units
@@ -108,6 +108,8 @@ public struct PipelineRun: Sendable {
             return .complete(allSucceeded: allSucceeded)
         }
     }
+
+    private var dataset: String { place.directory.path }
 
     /// The stages of the pipeline file, as words; without ingest where it names no input and the sources
     /// are listed already.

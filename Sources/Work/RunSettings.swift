@@ -6,6 +6,9 @@ public struct RunSettings: DescribedSettings {
     public var threads = 0
     public var timeLimit = 600.0
     public var lapse = 120.0
+    public var fetch = ""
+    public var scratch = ""
+    public var scratchGigabytes = 50.0
     public var train: [String] = []
     public var heldOutSeconds = 0.0
 
@@ -27,6 +30,19 @@ public struct RunSettings: DescribedSettings {
                 "lapse", \.lapse, in: 0.5...1e6, unit: "s",
                 "Time after which a worker that gives no sign of life is taken to be lost, and what it "
                     + "was doing is given to another."),
+            .text(
+                "fetch", \.fetch, "a command, or nothing for fsspec", mayBeEmpty: true,
+                "The command that copies a source out of an object store; its last arguments are the "
+                    + "source's address and the path of the copy."),
+            .text(
+                "scratch", \.scratch,
+                "a folder, or nothing for one in the system's temporary folder",
+                mayBeEmpty: true,
+                "Where copies of sources and datasets in object stores lie."),
+            .number(
+                "scratch_gigabytes", \.scratchGigabytes, in: 0...1e6, unit: "GB",
+                "What copies of sources may take there, and a dataset's archives as much again; those "
+                    + "that were used longest ago go first."),
             .list(
                 "train", \.train,
                 "Training files, relative to the pipeline file, in the order in which they run when "

@@ -7,7 +7,7 @@ import Synchronization
 /// The work on a dataset that this command shares with others like it, on this machine and elsewhere: who
 /// does what, and what is done only once.
 final class StageWork: Sendable {
-    private let folder: String
+    private let place: DatasetPlace
     private let settings: RunSettings
     private let leases: Leases
     /// When this command began, by the file system's clock: what others have done since need not be
@@ -15,48 +15,56 @@ final class StageWork: Sendable {
     private let began: Double
     private let held = Mutex<[ObjectIdentifier: Lease]>([:])
 
-    init(_ dataset: DatasetDirectory, _ settings: RunSettings) throws {
-        folder = dataset.workFolder
+    init(_ place: DatasetPlace, _ settings: RunSettings) throws {
+        self.place = place
         self.settings = settings
-        leases = Leases(folder + "/leases", worker: .here(0), lapse: settings.lapse)
-        began = try leases.now()
+        leases = Leases(place.workFolder, worker: .here(0), lapse: settings.lapse)
+        began = try place.workFolder.now()
     }
 
     /// Runs `body` while our claims are kept alive.
     func keepingAlive<Result: Sendable>(_ body: () async throws -> Result) async throws -> Result {
-        let heart = Task { [self] in
-            while !Task.isCancelled {
-                for lease in held.withLock({ Array($0.values) }) { lease.touch() }
-                try await Task.sleep(for: .seconds(settings.lapse / 8))
-            }
+        // Not a task: its threads may all be busy with a store.
+        let heart = DispatchSource.makeTimerSource(queue: .global())
+        heart.schedule(deadline: .now(), repeating: settings.lapse / 8)
+        heart.setEventHandler { [self] in
+            for lease in held.withLock({ Array($0.values) }) { lease.touch() }
         }
+        heart.resume()
         defer { heart.cancel() }
         return try await body()
     }
 
     private func hold(_ lease: Lease) { held.withLock { $0[ObjectIdentifier(lease)] = lease } }
 
-    private func release(_ lease: Lease) {
+    private func release(_ lease: Lease, isFinished: Bool = false) {
         _ = held.withLock { $0.removeValue(forKey: ObjectIdentifier(lease)) }
-        lease.release()
+        lease.release(isFinished: isFinished)
     }
 
     /// Does what one worker does for all, unless another has done it since this command began; waits
     /// while another does it.
     func once(_ stage: String, _ step: String, _ body: () async throws -> Void) async throws {
-        let done = "\(folder)/done/\(stage)-\(step)"
-        while true {
-            if let time = modified(done), time > began { return }
+        let done = "done/\(stage)-\(step)"
+        func isDone() throws -> Bool {
+            guard let time = try place.workFolder.modified(done) else { return false }
+            return time > began
+        }
+        while try !isDone() {
             if let lease = try leases.take(stage, step) {
                 hold(lease)
                 defer { release(lease) }
-                if let time = modified(done), time > began { return }
+                if try isDone() { break }
+                try place.pull()
                 try await body()
-                try OutputFile.write([], to: done)
+                try place.push()
+                try place.workFolder.write([], to: done, isFirst: false)
+                if place.isRemote { try leases.forget(stage, but: step) }
                 return
             }
             try await Task.sleep(for: pause)
         }
+        try place.pull()
     }
 
     private var pause: Duration { .seconds(min(2, settings.lapse / 4)) }
@@ -72,11 +80,12 @@ final class StageWork: Sendable {
         _ onEvent: @escaping @Sendable (PipelineRun.Event) -> Void
     ) async throws -> (built: Int, isComplete: Bool) {
         let queue = UnitQueue(stage, most: most)
+        // Where workers do not see what others have finished, they look now and then.
+        let isFresh = place.isRemote ? Duration.seconds(settings.lapse / 2) : nil
         var built = 0
         var isFirst = true
         while true {
-            let (end, units) = try await process.lines(["--pending"])
-            guard end == .exited(0) else { throw PipelineRun.error(stage, end) }
+            let units = try await pending(stage, process)
             if isFirst {
                 if !units.isEmpty { try await prepare(stage, process) }
                 try log(0).add(stage, pending: units.count)
@@ -86,11 +95,20 @@ final class StageWork: Sendable {
             guard !units.isEmpty else { return (built, true) }
             guard built < most else { return (built, false) }
             await queue.offer(units)
+            await queue.refresh(every: isFresh) { [self] in try await pending(stage, process) }
             let more = try await build(queue, stage, process, onEvent)
             built += more
             // What others are at is waited for.
             if more == 0 { try await Task.sleep(for: pause) }
         }
+    }
+
+    /// The units that are not finished.
+    private func pending(_ stage: String, _ process: StageProcess) async throws -> [String] {
+        try place.pull()
+        let (end, units) = try await process.lines(["--pending"])
+        guard end == .exited(0) else { throw PipelineRun.error(stage, end) }
+        return units
     }
 
     private func prepare(_ stage: String, _ process: StageProcess) async throws {
@@ -101,7 +119,7 @@ final class StageWork: Sendable {
     }
 
     private func log(_ worker: Int) -> WorkLog {
-        WorkLog(folder + "/log", worker: .here(worker))
+        WorkLog(place.workFolder, worker: .here(worker))
     }
 
     /// - Returns: how many units were built.
@@ -114,9 +132,14 @@ final class StageWork: Sendable {
                 group.addTask { [self] in
                     let worker = UnitWorker(
                         stage: stage, process: process, queue: queue,
-                        leases: Leases(leases.folder, worker: .here(number), lapse: leases.lapse),
+                        leases: Leases(
+                            place.workFolder, worker: .here(number), lapse: settings.lapse),
                         log: log(number), timeLimit: settings.timeLimit, hold: hold,
-                        release: release, onEvent: onEvent)
+                        release: { [self] in release($0) },
+                        finish: { [self] lease in
+                            try place.pushUnits()
+                            release(lease, isFinished: true)
+                        }, onEvent: onEvent)
                     return try await worker.run()
                 }
             }
@@ -135,6 +158,7 @@ private final class UnitWorker: Sendable {
     let timeLimit: Double
     let hold: @Sendable (Lease) -> Void
     let release: @Sendable (Lease) -> Void
+    let finish: @Sendable (Lease) throws -> Void
     let onEvent: @Sendable (PipelineRun.Event) -> Void
     private let current = Mutex<Assignment?>(nil)
     private let fingerprint = Mutex<String?>(nil)
@@ -144,11 +168,12 @@ private final class UnitWorker: Sendable {
         stage: String, process: StageProcess, queue: UnitQueue, leases: Leases, log: WorkLog,
         timeLimit: Double, hold: @escaping @Sendable (Lease) -> Void,
         release: @escaping @Sendable (Lease) -> Void,
+        finish: @escaping @Sendable (Lease) throws -> Void,
         onEvent: @escaping @Sendable (PipelineRun.Event) -> Void
     ) {
         (self.stage, self.process, self.queue, self.leases) = (stage, process, queue, leases)
         (self.log, self.timeLimit, self.hold, self.release) = (log, timeLimit, hold, release)
-        self.onEvent = onEvent
+        (self.finish, self.onEvent) = (finish, onEvent)
     }
 
     /// - Returns: how many units were built.
@@ -200,13 +225,13 @@ private final class UnitWorker: Sendable {
             assignment.lease.update { $0.fingerprint = found }
             try requireSame(found)
         case .item(let item):
-            assignment.lease.update { $0.item = item }
+            assignment.lease.update(canWait: true) { $0.item = item }
             onEvent(.itemBegan(item))
         case .unitFinished:
             try log.add(stage, unit: assignment.unit, seconds: assignment.seconds)
             current.withLock { $0 = nil }
             built.withLock { $0 += 1 }
-            release(assignment.lease)
+            try finish(assignment.lease)
             onEvent(.unitFinished)
             Task { await queue.finished(assignment) }
         }

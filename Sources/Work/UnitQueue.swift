@@ -52,6 +52,9 @@ package actor UnitQueue {
     private var durations: [Double] = []
     /// How many are still to be given out.
     private var left: Int
+    /// How the units that are left are found anew, how often, and when they were.
+    private var refreshing: (interval: Duration, units: @Sendable () async throws -> [String])?
+    private var offered = ContinuousClock.now
 
     /// A unit that takes others so much longer than it takes us, and at least so many seconds, is begun
     /// here as well when there is nothing else to do: whoever is ready first has made it.
@@ -70,10 +73,25 @@ package actor UnitQueue {
     package func offer(_ units: [String]) {
         waiting = units.reversed()
         elsewhere = []
+        offered = .now
     }
 
-    package func next(_ leases: Leases) throws -> Assignment? {
+    /// Has the units that are not finished looked for again during a round.
+    ///
+    /// - Parameter interval: nil for never.
+    func refresh(
+        every interval: Duration?, _ units: @escaping @Sendable () async throws -> [String]
+    ) {
+        refreshing = interval.map { ($0, units) }
+    }
+
+    package func next(_ leases: Leases) async throws -> Assignment? {
         guard left > 0 else { return nil }
+        if let refreshing, ContinuousClock.now - offered > refreshing.interval, !waiting.isEmpty {
+            // Others who ask meanwhile go on with what there is.
+            offered = .now
+            try await offer(refreshing.units())
+        }
         while let unit = waiting.popLast() {
             if let lease = try leases.take(stage, unit) { return give(unit, lease) }
             elsewhere.append(unit)
@@ -81,7 +99,7 @@ package actor UnitQueue {
         guard durations.count >= 3 else { return nil }
         let usual = durations.sorted()[durations.count / 2]
         let patience = max(Self.stragglerSeconds, Self.stragglerFactor * usual)
-        let now = try leases.now()
+        let now = try leases.folder.now()
         let late = try leases.held(stage).filter { now - $0.since > patience }.map(\.unit)
         for unit in elsewhere where late.contains(unit) {
             if let lease = try leases.take(stage, unit + ".again") {

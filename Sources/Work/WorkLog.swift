@@ -17,33 +17,32 @@ struct WorkLine: Codable, Sendable, Equatable {
 
 /// What one worker has done.
 package struct WorkLog: Sendable {
-    private let path: String
+    private let folder: any WorkFolder
+    private let name: String
 
-    package init(_ folder: String, worker: WorkerName) { path = "\(folder)/\(worker).jsonl" }
+    package init(_ folder: any WorkFolder, worker: WorkerName) {
+        self.folder = folder
+        name = "log/\(worker).jsonl"
+    }
 
     /// - Throws: `LoopyError` `.output`.
     package func add(
         _ stage: String, unit: String? = nil, seconds: Double? = nil, pending: Int? = nil
     ) throws {
-        try OutputFile.makeFolder((path as NSString).deletingLastPathComponent)
         let line = WorkLine(
             stage: stage, unit: unit, seconds: seconds, pending: pending,
             time: Date().timeIntervalSince1970)
-        let bytes = try JSONLines.line(line)
-        let file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
-        guard file >= 0 else { throw LoopyError.system(.output, "opening it", path) }
-        defer { close(file) }
-        guard write(file, bytes, bytes.count) == bytes.count else {
-            throw LoopyError.system(.output, "writing", path)
-        }
+        try folder.append(JSONLines.line(line), to: name)
     }
 
     /// Every worker's lines.
-    static func read(_ folder: String) -> [WorkLine] {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        return names.sorted().flatMap { name in
+    static func read(_ folder: any WorkFolder) throws -> [WorkLine] {
+        let decoder = JSONDecoder()
+        return try folder.files(in: "log").flatMap { file in
             // The last line may be half there.
-            (try? JSONLines.read(WorkLine.self, from: folder + "/" + name)) ?? []
+            (try folder.read(file.name) ?? Data()).split(separator: UInt8(ascii: "\n")).compactMap {
+                try? decoder.decode(WorkLine.self, from: $0)
+            }
         }
     }
 }

@@ -27,14 +27,14 @@ public struct WorkStatus: Sendable {
     private static let window = 600.0
 
     /// - Parameter lapse: the silence after which a worker is not listed any more, in seconds.
-    public init(_ dataset: DatasetDirectory, lapse: Double = 3600) throws {
-        let folder = dataset.workFolder
-        guard FileManager.default.fileExists(atPath: folder) else { return }
-        let now = Date().timeIntervalSince1970
-        workers = Leases.notes(folder + "/leases").map { note, touched in
+    public init(_ place: DatasetPlace, lapse: Double = 3600) throws {
+        let folder = place.workFolder
+        // Who may only read the dataset has no other clock than this machine's.
+        let now = (try? folder.now()) ?? Date().timeIntervalSince1970
+        workers = try Leases.notes(folder, within: lapse, now: now).map { note, touched in
             Worker(note: note, seconds: now - note.since, silence: now - touched)
-        }.filter { $0.silence < lapse }
-        let lines = WorkLog.read(folder + "/log")
+        }
+        let lines = try WorkLog.read(folder)
         let active = Set(workers.map(\.note.stage))
         stages = Dictionary(grouping: lines, by: \.stage).filter { active.contains($0.key) }
             .sorted { $0.key < $1.key }.compactMap { Self.stage($0.key, $0.value, now: now) }

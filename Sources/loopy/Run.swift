@@ -6,6 +6,7 @@ import Settings
 import SettingsList
 import StageCommand
 import Storage
+import Stores
 import Synchronization
 import Work
 
@@ -31,8 +32,21 @@ struct Run: AsyncParsableCommand {
 
     func run() async throws {
         try await interruptibly {
-            let directory = DatasetDirectory(pipeline.dataset)
-            if retryFailed { try directory.forgetFailedUnits() }
+            let settings = try pipeline.readSettings()
+            guard settings.train.isEmpty || !ObjectStore.isAddress(pipeline.dataset) else {
+                throw LoopyError(
+                    .configuration,
+                    "run.train needs a dataset in a folder, and \(pipeline.dataset) is in an object "
+                        + "store: curate with 'loopy work', copy the shards, and train with 'loopy-train'"
+                )
+            }
+            let place = try pipeline.place(settings)
+            defer { place.close() }
+            let directory = place.directory
+            if retryFailed {
+                try directory.forgetFailedUnits()
+                try place.push()
+            }
             if try Configuration.stages(of: pipeline.file).contains(["ingest"]),
                 pipeline.input.isEmpty
             {
@@ -40,11 +54,12 @@ struct Run: AsyncParsableCommand {
                     .configuration,
                     "\(pipeline.file) begins with ingest: name the videos with --input")
             }
-            let run = try pipeline.run(runs: runs)
+            let run = pipeline.run(place, settings, runs: runs)
             let board = ProgressBoard()
             let outcome = try await cancellingOnSignals {
                 try await run.run(isNeeded: directory.hasWork) { board.show($0) }
             }
+            SourceCopies.shared.removeAll()
             print(try Funnel(directory).text)
             if outcome != .complete(allSucceeded: true) { throw StageExit.someFailed }
         }
@@ -82,7 +97,10 @@ struct Work: AsyncParsableCommand {
 
     func run() async throws {
         try await interruptibly {
-            let directory = DatasetDirectory(pipeline.dataset)
+            let settings = try pipeline.readSettings()
+            let place = try pipeline.place(settings)
+            defer { place.close() }
+            let directory = place.directory
             if try Configuration.stages(of: pipeline.file).contains(["ingest"]),
                 pipeline.input.isEmpty,
                 !FileManager.default.fileExists(atPath: directory.sourcesFile)
@@ -91,7 +109,7 @@ struct Work: AsyncParsableCommand {
                     .missing,
                     "\(directory.sourcesFile) is not there yet: name the videos with --input")
             }
-            let run = try pipeline.run(runs: nil)
+            let run = pipeline.run(place, settings)
             let board = ProgressBoard()
             let outcome = try await cancellingOnSignals { [stage, once] in
                 try await run.work(
@@ -100,7 +118,9 @@ struct Work: AsyncParsableCommand {
             }
             switch outcome {
             case .more(let stage): print("more \(stage)")
-            case .complete: print("complete")
+            case .complete:
+                SourceCopies.shared.removeAll()
+                print("complete")
             }
         }
     }
@@ -113,11 +133,15 @@ struct PipelineOptions: ParsableArguments {
 
     @Option(
         parsing: .upToNextOption,
-        help: ArgumentHelp("Video files, and folders of them.", valueName: "path"))
+        help: ArgumentHelp(
+            "Video files, and folders of them; also in an object store, such as s3://bucket/videos.",
+            valueName: "path"))
     var input: [String] = []
 
     @Option(
-        help: ArgumentHelp("The dataset directory; made where it is missing.", valueName: "dir"))
+        help: ArgumentHelp(
+            "The dataset directory, made where it is missing; or a place in an object store, such as "
+                + "s3://bucket/dataset.", valueName: "dir"))
     var dataset: String
 
     @Option(help: "Worker processes at a time; the pipeline file's run.workers else.")
@@ -130,16 +154,38 @@ struct PipelineOptions: ParsableArguments {
             valueName: "setting"))
     var settings: [String] = []
 
+    /// The section `run`.
+    ///
     /// - Throws: `LoopyError` `.configuration` for settings that cannot be used.
-    func run(runs: String?) throws -> PipelineRun {
+    func readSettings() throws -> RunSettings {
         try SettingsSection.check(file, overrides: settings)
         var runSettings = try Configuration.read(
             RunSettings(), section: ["run"], file: file, overrides: settings)
         if let workers { runSettings.workers = workers }
         try runSettings.validate(as: "run")
-        return PipelineRun(
-            folder: Loopy.folder, dataset: dataset, file: file, overrides: settings, inputs: input,
-            runs: runs ?? dataset + "/runs", settings: runSettings)
+        return runSettings
+    }
+
+    /// Where the dataset is. From here on sources in object stores are copied as the settings say.
+    func place(_ settings: RunSettings) throws -> DatasetPlace {
+        settings.export()
+        return try DatasetPlace(
+            dataset, scratch: SourceCopies.scratch, gigabytes: settings.scratchGigabytes)
+    }
+
+    func run(_ place: DatasetPlace, _ settings: RunSettings, runs: String? = nil) -> PipelineRun {
+        PipelineRun(
+            folder: Loopy.folder, place: place, file: file, overrides: self.settings, inputs: input,
+            runs: runs ?? place.directory.path + "/runs", settings: settings)
+    }
+}
+
+extension RunSettings {
+    /// Tells this process and those that it starts how sources in object stores are copied.
+    func export() {
+        if !fetch.isEmpty { setenv("LOOPY_FETCH", fetch, 1) }
+        if !scratch.isEmpty { setenv("LOOPY_SCRATCH", scratch, 1) }
+        setenv("LOOPY_SCRATCH_GIGABYTES", String(scratchGigabytes), 1)
     }
 }
 

@@ -3,6 +3,7 @@ import Dataset
 import Foundation
 import StageCommand
 import Storage
+import Stores
 import Work
 
 struct Status: ParsableCommand {
@@ -10,28 +11,32 @@ struct Status: ParsableCommand {
         abstract:
             "Print what a dataset holds, what was rejected by which rule, and who works on it.")
 
-    @Option(help: ArgumentHelp("The dataset directory.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp(
+            "The dataset directory, or its address in an object store.", valueName: "dir"))
     var dataset: String
 
-    @Flag(help: "Print it anew every two seconds, until Ctrl-C.")
+    @Flag(help: "Print it anew every two seconds (ten, of an object store), until Ctrl-C.")
     var watch = false
 
     func run() throws {
         try reporting {
-            guard watch else { return print(try text()) }
+            let place = try DatasetPlace(dataset, scratch: SourceCopies.scratch, gigabytes: 0)
+            defer { place.close() }
+            guard watch else { return print(try text(place)) }
             while true {
                 let clear = isatty(STDOUT_FILENO) == 1 ? "\u{1b}[H\u{1b}[2J" : ""
-                print(clear + (try text()))
+                print(clear + (try text(place)))
                 fflush(nil)
-                Thread.sleep(forTimeInterval: 2)
+                Thread.sleep(forTimeInterval: place.isRemote ? 10 : 2)
+                try place.pull()
             }
         }
     }
 
-    private func text() throws -> String {
-        let directory = DatasetDirectory(dataset)
-        let work = try WorkStatus(directory).lines
-        return ([try Funnel(directory).text] + work).joined(separator: "\n")
+    private func text(_ place: DatasetPlace) throws -> String {
+        let work = try WorkStatus(place).lines
+        return ([try Funnel(place.directory).text] + work).joined(separator: "\n")
     }
 }
 

@@ -61,3 +61,10 @@ public struct FixedNumbers: RandomNumberGenerator {
         return value ^ (value >> 31)
     }
 }
+
+/// Has stores asked by the Python that the set-up has made for tests.
+public func usePythonOfTests() {
+    let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().path
+    setenv("LOOPY_PYTHON", package + "/.deps/stores/bin/python", 1)
+}

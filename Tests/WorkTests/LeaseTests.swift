@@ -6,7 +6,7 @@ import Work
 
 @Suite struct LeaseTests {
     private func leases(_ folder: String, _ number: Int, lapse: Double = 60) -> Leases {
-        Leases(folder, worker: .here(number), lapse: lapse)
+        Leases(SharedWorkFolder(folder), worker: .here(number), lapse: lapse)
     }
 
     /// Sets a claim's last sign of life back.
@@ -27,7 +27,7 @@ import Work
 
     @Test func aClaimThatHasLapsedIsTakenOverWithWhatItsWorkerWasLostOver() throws {
         let folder = try TemporaryFolder()
-        let path = folder.path + "/crop/a.json"
+        let path = folder.path + "/leases/crop/a.json"
         for number in 0..<3 {
             let lease = try #require(try leases(folder.path, number).take("crop", "a"))
             #expect(lease.note.losses == (number == 0 ? [:] : ["x": number]))
@@ -43,7 +43,7 @@ import Work
 
     @Test func whoHasLostAClaimLeavesItAlone() throws {
         let folder = try TemporaryFolder()
-        let path = folder.path + "/crop/a.json"
+        let path = folder.path + "/leases/crop/a.json"
         let former = try #require(try leases(folder.path, 0).take("crop", "a"))
         try age(path, by: 100)
         let now = try #require(try leases(folder.path, 1).take("crop", "a"))
@@ -77,14 +77,14 @@ import Work
 
     @Test func statusSaysWhoWorksOnWhatAndHowMuchIsLeft() throws {
         let folder = try TemporaryFolder()
-        let leases = leases(folder.path + "/.work/leases", 0)
+        let leases = leases(folder.path + "/.work", 0)
         let lease = try #require(try leases.take("crop", "train-00000-003"))
         lease.update { $0.item = "key" }
-        let log = WorkLog(folder.path + "/.work/log", worker: .here(0))
+        let log = WorkLog(SharedWorkFolder(folder.path + "/.work"), worker: .here(0))
         try log.add("measure", pending: 2)
         try log.add("crop", pending: 10)
         for unit in ["a", "b"] { try log.add("crop", unit: unit, seconds: 1) }
-        let lines = try WorkStatus(DatasetDirectory(folder.path)).lines
+        let lines = try WorkStatus(DatasetPlace(folder: folder.path)).lines
         #expect(lines.count == 2)
         #expect(lines[0].hasPrefix("crop  8 units left, "))
         #expect(lines[1].contains("crop, unit train-00000-003, key, for "))

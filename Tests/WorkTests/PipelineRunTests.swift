@@ -48,7 +48,8 @@ import Work
         var settings = RunSettings()
         (settings.workers, settings.timeLimit) = (workers, timeLimit)
         let pipeline = PipelineRun(
-            folder: folder, dataset: folder + "/dataset", file: folder + "/pipeline.yaml",
+            folder: folder, place: DatasetPlace(folder: folder + "/dataset"),
+            file: folder + "/pipeline.yaml",
             overrides: [], inputs: [], runs: folder + "/runs", settings: settings)
         let events = EventLog()
         let outcome = try await pipeline.run { events.add($0) }
@@ -148,7 +149,8 @@ import Work
         let folder = try TemporaryFolder()
         try write("mesure:\n", to: folder.path + "/pipeline.yaml")
         let pipeline = PipelineRun(
-            folder: folder.path, dataset: folder.path, file: folder.path + "/pipeline.yaml",
+            folder: folder.path, place: DatasetPlace(folder: folder.path),
+            file: folder.path + "/pipeline.yaml",
             overrides: [], inputs: [], runs: folder.path, settings: RunSettings())
         try await withError(.configuration, "measure") { _ = try await pipeline.run { _ in } }
     }
