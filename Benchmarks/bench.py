@@ -379,6 +379,57 @@ def bench_select(dataset, sources=20_000, candidates_a_source=50):
     print(f"select: {output.splitlines()[0]}: {seconds:.1f} s, peak memory {memory:.0f} MiB", flush=True)
 
 
+STAGE = """#!/bin/bash
+# A stage whose units are nothing to make.
+case "$*" in
+    *--pending*) seq -f %06.0f {count} | grep -vxFf {built} ; exit 0 ;;
+    *--serve*) ;;
+    *) exit 0 ;;
+esac
+echo "fingerprint 00"
+while read -r order; do
+    unit=${{order#*\'"unit":"\'}}; unit=${{unit%%\'"\'*}}
+    echo "item $unit"
+    echo "$unit" >> {built}
+    echo "unit $unit"
+done
+"""
+
+
+def bench_work(counts=(5_000, 20_000), workers=4):
+    """What sharing out takes: as many sources as units, planned by `loopy-measure`, and handed to workers that do
+    nothing with them."""
+    for count in counts:
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            ingest(SAMPLE, folder / "dataset")
+            sources = folder / "dataset" / "sources.jsonl"
+            source = json.loads(sources.read_text())
+            source["probe"]["video"]["grid_frames"] = 25
+            with open(sources, "w") as file:
+                for number in range(count):
+                    digest = hashlib.sha256(str(number).encode()).hexdigest()
+                    file.write(json.dumps({**source, "digest": digest, "path": f"/{digest}.mp4"}) + "\n")
+            plan, plan_memory, units = run([
+                BIN / "loopy-measure", "--dataset", folder / "dataset", "--set", "measure.unit_seconds=1",
+                "--pending"])
+            assert len(units.split()) == count
+            shutil.copy(BIN / "loopy", folder)
+            stage, built = folder / "loopy-measure", folder / "built"
+            stage.write_text(STAGE.format(count=count, built=built))
+            stage.chmod(0o755)
+            built.write_text("none\n")
+            (folder / "pipeline.yaml").write_text("measure:\n")
+            work, work_memory, _ = run([
+                folder / "loopy", "work", folder / "pipeline.yaml", "--dataset", folder / "dataset",
+                "--workers", workers])
+            assert len(built.read_text().split()) == count + 1
+            status, status_memory, _ = run([BIN / "loopy", "status", "--dataset", folder / "dataset"])
+            print(f"{count} units: planned in {plan:.2f} s ({plan_memory:.0f} MiB), handed to {workers} workers "
+                  f"in {1e3 * work / count:.2f} ms each ({work_memory:.0f} MiB), status in {status:.2f} s "
+                  f"({status_memory:.0f} MiB)", flush=True)
+
+
 def main():
     if not SAMPLE.exists():
         sys.exit("bench: run Scripts/setup.sh samples bench first")
@@ -400,6 +451,7 @@ def main():
         bench_windows()
         bench_memory(videos[-1], dataset)
         bench_select(dataset)
+        bench_work()
 
 
 if __name__ == "__main__":

@@ -39,7 +39,12 @@ public final class Packer: UnitStage {
     public init(_ dataset: DatasetDirectory, settings: PackSettings) throws {
         self.dataset = dataset
         let catalogue = try Catalogue.read(dataset)
-        let plan = ClipPlan(try dataset.selection())
+        let decisions = try dataset.selection()
+        let plan = ClipPlan(decisions)
+        // The facts of a clip as the selection states them: writing them anew takes as long as reading.
+        let lines = Dictionary(
+            zip(decisions.map(\.key), try JSONLines.lines(of: dataset.selectionFile)),
+            uniquingKeysWith: { first, _ in first })
         columns = settings.columns.isEmpty ? Self.columns(catalogue) : settings.columns
         // Without clips there is nothing to read, and columns may be missing.
         let readers =
@@ -53,11 +58,11 @@ public final class Packer: UnitStage {
         store = UnitStore(dataset.shardsFolder, namesCarryDigest: false)
         let digests = readers.map { $0.column.fingerprint.digest + $0.column.suffix }
         identity = try Fingerprint(name: "pack", version: 1, configuration: digests)
-        units = try plan.shards.map { unit in
-            let facts = try unit.items.map {
-                String(decoding: try JSONLines.line(plan.clips[$0]), as: UTF8.self)
-            }
-            let digest = Digest.of((digests + facts).joined(separator: "\n"))
+        units = plan.shards.map { unit in
+            let newline = UInt8(ascii: "\n")
+            let facts = unit.items.map { Array(lines[$0] ?? Data()) + [newline] }
+            let digest = Digest.of(
+                Array((digests.map { Array($0.utf8) } + facts).joined(separator: [newline])))
             return WorkUnit(
                 name: unit.name, items: unit.items, digest: digest, frames: unit.frames)
         }

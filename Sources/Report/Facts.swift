@@ -70,4 +70,6 @@ struct Facts: Encodable {
     var videos: [Video] = []
     /// The figures of reports, by name.
     var figures: [[String: Figure]] = []
+    /// Who works on the dataset, a line each.
+    var work: [String] = []
 }

@@ -36,6 +36,9 @@ public struct Page {
     /// Adds the contact sheets: pictures of the candidates.
     public mutating func add(sheets: [String]) { facts.sheets += sheets.map(link) }
 
+    /// Adds who works on the dataset, in lines of text.
+    public mutating func add(work lines: [String]) { facts.work += lines }
+
     /// Adds a training run.
     ///
     /// - Throws: `LoopyError` when the folder holds none.

@@ -78,9 +78,12 @@ public enum Configuration {
     }
 
     private static func parse(_ setting: String) throws -> ([String], Node) {
-        let parts = setting.split(separator: "=", maxSplits: 1).map(String.init)
+        let parts = setting.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            .map(String.init)
+        // Nothing behind the sign is an empty text.
         guard parts.count == 2, parts[0].contains("."),
-            let value = try? Yams.compose(yaml: parts[1])
+            let value = parts[1].isEmpty
+                ? Node("", Tag(.str), .singleQuoted) : try? Yams.compose(yaml: parts[1])
         else {
             throw LoopyError(
                 .configuration, "'\(setting)': settings are written stage.key=value")

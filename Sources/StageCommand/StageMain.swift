@@ -46,7 +46,8 @@ public func drive(
     summary: () throws -> String? = { nil }
 ) throws {
     if options.pending {
-        for unit in longestFirst(stage.pending()) { print(unit.name) }
+        let units = try ClipPlan.choose(options.unit, from: stage.units)
+        for unit in longestFirst(units.filter { !stage.isFinished($0) }) { print(unit.name) }
         return
     }
     if options.prepare { return try prepare(name, stage) }
@@ -69,7 +70,9 @@ public func drive(
         let missing = stage.pending().count
         guard missing == 0 else {
             throw LoopyError(
-                .missing, "\(name): not finished yet, units that are missing: \(missing)")
+                .missing,
+                "\(name): not finished yet, units that are missing: \(missing) (--pending names them); "
+                    + "without --finish they are built first")
         }
     } else {
         try buildAll(name, stage, options)
@@ -115,7 +118,8 @@ private func requireFingerprint(_ stage: some UnitStage, _ options: UnitOptions)
     throw LoopyError(
         .mismatch,
         "would make \(found.prefix(8)), where \(expected.prefix(8)) is expected: this machine has "
-            + "another version of Loopy, other networks or other settings")
+            + "another version of Loopy, other networks or other settings: compare what "
+            + "'loopy models' says on both")
 }
 
 private func parseSkips(_ skips: [String]) throws -> [String: String] {

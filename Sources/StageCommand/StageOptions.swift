@@ -73,8 +73,8 @@ public struct UnitOptions: ParsableArguments {
     @Option(
         parsing: .singleValue,
         help: ArgumentHelp(
-            "Build this unit only, and do not finish the stage. May be repeated.",
-            valueName: "name"))
+            "Build this unit only, unsupervised, and do not finish the stage ('loopy work --unit' watches "
+                + "over time and crashes). May be repeated.", valueName: "name"))
     public var unit: [String] = []
 
     @Flag(help: "Print the units that are not finished, the longest first, and do nothing.")

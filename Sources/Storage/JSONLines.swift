@@ -52,6 +52,14 @@ public enum JSONLines {
         }
     }
 
+    /// The text of every line, as `read` decodes them, without its end.
+    ///
+    /// - Throws: `LoopyError` `.missing` when there is no such file.
+    public static func lines(of path: String) throws -> [Data] {
+        let data = try contents(of: path)
+        return lineRanges(data).filter { !$0.isEmpty }.map { data[$0] }
+    }
+
     private static func lineRanges(_ data: Data) -> [Range<Int>] {
         data.withUnsafeBytes { bytes in
             var ranges: [Range<Int>] = []

@@ -98,18 +98,22 @@ def get_files(files):
     paths = [path for _, path, _ in files]
     partial = [f"{path}.partial-{os.getpid()}" for path in paths]
 
+    sizes = [size for _, _, size in files]
+
     def fetch():
-        sizes = [
-            store.info(source)["size"] if size is None else size
-            for source, (_, _, size) in zip(sources, files)
-        ]
+        for index, source in enumerate(sources):
+            if sizes[index] is None:
+                sizes[index] = store.info(source)["size"]
         if len(files) == 1:
             store.get_file(sources[0], partial[0])
         else:
             store.get(sources, partial)
-        for path, size in zip(partial, sizes):
-            if os.path.getsize(path) != size:
-                raise Truncated(f"{os.path.getsize(path)} of {size} bytes came")
+        for index, path in enumerate(partial):
+            found, size = os.path.getsize(path), sizes[index]
+            if found != size:
+                # It may have become another since it was listed.
+                sizes[index] = None
+                raise Truncated(f"{found} of {size} bytes came")
 
     try:
         patiently(fetch)

@@ -75,9 +75,10 @@ public struct PipelineRun: Sendable {
     ///
     /// - Parameters:
     ///   - only: the one stage to run, as its words in a pipeline file joined by "-".
+    ///   - chosen: the units of that stage that are to be built; all when empty.
     ///   - units: how many units are built at most.
     public func work(
-        only: String? = nil, units: Int = .max,
+        only: String? = nil, chosen: [String] = [], units: Int = .max,
         isNeeded: @Sendable (String) throws -> Bool = { _ in true },
         _ onEvent: @escaping @Sendable (Event) -> Void
     ) async throws -> Outcome {
@@ -90,7 +91,8 @@ public struct PipelineRun: Sendable {
                 let name = stage.joined(separator: " "), file = stage.joined(separator: "-")
                 let hasUnits = Section(rawValue: stage[0])?.stage == .units
                 if hasUnits {
-                    let result = try await work.build(file, process, most: left, onEvent)
+                    let result = try await work.build(
+                        file, process, only: chosen, most: left, onEvent)
                     left -= result.built
                     guard result.isComplete else { return .more(stage: name) }
                 } else {

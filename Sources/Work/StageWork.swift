@@ -73,10 +73,13 @@ final class StageWork: Sendable {
 
     /// Builds the units of a stage until none is left, whoever has built them.
     ///
-    /// - Parameter most: how many units this command builds at most.
-    /// - Returns: how many units this command has built, and whether all are there.
+    /// - Parameters:
+    ///   - chosen: the units that are to be built; all of the stage's when empty.
+    ///   - most: how many units this command builds at most.
+    /// - Returns: how many units this command has built, and whether all of the stage's are there.
     func build(
-        _ stage: String, _ process: StageProcess, most: Int = .max,
+        _ stage: String, _ process: StageProcess, only chosen: [String] = [],
+        most: Int = .max,
         _ onEvent: @escaping @Sendable (PipelineRun.Event) -> Void
     ) async throws -> (built: Int, isComplete: Bool) {
         let queue = UnitQueue(stage, most: most)
@@ -85,17 +88,19 @@ final class StageWork: Sendable {
         var built = 0
         var isFirst = true
         while true {
-            let units = try await pending(stage, process)
+            let units = try await pending(stage, process, chosen)
             if isFirst {
                 if !units.isEmpty { try await prepare(stage, process) }
                 try log(0).add(stage, pending: units.count)
                 onEvent(.stageBegan(stage, units: units.count))
             }
             isFirst = false
-            guard !units.isEmpty else { return (built, true) }
+            guard !units.isEmpty else { return (built, chosen.isEmpty) }
             guard built < most else { return (built, false) }
             await queue.offer(units)
-            await queue.refresh(every: isFresh) { [self] in try await pending(stage, process) }
+            await queue.refresh(every: isFresh) { [self] in
+                try await pending(stage, process, chosen)
+            }
             let more = try await build(queue, stage, process, onEvent)
             built += more
             // What others are at is waited for.
@@ -104,9 +109,12 @@ final class StageWork: Sendable {
     }
 
     /// The units that are not finished.
-    private func pending(_ stage: String, _ process: StageProcess) async throws -> [String] {
+    private func pending(
+        _ stage: String, _ process: StageProcess, _ chosen: [String]
+    ) async throws -> [String] {
         try place.pull()
-        let (end, units) = try await process.lines(["--pending"])
+        let names = chosen.flatMap { ["--unit", $0] }
+        let (end, units) = try await process.lines(["--pending"] + names)
         guard end == .exited(0) else { throw PipelineRun.error(stage, end) }
         return units
     }

@@ -44,7 +44,19 @@ final class WorkingCopy: Sendable {
     // MARK: From the store
 
     /// Brings what has changed in the store.
-    func pull() throws { try state.withLock { try pull(&$0) } }
+    func pull() throws {
+        try state.withLock { state in
+            // What is listed may be removed before it is fetched.
+            for _ in 0..<3 {
+                do {
+                    return try pull(&state)
+                } catch let error as LoopyError where error.category == .missing {
+                    continue
+                }
+            }
+            try pull(&state)
+        }
+    }
 
     private func pull(_ state: inout State) throws {
         let entries = try store.list().filter { !$0.name.hasPrefix(Self.ownWork) }

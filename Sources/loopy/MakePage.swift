@@ -3,6 +3,7 @@ import Curation
 import Dataset
 import Report
 import StageCommand
+import Work
 
 struct MakePage: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -47,6 +48,7 @@ struct MakePage: ParsableCommand {
                 sheets: try ContactSheet(directory).draw(
                     to: stem + "-candidates.png", perPage: 60, pages: 5))
             try page.addClips(most: max(0, clips))
+            page.add(work: try WorkStatus(DatasetPlace(folder: dataset)).lines)
             for run in runs { try page.add(run: run) }
             for video in generated { try page.add(video: video) }
             for report in metrics { try page.add(metrics: report) }

@@ -88,12 +88,25 @@ struct Work: AsyncParsableCommand {
             valueName: "stage"))
     var stage: String?
 
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp(
+            "Build this unit of the stage only, as 'loopy-STAGE --pending' names it, and do not finish the "
+                + "stage. May be repeated.", valueName: "name"))
+    var unit: [String] = []
+
     @Flag(
         help: """
             Build one unit, or wait until others have built the last, and end. The last line printed is \
             'more STAGE' or 'complete'.
             """)
     var once = false
+
+    func validate() throws {
+        if !unit.isEmpty, stage == nil {
+            throw ValidationError("--unit: name its stage with --stage")
+        }
+    }
 
     func run() async throws {
         try await interruptibly {
@@ -111,9 +124,10 @@ struct Work: AsyncParsableCommand {
             }
             let run = pipeline.run(place, settings)
             let board = ProgressBoard()
-            let outcome = try await cancellingOnSignals { [stage, once] in
+            let outcome = try await cancellingOnSignals { [stage, unit, once] in
                 try await run.work(
-                    only: stage, units: once ? 1 : .max, isNeeded: directory.hasWork
+                    only: stage, chosen: unit, units: once ? 1 : .max,
+                    isNeeded: directory.hasWork
                 ) { board.show($0) }
             }
             switch outcome {

@@ -99,7 +99,15 @@ struct WorkEndToEndTests {
                 "--stage", "measure")
         }
         try bench.loopy("ingest", bench.videos, "--dataset", dataset)
-        var last = try once(), calls = 1
+        for (unit, status) in [("00001", Int32(0)), ("77777", 64)] {
+            let run = try bench.loopy(
+                "work", pipeline, "--dataset", dataset, "--stage", "measure", "--unit", unit)
+            #expect(run.status == status, "\(run.errors)")
+        }
+        let left = try bench.loopy(
+            "measure", "--dataset", dataset, "--config", pipeline, "--pending")
+        #expect(left.output.contains("00000\n") && !left.output.contains("00001"))
+        var last = try once(), calls = 2
         while last.output.hasSuffix("more measure\n"), calls < 20 {
             #expect(last.status == 0)
             last = try once()

@@ -97,6 +97,13 @@ import Testing
         }
     }
 
+    @Test func whoIsAtWorkIsOnThePage() throws {
+        try withFolder { folder in
+            let page = try page(in: folder) { $0.add(work: ["vm-1-0  measure, unit 00001"]) }
+            #expect(page.contains("vm-1-0  measure, unit 00001"))
+        }
+    }
+
     @Test func aNameIsNeverReadAsMarkup() throws {
         try withFolder { folder in
             let page = try page(in: folder)

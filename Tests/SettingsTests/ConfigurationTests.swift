@@ -39,6 +39,7 @@ import Testing
     private struct Settings: DescribedSettings, Equatable {
         var unitSeconds = 60.0
         var detector = "embedded"
+        var note = "none"
         var isStrict = true
         var inner = Inner()
 
@@ -46,6 +47,7 @@ import Testing
             [
                 .number("unit_seconds", \.unitSeconds, in: 1...1000, unit: "s", "A time."),
                 .text("detector", \.detector, "a file, or embedded", "A detector."),
+                .text("note", \.note, "anything", mayBeEmpty: true, "A note."),
                 .flag("is_strict", \.isStrict, "Whether."),
                 .group("inner", \.inner),
             ]
@@ -116,6 +118,14 @@ import Testing
         #expect(settings.inner.share == 0.5)
     }
 
+    @Test func aTextIsEmptiedByNothing() throws {
+        #expect(try read(nil, overrides: ["measure.note="]).note == "")
+        for name in ["unit_seconds", "detector", "is_strict"] {
+            let message = failure(nil, overrides: ["measure.\(name)="])
+            #expect(message.contains("measure.\(name)"), "\(message)")
+        }
+    }
+
     @Test func suggestsTheNearestName() {
         let top = failure("measure: { unit_second: 30 }\n")
         #expect(top.contains("measure: unknown setting 'unit_second'"))
@@ -124,7 +134,7 @@ import Testing
         #expect(nested.contains("measure.inner: unknown setting 'minimun_size'"))
         #expect(nested.contains("did you mean 'minimum_size'?"))
         let far = failure("measure: { colour_of_the_sky: blue }\n")
-        #expect(far.contains("known are detector, inner, is_strict, unit_seconds"))
+        #expect(far.contains("known are detector, inner, is_strict, note, unit_seconds"))
         let setting = failure(nil, overrides: ["measure.inner.shar=1"])
         #expect(setting.contains("did you mean 'share'?"))
     }
@@ -190,7 +200,7 @@ import Testing
         #expect(settings.inner.limits == Limits(minimum: nil, maximum: nil))
     }
 
-    @Test(arguments: ["measure.unit_seconds", "unit_seconds=3", "measure.unit_seconds=", "=1"])
+    @Test(arguments: ["measure.unit_seconds", "unit_seconds=3", "=1", "="])
     func settingsAreWrittenWithStageKeyAndValue(setting: String) {
         let message = failure(nil, overrides: [setting])
         #expect(message.contains("'\(setting)'"))
