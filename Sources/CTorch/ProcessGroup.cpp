@@ -69,6 +69,14 @@ LoopyMessage loopy_torch_store_has(LoopyStore wrapped, const char *key, bool *ha
     });
 }
 
+LoopyMessage loopy_torch_store_add(
+    LoopyStore wrapped, const char *key, int64_t number, int64_t *sum) {
+    return guarded([&] {
+        Quiet quiet;
+        *sum = store_of(wrapped)->add(key, number);
+    });
+}
+
 // ---- Process groups ------------------------------------------------------------------------------
 
 LoopyMessage loopy_torch_process_group(

@@ -1,5 +1,6 @@
 import CTorch
 import Errors
+import Foundation
 
 /// A store of keys that processes share over TCP: one of them serves it, and where they meet.
 public final class TCPStore: @unchecked Sendable {
@@ -12,7 +13,7 @@ public final class TCPStore: @unchecked Sendable {
     ///   - port: 0 takes a free one, where this process serves it.
     ///   - isServer: whether this process serves it, as long as the object lives.
     ///   - timeout: how many seconds to wait for the server.
-    /// - Throws: `LoopyError` `.processing`.
+    /// - Throws: `LoopyError` `.processing`; `.configuration` for a host that nobody knows.
     public init(
         host: String = "127.0.0.1", port: Int = 0, isServer: Bool, timeout: Int = 300
     ) throws(LoopyError) {
@@ -20,6 +21,13 @@ public final class TCPStore: @unchecked Sendable {
         var bound: UInt16 = 0
         guard let number = UInt16(exactly: port) else {
             throw LoopyError(.configuration, "MASTER_PORT: \(port) is no port")
+        }
+        // libtorch would ask for it until its time is up.
+        guard Self.isKnown(host) else {
+            throw LoopyError(
+                .configuration,
+                "there is no machine called '\(host)' for this one: export MASTER_ADDR, the address of "
+                    + "rank 0's machine")
         }
         try throwing(
             .processing,
@@ -32,10 +40,29 @@ public final class TCPStore: @unchecked Sendable {
         self.port = Int(bound)
     }
 
+    private static func isKnown(_ host: String) -> Bool {
+        var found: UnsafeMutablePointer<addrinfo>?
+        let status = getaddrinfo(host, nil, nil, &found)
+        if status == 0 { freeaddrinfo(found) }
+        // That no server of names answers may pass.
+        return status != EAI_NONAME
+    }
+
     deinit { loopy_torch_release_store(handle) }
 
     func set(_ key: String) throws(LoopyError) {
         try throwing(.processing, "writing to the store", loopy_torch_store_set(handle, key))
+    }
+
+    /// Adds to a number that is 0 at first.
+    ///
+    /// - Returns: what it is then.
+    func add(_ key: String, _ number: Int) throws(LoopyError) -> Int {
+        var sum: Int64 = 0
+        try throwing(
+            .processing, "counting in the store",
+            loopy_torch_store_add(handle, key, Int64(number), &sum))
+        return Int(sum)
     }
 
     func has(_ key: String) throws(LoopyError) -> Bool {

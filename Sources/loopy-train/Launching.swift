@@ -37,6 +37,14 @@ func launchRanks(_ size: Int) throws {
             + "from the last checkpoint, with any number of processes")
 }
 
+/// Ends this process because another rank gives no sign of life: whoever waits for it waits in libtorch.
+@Sendable func endOverSilence(_ who: String) {
+    say(
+        "error: \(who) gives no sign of life: its machine, or the network, is down. Go on from the last "
+            + "checkpoint with --resume")
+    _exit(LoopyError.Category.processing.exitStatus)
+}
+
 /// The command line without `--processes N`, which ranks are not to obey.
 func withoutProcesses(_ arguments: [String]) -> [String] {
     var kept: [String] = []

@@ -107,7 +107,10 @@ struct Train: ParsableCommand {
         let processors = ProcessInfo.processInfo.activeProcessorCount
         useThreads(threads > 0 ? threads : max(1, processors / launch.localSize))
         do {
-            try train(ProcessGroup(launch), launch)
+            let group = try ProcessGroup(launch)
+            let pulse = launch.size > 1 ? try Pulse(launch, onSilence: endOverSilence) : nil
+            defer { pulse?.end() }
+            try train(group, launch)
         } catch let failure as RankFailure {
             throw ExitCode(failure.exitStatus)
         } catch let error as LoopyError where launch.size > 1 {

@@ -1,4 +1,6 @@
 import Errors
+import Foundation
+import Synchronization
 import TestSupport
 import Testing
 import Torch
@@ -74,6 +76,37 @@ struct ProcessGroupTests {
         let error = #expect(throws: LoopyError.self) { try results[0].get() }
         #expect(error?.message.hasPrefix("rank 1 ") == true, "\(String(describing: error))")
         #expect(throws: Never.self) { try results[1].get() }
+    }
+
+    @Test func aMachineThatNobodyKnowsIsNamedAtOnce() {
+        let error = #expect(throws: LoopyError.self) {
+            _ = try TCPStore(host: "no machine", port: 1, isServer: false)
+        }
+        #expect(error?.category == .configuration)
+        #expect(error?.message.contains("'no machine'") == true)
+    }
+
+    @Test func aRankThatFallsSilentIsNamedAndOneThatEndsIsNot() throws {
+        let store = try TCPStore(isServer: true)
+        let silent = Mutex<[String]>([])
+        func pulse(_ rank: Int, of size: Int) throws -> Pulse {
+            let variables = LaunchEnvironment.variables(
+                rank: rank, size: size, port: store.port, launcher: 1)
+            return try Pulse(LaunchEnvironment(variables), silence: 0.6) { who in
+                silent.withLock { $0.append("\(rank): \(who)") }
+            }
+        }
+        let (zero, one) = (try pulse(0, of: 2), try pulse(1, of: 2))
+        Thread.sleep(forTimeInterval: 1)
+        one.end()
+        Thread.sleep(forTimeInterval: 1)
+        #expect(silent.withLock { $0 } == [])
+        zero.end()
+        // Of a third, nothing is heard.
+        let alone = try pulse(1, of: 3)
+        Thread.sleep(forTimeInterval: 1.5)
+        #expect(silent.withLock { $0 } == ["1: rank 2"])
+        alone.end()
     }
 
     @Test func ranksThatDoNotComeAreNamed() throws {

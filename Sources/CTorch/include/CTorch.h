@@ -153,6 +153,9 @@ LoopyMessage loopy_torch_open_store(
 void loopy_torch_release_store(LoopyStore store);
 LoopyMessage loopy_torch_store_set(LoopyStore store, const char *key);
 LoopyMessage loopy_torch_store_has(LoopyStore store, const char *key, bool *has);
+/// Adds to a number that is 0 at first; `sum` is what it is then.
+LoopyMessage loopy_torch_store_add(
+    LoopyStore store, const char *key, int64_t number, int64_t *sum);
 
 /// Joins a group over Gloo, and returns when every rank has joined. Keys of the store begin with
 /// `prefix`. `is_local` binds to the loopback address, `interface_or_null` to a network interface;
