@@ -43,7 +43,7 @@ public final class CropStage: UnitStage {
         } catch {
             throw LoopyError(.configuration, "crop.video: \(error)")
         }
-        plan = ClipPlan(try dataset.selection())
+        plan = try ClipPlan(dataset)
         sources = Dictionary(
             try dataset.sources().map { ($0.digest, $0) }, uniquingKeysWith: { first, _ in first })
         video = try ColumnWriter(

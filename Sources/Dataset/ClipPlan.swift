@@ -1,4 +1,5 @@
 import Errors
+import Storage
 
 /// The accepted clips of a selection as work units. Every column has the same units with the same items, so
 /// members stand in the same order everywhere.
@@ -7,21 +8,33 @@ public struct ClipPlan: Sendable {
     public let units: [WorkUnit]
     /// The shards, in order: all the clips of each.
     public let shards: [WorkUnit]
-    /// Accepted decisions by key.
-    public let clips: [String: Decision]
+    /// The clips by key.
+    public let clips: [String: PlannedClip]
 
     /// The clips of a unit at most: so few that many workers find work in a thousand clips.
     static let clipsPerUnit = 10
 
-    public init(_ selection: [Decision]) {
+    /// The plan of a dataset's selection.
+    ///
+    /// - Throws: `LoopyError` where it is missing or cannot be understood.
+    public init(_ dataset: DatasetDirectory) throws {
+        self.init(
+            try JSONLines.read(PlannedClip.Line.self, from: dataset.selectionFile).lazy.map(\.clip))
+    }
+
+    public init(_ selection: [Decision]) { self.init(selection.lazy.map(PlannedClip.init)) }
+
+    /// - Parameter lines: the clip of each line of a selection; nil where it has none.
+    private init(_ lines: some Sequence<PlannedClip?>) {
         var order: [String] = []
         var keys: [String: [String]] = [:]
-        var clips: [String: Decision] = [:]
-        for decision in selection {
-            guard let key = decision.key, let shard = decision.shard else { continue }
-            if keys[shard] == nil { order.append(shard) }
-            keys[shard, default: []].append(key)
-            clips[key] = decision
+        var clips: [String: PlannedClip] = [:]
+        for (line, clip) in lines.enumerated() {
+            guard var clip else { continue }
+            clip.line = line
+            if keys[clip.shard] == nil { order.append(clip.shard) }
+            keys[clip.shard, default: []].append(clip.key)
+            clips[clip.key] = clip
         }
         func unit(_ name: String, _ keys: some Collection<String>) -> WorkUnit {
             let frames = keys.reduce(0) { $0 + (clips[$1]?.frames.count ?? 0) }

@@ -56,7 +56,9 @@ public struct Decision: Codable, Sendable, Equatable {
     }
 
     /// The span on the grid.
-    public var frames: Range<Int> {
+    public var frames: Range<Int> { Self.frames(start, end) }
+
+    static func frames(_ start: Double, _ end: Double) -> Range<Int> {
         let rate = Double(Grid.framesPerSecond)
         return Int((start * rate).rounded())..<Int((end * rate).rounded())
     }

@@ -89,7 +89,7 @@ struct CodecFitting {
     private func visit(
         _ count: Int, factor: Int, _ body: (_ clip: Int, Tensor) throws -> Void
     ) throws {
-        let plan = ClipPlan(try dataset.selection())
+        let plan = try ClipPlan(dataset)
         var found: [(unit: WorkUnit, key: String, frames: Int)] = []
         for unit in plan.units {
             guard let record = try? video.record(unit) else { continue }

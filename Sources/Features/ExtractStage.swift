@@ -26,7 +26,7 @@ public final class ExtractStage<Column: FeatureColumn>: UnitStage {
         self.settings = settings
         let catalogue = try Catalogue.read(dataset)
         context = ColumnContext(dataset: dataset, catalogue: catalogue, threads: threads)
-        plan = ClipPlan(try dataset.selection())
+        plan = try ClipPlan(dataset)
         inputs = try Dictionary(
             uniqueKeysWithValues: Column.inputs.map {
                 ($0, try ColumnReader($0, in: dataset, catalogue: catalogue))

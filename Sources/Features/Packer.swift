@@ -30,6 +30,8 @@ public final class Packer: UnitStage {
     /// Names of the columns, and where they are read.
     private let columns: [String]
     private let plan: ClipPlan
+    /// The selection, which says of clips more than the plan does.
+    private let lines: [Data]
     private let readers: [ColumnReader]
     private let store: UnitStore
     private let identity: Fingerprint
@@ -39,12 +41,8 @@ public final class Packer: UnitStage {
     public init(_ dataset: DatasetDirectory, settings: PackSettings) throws {
         self.dataset = dataset
         let catalogue = try Catalogue.read(dataset)
-        let decisions = try dataset.selection()
-        let plan = ClipPlan(decisions)
-        // The facts of a clip as the selection states them: writing them anew takes as long as reading.
-        let lines = Dictionary(
-            zip(decisions.map(\.key), try JSONLines.lines(of: dataset.selectionFile)),
-            uniquingKeysWith: { first, _ in first })
+        let plan = try ClipPlan(dataset)
+        let lines = try JSONLines.lines(of: dataset.selectionFile)
         columns = settings.columns.isEmpty ? Self.columns(catalogue) : settings.columns
         // Without clips there is nothing to read, and columns may be missing.
         let readers =
@@ -54,13 +52,15 @@ public final class Packer: UnitStage {
                 try ColumnReader($0, in: dataset, catalogue: catalogue)
             }
         self.plan = plan
+        self.lines = lines
         self.readers = readers
         store = UnitStore(dataset.shardsFolder, namesCarryDigest: false)
         let digests = readers.map { $0.column.fingerprint.digest + $0.column.suffix }
         identity = try Fingerprint(name: "pack", version: 1, configuration: digests)
         units = plan.shards.map { unit in
             let newline = UInt8(ascii: "\n")
-            let facts = unit.items.map { Array(lines[$0] ?? Data()) + [newline] }
+            let facts = unit.items.compactMap { plan.clips[$0] }
+                .map { Array(lines[$0.line]) + [newline] }
             let digest = Digest.of(
                 Array((digests.map { Array($0.utf8) } + facts).joined(separator: [newline])))
             return WorkUnit(
@@ -104,7 +104,7 @@ public final class Packer: UnitStage {
                 }
                 let counts = records.compactMap { $0[key] }
                 guard counts.count == readers.count else { continue }
-                guard Set(counts).count == 1, let decision = plan.clips[key] else {
+                guard Set(counts).count == 1, let clip = plan.clips[key] else {
                     failures.append(unequal(counts, of: key))
                     continue
                 }
@@ -114,7 +114,8 @@ public final class Packer: UnitStage {
                 }
                 let facts = ClipFacts(
                     key: key, frames: counts[0], framesPerSecond: Grid.framesPerSecond,
-                    sampleRate: Grid.sampleRate, decision: decision)
+                    sampleRate: Grid.sampleRate,
+                    decision: try JSONDecoder().decode(Decision.self, from: lines[clip.line]))
                 try shard.add(key + ".json", JSONLines.line(facts))
                 packed.append(key)
                 frames.append(counts[0])

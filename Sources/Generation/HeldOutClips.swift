@@ -30,7 +30,7 @@ public struct HeldOutClips {
         let video = try ColumnReader("video", in: dataset, catalogue: catalogue)
         let audio = try ColumnReader("audio", in: dataset, catalogue: catalogue)
         square = CropSquare(x: 0, y: 0, side: video.column.facts["side"] ?? VideoEncoding().size)
-        let plan = ClipPlan(try dataset.selection())
+        let plan = try ClipPlan(dataset)
         var keys: [String] = [], time = 0.0
         for unit in plan.units where time < seconds {
             let items = Set(try video.record(unit).items).intersection(try audio.record(unit).items)
