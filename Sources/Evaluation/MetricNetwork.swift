@@ -1,6 +1,7 @@
 import Errors
 import Foundation
 import Perception
+import Storage
 import Torch
 
 /// A network that turns pictures into features or scores: TorchScript (`.pt`) or `.onnx`. It belongs
@@ -57,7 +58,7 @@ final class MetricNetwork {
             } else {
                 network = try Network(
                     path: file, inputShapes: [input.shape],
-                    threads: threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount)
+                    threads: threads > 0 ? threads : Processors.available)
                 compiled = (input.shape, network)
             }
             let values = input.array(of: Float.self)

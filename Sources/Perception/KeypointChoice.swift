@@ -1,5 +1,6 @@
 import Foundation
 import Settings
+import Storage
 
 /// A stage's choice of its key-point network: the setting `landmarks`, and beside it in the same
 /// section of a file the settings of every network that has some, under its name.
@@ -162,6 +163,6 @@ extension KeypointChoice {
     }
 
     private func processors(_ threads: Int) -> Int {
-        threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
+        threads > 0 ? threads : Processors.available
     }
 }

@@ -83,15 +83,17 @@ public struct RunDirectory: Sendable {
             ? averages : checkpoint(step) + "/model.safetensors"
     }
 
-    /// Writes a checkpoint, and removes the oldest ones beyond `keep`.
+    /// Writes a checkpoint, and removes the oldest ones.
     ///
     /// - Parameters:
     ///   - state: what is needed to go on besides tensors.
     ///   - files: tensors by file name.
+    ///   - kept: which checkpoints stay.
     /// - Throws: `LoopyError` `.output`.
     package func save(
         step: Int, _ state: some Encodable,
-        _ files: [(name: String, tensors: [(name: String, tensor: Tensor)])], keep: Int
+        _ files: [(name: String, tensors: [(name: String, tensor: Tensor)])],
+        keeping kept: TrainingSettings.Checkpoints
     ) throws {
         let final = checkpoint(step)
         let partial = checkpointsFolder + "/partial-\(step)"
@@ -104,7 +106,7 @@ public struct RunDirectory: Sendable {
             throw LoopyError.system(.output, "renaming \(partial) to it", final)
         }
         Self.sync(checkpointsFolder)
-        for old in steps().dropLast(keep) {
+        for old in steps().dropLast(kept.keep) where !kept.isMilestone(old) {
             try? FileManager.default.removeItem(atPath: checkpoint(old))
         }
     }

@@ -112,8 +112,12 @@ public struct TrainingSettings: Codable, Sendable {
         public var every = 1000
         /// The number of checkpoints that are kept, the newest.
         public var keep = 3
+        /// Every so many steps there is one that is kept for good; 0 for none.
+        public var milestones = 0
 
         public init() {}
+
+        public func isMilestone(_ step: Int) -> Bool { milestones > 0 && step % milestones == 0 }
     }
 
     public struct Validation: Codable, Sendable {

@@ -193,6 +193,10 @@ extension TrainingSettings.Checkpoints: DescribedSettings {
             .number(
                 "keep", \.keep, in: 1...1_000_000,
                 "The number of checkpoints that are kept, the newest."),
+            .number(
+                "milestones", \.milestones, in: 0...1_000_000_000, unit: "steps",
+                "The number of steps from one checkpoint that is kept for good to the next; 0 for none."
+            ),
         ]
     }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Dataset
 import Foundation
 import Settings
+import Storage
 import Torch
 
 /// Where a stage's settings come from.
@@ -38,7 +39,27 @@ public struct SettingsOptions: ParsableArguments {
 ///
 /// - Parameter count: what `--threads` says; 0 for one a processor.
 public func useThreads(_ count: Int) {
-    LibTorch.configure(threads: count > 0 ? count : ProcessInfo.processInfo.activeProcessorCount)
+    beginAgain(with: boundSpinning())
+    LibTorch.configure(threads: count > 0 ? count : Processors.available)
+}
+
+/// Has libtorch's threads wait for one another asleep after a short while, here and in processes that this one
+/// starts. They would spin for milliseconds, and where others use the machine too, whoever they wait for
+/// may not even run. Who sets one of the variables has decided otherwise.
+///
+/// - Returns: whether this process has already read the variables.
+@discardableResult
+public func boundSpinning() -> Bool {
+    guard getenv("OMP_WAIT_POLICY") == nil, getenv("GOMP_SPINCOUNT") == nil else { return false }
+    setenv("GOMP_SPINCOUNT", "1000", 1)
+    return true
+}
+
+/// Begins this process again where that is needed for variables to be read: libgomp does so when it is loaded.
+private func beginAgain(with isNew: Bool) {
+    guard isNew else { return }
+    execv("/proc/self/exe", CommandLine.unsafeArgv)
+    // Where that is not possible, it is only slower.
 }
 
 /// - Throws: `ValidationError` for a number of threads that no machine has.

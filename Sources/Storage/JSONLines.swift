@@ -28,7 +28,7 @@ public enum JSONLines {
         let data = try contents(of: path)
         let lines = lineRanges(data)
         // Decoding is what takes time: long files are shared out among the processors.
-        let pieces = lines.count < 500 ? 1 : ProcessInfo.processInfo.activeProcessorCount
+        let pieces = lines.count < 500 ? 1 : Processors.available
         let results = Mutex<[Int: Result<[Value], any Error>]>([:])
         DispatchQueue.concurrentPerform(iterations: pieces) { piece in
             let range = lines.count * piece / pieces..<lines.count * (piece + 1) / pieces

@@ -200,7 +200,8 @@ public final class Trainer {
             if let samples { try draw(samples) }
         }
         if let line { try metrics?.write(line) }
-        if isDue(settings.checkpoints.every) { try save() }
+        let checkpoints = settings.checkpoints
+        if isDue(checkpoints.every) || checkpoints.isMilestone(stepsDone) { try save() }
     }
 
     /// Draws samples of the averaged weights, which are those that will be used.

@@ -32,7 +32,7 @@ extension Trainer {
         if let averages { files.append(("averages.safetensors", averages.averages)) }
         let state = CheckpointState(
             step: stepsDone, schedule: settings.schedule, stream: windows.state, seconds: seconds)
-        try run.save(step: stepsDone, state, files, keep: settings.checkpoints.keep)
+        try run.save(step: stepsDone, state, files, keeping: settings.checkpoints)
     }
 
     /// Reads the tensors that `save` wrote.

@@ -206,7 +206,9 @@ public struct PipelineRun: Sendable {
         var arguments = Array(stage.dropFirst())
         if stage == ["ingest"] { arguments += inputs }
         arguments += ["--dataset", dataset, "--config", file]
-        arguments += ["--threads", String(settings.threads)]
+        let hasWorkers = Section(rawValue: stage[0])?.stage == .units
+        let threads = hasWorkers ? settings.threadsOfWorker : settings.threads
+        arguments += ["--threads", String(threads)]
         arguments += overrides.flatMap { ["--set", $0] }
         return StageProcess(folder: folder, name: "loopy-" + stage[0], arguments: arguments)
     }

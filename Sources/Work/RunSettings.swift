@@ -1,4 +1,5 @@
 import Settings
+import Storage
 
 /// The section `run` of a pipeline file.
 public struct RunSettings: DescribedSettings {
@@ -14,6 +15,11 @@ public struct RunSettings: DescribedSettings {
 
     public init() {}
 
+    /// Workers together have no more threads than there are processors.
+    var threadsOfWorker: Int {
+        threads > 0 ? threads : max(1, Processors.available / max(1, workers))
+    }
+
     public static var settings: [Setting<RunSettings>] {
         [
             .number(
@@ -21,7 +27,7 @@ public struct RunSettings: DescribedSettings {
                 "Worker processes that run at a time."),
             .number(
                 "threads", \.threads, in: 0...1024, unit: "threads",
-                "Threads of a worker; 0 for one a processor."),
+                "Threads of a worker; 0 for its share of the processors."),
             .number(
                 "time_limit", \.timeLimit, in: 0...1e7, unit: "s",
                 "Time that a worker may spend on one item (a stretch of a source, a clip) before it "

@@ -5,6 +5,7 @@ import LoopyModel
 import Runs
 import Settings
 import StageCommand
+import Storage
 import Torch
 import Training
 
@@ -104,7 +105,7 @@ struct Train: ParsableCommand {
 
     /// Trains as one of the processes that were launched.
     private func join(_ launch: LaunchEnvironment) throws {
-        let processors = ProcessInfo.processInfo.activeProcessorCount
+        let processors = Processors.available
         useThreads(threads > 0 ? threads : max(1, processors / launch.localSize))
         do {
             let group = try ProcessGroup(launch)

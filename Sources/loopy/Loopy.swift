@@ -23,6 +23,7 @@ struct Loopy: AsyncParsableCommand {
 
     static func main() async {
         useInstalledFonts()
+        boundSpinning()
         handOverToStage()
         do {
             var command = try parseAsRoot(CommandLine.recordedArguments)

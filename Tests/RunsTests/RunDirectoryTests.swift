@@ -9,10 +9,12 @@ import Torch
 @Suite struct RunDirectoryTests {
     private struct State: Codable, Equatable { var step: Int }
 
-    private func save(_ step: Int, _ run: RunDirectory, keep: Int = 2) throws {
+    private func save(_ step: Int, _ run: RunDirectory, milestones: Int = 0) throws {
         let tensors = [("w", Tensor([Float(step)], shape: [1]))]
+        var kept = TrainingSettings.Checkpoints()
+        (kept.keep, kept.milestones) = (2, milestones)
         try run.save(
-            step: step, State(step: step), [("model.safetensors", tensors)], keep: keep)
+            step: step, State(step: step), [("model.safetensors", tensors)], keeping: kept)
     }
 
     @Test func theNewestCheckpointsAreKept() throws {
@@ -27,6 +29,14 @@ import Torch
             try save(101, run)
             #expect(run.steps() == [100, 101])
             #expect(try names(in: run.path + "/checkpoints").count == 2)
+        }
+    }
+
+    @Test func milestonesAreKeptForGood() throws {
+        try withFolder { folder in
+            let run = RunDirectory(folder + "/run")
+            for step in stride(from: 5, through: 35, by: 5) { try save(step, run, milestones: 10) }
+            #expect(run.steps() == [10, 20, 30, 35])
         }
     }
 

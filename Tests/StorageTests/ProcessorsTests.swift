@@ -1,0 +1,52 @@
+import Foundation
+import Storage
+import TestSupport
+import Testing
+
+@Suite struct ProcessorsTests {
+    /// The quota in a folder that stands for the root.
+    private func quota(_ files: [String: String]) throws -> Double? {
+        try withFolder { folder in
+            for (name, text) in files {
+                let path = folder + "/" + name
+                try OutputFile.makeFolder((path as NSString).deletingLastPathComponent)
+                try write(text, to: path)
+            }
+            return Processors.quota(root: folder)
+        }
+    }
+
+    @Test func thereIsOneAtLeastAndNoMoreThanTheMachineHas() {
+        #expect((1...ProcessInfo.processInfo.activeProcessorCount).contains(Processors.available))
+    }
+
+    @Test func theTightestGroupOfVersion2Counts() throws {
+        let group = ["proc/self/cgroup": "0::/pod/worker\n"]
+        #expect(try quota(group) == nil)
+        let files = [
+            "sys/fs/cgroup/pod/worker/cpu.max": "max 100000\n",
+            "sys/fs/cgroup/pod/cpu.max": "150000 100000\n",
+            "sys/fs/cgroup/cpu.max": "400000 100000\n",
+        ]
+        #expect(try quota(group.merging(files) { $1 }) == 1.5)
+    }
+
+    @Test func aContainerSeesItsLimitAtTheRoot() throws {
+        #expect(
+            try quota([
+                "proc/self/cgroup": "0::/../../host/path\n",
+                "sys/fs/cgroup/cpu.max": "50000 100000\n",
+            ]) == 0.5)
+    }
+
+    @Test func version1HasTwoFiles() throws {
+        var files = [
+            "proc/self/cgroup": "5:cpu,cpuacct:/job\n4:memory:/job\n",
+            "sys/fs/cgroup/cpu,cpuacct/job/cpu.cfs_quota_us": "200000\n",
+            "sys/fs/cgroup/cpu,cpuacct/job/cpu.cfs_period_us": "100000\n",
+        ]
+        #expect(try quota(files) == 2)
+        files["sys/fs/cgroup/cpu,cpuacct/job/cpu.cfs_quota_us"] = "-1\n"
+        #expect(try quota(files) == nil)
+    }
+}
