@@ -61,6 +61,9 @@ package actor UnitQueue {
     private static let stragglerFactor = 3.0
     private static let stragglerSeconds = 60.0
 
+    /// Of how many units, at least, one is chosen where workers are not to get into each other's way.
+    private static let fewest = 64
+
     /// - Parameter most: how many units are given out at most.
     package init(_ stage: String, most: Int = .max) {
         self.stage = stage
@@ -92,7 +95,7 @@ package actor UnitQueue {
             offered = .now
             try await offer(refreshing.units())
         }
-        while let unit = waiting.popLast() {
+        while let unit = pop() {
             if let lease = try leases.take(stage, unit) { return give(unit, lease) }
             elsewhere.append(unit)
         }
@@ -108,6 +111,14 @@ package actor UnitQueue {
             }
         }
         return nil
+    }
+
+    /// The next unit; where finding out that others have it takes long, one of the longest, so that workers do
+    /// not all ask for the same.
+    private func pop() -> String? {
+        guard refreshing != nil else { return waiting.popLast() }
+        let longest = waiting.indices.suffix(max(Self.fewest, waiting.count / 4))
+        return longest.randomElement().map { waiting.remove(at: $0) }
     }
 
     private func give(_ unit: String, _ lease: Lease) -> Assignment {
