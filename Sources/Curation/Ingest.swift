@@ -96,7 +96,7 @@ public struct Ingest {
         return report
     }
 
-    /// The size of a file, and the time of its last change in nanoseconds; of zeros where there is none.
+    /// The size of a file, and the time of its last change in nanoseconds; zeros where there is none.
     private static func state(of path: String) -> (bytes: Int, modified: Int) {
         var information = stat()
         guard RecordedPath(path).withCString({ stat($0, &information) }) == 0 else { return (0, 0) }

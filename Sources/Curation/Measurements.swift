@@ -90,8 +90,8 @@ final class Measurements {
                 throw LoopyError(
                     .missing, "unit \(units[unit].name) is not measured: run loopy-measure again")
             }
-            let name = store.stem(units[unit]) + ".tracks.tar"
-            archive = (unit, try store.archive(name, of: record))
+            let tracks = store.stem(units[unit]) + ".tracks.tar"
+            archive = (unit, try store.archive(tracks, of: record))
         }
         let bytes = try archive!.reader.read(name)  // opened above
         return try NumPyArray(decoding: bytes, name: name)

@@ -39,7 +39,8 @@ public struct SettingsOptions: ParsableArguments {
 ///
 /// - Parameter count: what `--threads` says; 0 for one a processor.
 public func useThreads(_ count: Int) {
-    beginAgain(with: boundSpinning())
+    // libgomp has read its variables: this process begins again, or goes on more slowly where it cannot.
+    if boundSpinning() { execv("/proc/self/exe", CommandLine.unsafeArgv) }
     LibTorch.configure(threads: count > 0 ? count : Processors.available)
 }
 
@@ -47,19 +48,12 @@ public func useThreads(_ count: Int) {
 /// starts. They would spin for milliseconds, and where others use the machine too, whoever they wait for
 /// may not even run. Who sets one of the variables has decided otherwise.
 ///
-/// - Returns: whether this process has already read the variables.
+/// - Returns: whether that was new: this process itself has read the variables before.
 @discardableResult
 public func boundSpinning() -> Bool {
     guard getenv("OMP_WAIT_POLICY") == nil, getenv("GOMP_SPINCOUNT") == nil else { return false }
     setenv("GOMP_SPINCOUNT", "1000", 1)
     return true
-}
-
-/// Begins this process again where that is needed for variables to be read: libgomp does so when it is loaded.
-private func beginAgain(with isNew: Bool) {
-    guard isNew else { return }
-    execv("/proc/self/exe", CommandLine.unsafeArgv)
-    // Where that is not possible, it is only slower.
 }
 
 /// - Throws: `ValidationError` for a number of threads that no machine has.

@@ -14,7 +14,7 @@ public final class ObjectStore: Sendable {
         /// Below the store's address; "" for the address itself.
         public var name: String
         public var bytes: Int
-        /// By the store's clock, in seconds since 1970.
+        /// When it was changed, by the store's clock, in seconds since 1970.
         public var modified: Double
         /// Changes whenever the bytes do.
         public var tag: String
@@ -42,8 +42,8 @@ public final class ObjectStore: Sendable {
 
     /// All files of a folder and those in it, or the file of that name; in the order of their names.
     ///
-    /// - Throws: `LoopyError`, as all that follow: `.configuration` where credentials or a package is missing,
-    ///   `.missing`, and `.output` where the store cannot be reached or this machine's disk is full.
+    /// - Throws: `LoopyError`, as all that follow: `.missing`, and `.output` where the store cannot be reached,
+    ///   for want of a network, of credentials or of a package, or this machine's disk is full.
     public func list(_ folder: String = "") throws -> [Entry] {
         var entries = try ask("list", ["url": .string(address(of: folder))]).files ?? []
         guard !folder.isEmpty else { return entries }
@@ -110,7 +110,7 @@ public final class ObjectStore: Sendable {
         var files: [Entry]?
         var made: Bool?
         var error: String?
-        var kind: String?
+        var missing: Bool?
     }
 
     private func ask(_ operation: String, _ details: [String: JSONValue]) throws -> Answer {
@@ -123,19 +123,16 @@ public final class ObjectStore: Sendable {
             helper = new
             guard let reply = try new.ask(line) else {
                 helper = nil
-                throw LoopyError(.processing, "\(url): the helper in Python ended (see above)")
+                throw LoopyError(
+                    .output,
+                    "the helper in Python has ended (see above); LOOPY_PYTHON names a Python 3 that has "
+                        + "fsspec", path: url)
             }
             return reply
         }
         let answer = try JSONDecoder().decode(Answer.self, from: reply)
         guard let error = answer.error else { return answer }
-        let category: LoopyError.Category =
-            switch answer.kind {
-            case "missing": .missing
-            case "setup": .configuration
-            default: .output
-            }
-        throw LoopyError(category, error, path: url)
+        throw LoopyError(answer.missing == true ? .missing : .output, error, path: url)
     }
 }
 
@@ -160,7 +157,7 @@ private final class Helper: Sendable {
             try process.run()
         } catch {
             throw LoopyError(
-                .processing, "'\(python)' cannot be started (\(error.localizedDescription))")
+                .output, "'\(python)' cannot be started (\(error.localizedDescription))")
         }
         self.input = input.fileHandleForWriting
         self.output = output.fileHandleForReading

@@ -3,8 +3,8 @@ import Foundation
 import Storage
 import Synchronization
 
-/// The dataset in an object store that a folder is a working copy of. Archives that are not in the folder
-/// are fetched when they are wanted; everything else is.
+/// The dataset in an object store that a folder is a working copy of. The folder has all of
+/// it but archives, which are fetched when they are wanted.
 public final class Origin: Sendable {
     /// The working copy.
     public let folder: String

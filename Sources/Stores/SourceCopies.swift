@@ -78,32 +78,38 @@ public struct SourceCopies: Sendable {
     private func fetch(
         _ address: String, _ stem: String, _ digest: String?
     ) throws -> (path: String, file: Int32) {
-        let new = "\(stem).new"
-        defer { unlink(new) }
-        for attempt in 1...Self.tries {
+        for attempt in 1..<Self.tries {
             do {
-                try copy(address, to: new)
-                let found = try Digest.ofFile(new)
-                guard digest == nil || found == digest else {
-                    throw LoopyError(
-                        .unreadable,
-                        "is not what was ingested (SHA-256 \(found.prefix(8)), not "
-                            + "\(digest?.prefix(8) ?? "")): ingest it again, or look at how it is "
-                            + "transferred", path: address)
-                }
-                let path = Self.path(stem, found)
-                // Once it has its name, somebody may remove it.
-                let file = Foundation.open(new, O_RDONLY | O_CLOEXEC)
-                guard file >= 0, rename(new, path) == 0 else {
-                    throw LoopyError.system(.output, "opening or renaming it", path)
-                }
-                return (path, file)
+                return try fetchOnce(address, stem, digest)
             } catch let error as LoopyError where error.category == .unreadable {
-                if attempt == Self.tries { throw error }
                 Thread.sleep(forTimeInterval: Double(attempt))
             }
         }
-        throw LoopyError(.unreadable, "cannot be copied", path: address)
+        return try fetchOnce(address, stem, digest)
+    }
+
+    private func fetchOnce(
+        _ address: String, _ stem: String, _ digest: String?
+    ) throws -> (path: String, file: Int32) {
+        let new = "\(stem).new"
+        defer { unlink(new) }
+        try copy(address, to: new)
+        let found = try Digest.ofFile(new)
+        if let digest, digest != found {
+            throw LoopyError(
+                .unreadable,
+                "is not what was ingested (SHA-256 \(found.prefix(8)), not \(digest.prefix(8))): ingest it "
+                    + "again, or look at how it is transferred", path: address)
+        }
+        // Once it has its name, somebody may remove it.
+        let file = Foundation.open(new, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { throw LoopyError.system(.output, "opening it", new) }
+        let path = Self.path(stem, found)
+        guard rename(new, path) == 0 else {
+            defer { close(file) }
+            throw LoopyError.system(.output, "renaming it", path)
+        }
+        return (path, file)
     }
 
     private func copy(_ address: String, to path: String) throws {

@@ -7,9 +7,8 @@ Reads a request a line from standard input, and writes an answer a line to stand
     {"op": "put", "path": PATH, "url": URL, "first": BOOL}  {"made": BOOL}
     {"op": "remove", "urls": [URL, ...]}                    {}
 
-An answer to what cannot be done is {"error": TEXT, "kind": KIND}: "missing", "setup" (a package, credentials or
-permissions are), "local" (this machine's disk) or "unavailable". What may pass by itself is tried again for
-LOOPY_STORE_PATIENCE seconds (300).
+An answer to what cannot be done is {"error": TEXT, "missing": BOOL}: whether it is for want of the file. What may
+pass by itself is tried again for LOOPY_STORE_PATIENCE seconds (300).
 
 URLs are fsspec's: s3://, gs://, abfs://, ... Its packages (s3fs, gcsfs, adlfs) take credentials and addresses from
 where their users have them: AWS_ACCESS_KEY_ID and AWS_ENDPOINT_URL, say.
@@ -40,14 +39,10 @@ def located(url):
     return store, path
 
 
-def kind_of(error):
-    if isinstance(error, FileNotFoundError):
-        return "missing"
+def may_pass(error):
     if isinstance(error, permanent) or "Credential" in type(error).__name__:
-        return "setup"
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-        return "local"
-    return "unavailable"
+        return False
+    return getattr(error, "errno", None) not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def patiently(action):
@@ -57,7 +52,7 @@ def patiently(action):
         try:
             return action()
         except Exception as error:
-            if kind_of(error) != "unavailable" or time.monotonic() + delay > deadline:
+            if not may_pass(error) or time.monotonic() + delay > deadline:
                 raise
         time.sleep(delay)
         delay = min(2 * delay, 30)
@@ -176,10 +171,11 @@ def main():
             reply = {
                 "error": f"{error}; Python's fsspec reads object stores, with s3fs, gcsfs or adlfs: install them, "
                 "or name a Python that has them in LOOPY_PYTHON",
-                "kind": "setup",
+                "missing": False,
             }
         except Exception as error:
-            reply = {"error": f"{type(error).__name__}: {error}", "kind": kind_of(error)}
+            missing = isinstance(error, FileNotFoundError)
+            reply = {"error": f"{type(error).__name__}: {error}", "missing": missing}
         print(json.dumps(reply), flush=True)
 
 

@@ -32,10 +32,11 @@ public final class DatasetPlace: Sendable {
     }
 
     private init(address path: String, scratch: String, gigabytes: Double) throws {
-        let folder = "\(scratch)/datasets"
+        // Machines may share the scratch folder, and their processes' numbers.
+        let folder = "\(scratch)/datasets/\(OutputFile.machine)"
         Self.removeAbandoned(in: folder)
         let own = "\(folder)/\(Digest.of(path).prefix(16))-\(getpid())"
-        // Two of each: archives may take minutes, and claims are to be kept alive meanwhile.
+        // Two connections: archives may take minutes, and claims are to be kept alive meanwhile.
         workFolder = try StoredWorkFolder(ObjectStore(path), scratch: own + "-words")
         let copy = try WorkingCopy(ObjectStore(path), in: own, gigabytes: gigabytes)
         self.copy = copy
@@ -62,7 +63,7 @@ public final class DatasetPlace: Sendable {
     /// Shows others all that was done here.
     public func push() throws { try copy?.push() }
 
-    /// Removes the working copies of processes that are gone.
+    /// Removes the working copies of this machine's processes that are gone.
     private static func removeAbandoned(in folder: String) {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
             guard let process = name.split(separator: "-").dropFirst().first.flatMap({ Int32($0) }),

@@ -10,7 +10,7 @@ final class StageWork: Sendable {
     private let place: DatasetPlace
     private let settings: RunSettings
     private let leases: Leases
-    /// When this command began, by the file system's clock: what others have done since need not be
+    /// When this command began, by the work folder's clock: what others have done since need not be
     /// done again.
     private let began: Double
     private let held = Mutex<[ObjectIdentifier: Lease]>([:])
@@ -84,7 +84,7 @@ final class StageWork: Sendable {
     ) async throws -> (built: Int, isComplete: Bool) {
         let queue = UnitQueue(stage, most: most)
         // Where workers do not see what others have finished, they look now and then.
-        let isFresh = place.isRemote ? Duration.seconds(settings.lapse / 2) : nil
+        let interval = place.isRemote ? Duration.seconds(settings.lapse / 2) : nil
         var built = 0
         var isFirst = true
         while true {
@@ -98,7 +98,7 @@ final class StageWork: Sendable {
             guard !units.isEmpty else { return (built, chosen.isEmpty) }
             guard built < most else { return (built, false) }
             await queue.offer(units)
-            await queue.refresh(every: isFresh) { [self] in
+            await queue.refresh(every: interval) { [self] in
                 try await pending(stage, process, chosen)
             }
             let more = try await build(queue, stage, process, onEvent)

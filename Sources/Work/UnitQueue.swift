@@ -61,7 +61,7 @@ package actor UnitQueue {
     private static let stragglerFactor = 3.0
     private static let stragglerSeconds = 60.0
 
-    /// Of how many units, at least, one is chosen where workers are not to get into each other's way.
+    /// Where workers choose at random, not to get into each other's way, they do so among this many at least.
     private static let fewest = 64
 
     /// - Parameter most: how many units are given out at most.

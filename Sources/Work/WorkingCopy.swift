@@ -31,6 +31,7 @@ final class WorkingCopy: Sendable {
     }
 
     private static let ownWork = ".work/"
+    private static let archive = ".tar"
 
     /// - Parameters:
     ///   - folder: a folder of this process's own.
@@ -60,8 +61,8 @@ final class WorkingCopy: Sendable {
 
     private func pull(_ state: inout State) throws {
         let entries = try store.list().filter { !$0.name.hasPrefix(Self.ownWork) }
-        let (archives, texts) = (entries.filter(\.isArchive), entries.filter { !$0.isArchive })
-        state.archives = Set(archives.map(\.name))
+        let texts = entries.filter { !$0.name.hasSuffix(Self.archive) }
+        state.archives = Set(entries.map(\.name).filter { $0.hasSuffix(Self.archive) })
         let changed = texts.filter {
             state.files[$0.name]?.tag != $0.tag || version($0.name) == nil
         }
@@ -123,10 +124,13 @@ final class WorkingCopy: Sendable {
             try store.remove([name])
         }
         let folder = (name as NSString).deletingLastPathComponent
-        for file in made.files {
-            let archive = folder + "/" + file.name
-            try store.put(path(archive), as: archive)
-            state.archives.insert(archive)
+        for file in made.files.map({ folder + "/" + $0.name }) {
+            try store.put(path(file), as: file)
+            if file.hasSuffix(Self.archive) {
+                state.archives.insert(file)
+            } else {
+                state.files[file] = version(file)
+            }
         }
         if try store.put(path(name), as: name, isFirst: true) {
             state.files[name] = version(name)
@@ -164,7 +168,7 @@ final class WorkingCopy: Sendable {
         let names =
             FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
         return names.filter { name in
-            guard !name.hasPrefix("."), !name.hasSuffix(".tar"), !name.hasSuffix(".pulled"),
+            guard !name.hasPrefix("."), !name.hasSuffix(Self.archive), !name.hasSuffix(".pulled"),
                 !name.contains(".partial-"), let version = version(name)
             else { return false }
             let known = state.files[name]
@@ -204,8 +208,4 @@ final class WorkingCopy: Sendable {
             total -= version.bytes
         }
     }
-}
-
-extension ObjectStore.Entry {
-    fileprivate var isArchive: Bool { name.hasSuffix(".tar") }
 }

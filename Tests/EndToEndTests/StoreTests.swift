@@ -50,17 +50,6 @@ struct StoreEndToEndTests {
         try #require(result.status == 0, "\(result.errors)")
     }
 
-    private func bench() throws -> (bench: Workbench, pipeline: String) {
-        let bench = try Workbench()
-        try bench.addSample("obama_speech.mp4")
-        try bench.addSample("single_face.mp4")
-        let pipeline = try bench.pipeline {
-            $0.replacingOccurrences(of: "threads: 1 }", with: "threads: 1, lapse: 4 }")
-                .replacingOccurrences(of: ", speech: }", with: " }")
-        }
-        return (bench, pipeline)
-    }
-
     private func arguments(_ bench: Workbench, _ pipeline: String, _ dataset: String) -> [String] {
         [
             "work", pipeline, "--input", "s3://loopy/videos", "--dataset", dataset,
@@ -69,7 +58,7 @@ struct StoreEndToEndTests {
     }
 
     @Test func workersOnAStoreWithFaultsMakeWhatOneWorkerMakesInAFolder() throws {
-        let (bench, pipeline) = try bench()
+        let (bench, pipeline) = try Workbench.forWorkers(lapse: 4)
         defer { bench.remove() }
         try withStore("--faults") {
             try copy(bench.videos, "s3://loopy/videos")
@@ -102,7 +91,7 @@ struct StoreEndToEndTests {
     }
 
     @Test func aStoreWithoutConditionsAndOneThatIsNotThereAreRefused() throws {
-        let (bench, pipeline) = try bench()
+        let (bench, pipeline) = try Workbench.forWorkers(lapse: 4)
         defer { bench.remove() }
         try withStore("--no-conditions") {
             let run = try Workbench.run(
@@ -125,7 +114,7 @@ struct StoreEndToEndTests {
 
     /// A dataset in a folder, of sources that are elsewhere and that a command brings.
     @Test func aSourceThatChangedSinceItWasListedIsAFailureAndTheOthersAreMeasured() throws {
-        let (bench, pipeline) = try bench()
+        let (bench, pipeline) = try Workbench.forWorkers(lapse: 4)
         defer { bench.remove() }
         try bench.write("cp \"${1#local://}\" \"$2\"\n", to: "fetch.sh")
         let settings = [

@@ -4,17 +4,6 @@ import Testing
 /// Several workers on one dataset, of which some are lost.
 @Suite(.serialized)
 struct WorkEndToEndTests {
-    private func bench() throws -> (bench: Workbench, pipeline: String) {
-        let bench = try Workbench()
-        try bench.addSample("obama_speech.mp4")
-        try bench.addSample("single_face.mp4")
-        let pipeline = try bench.pipeline {
-            $0.replacingOccurrences(of: "threads: 1 }", with: "threads: 1, lapse: 2 }")
-                .replacingOccurrences(of: ", speech: }", with: " }")
-        }
-        return (bench, pipeline)
-    }
-
     private func children(of process: Int32) throws -> [Int32] {
         try Workbench.run("/usr/bin/pgrep", ["-P", "\(process)"]).output
             .split(separator: "\n").compactMap { Int32($0) }
@@ -34,7 +23,7 @@ struct WorkEndToEndTests {
     }
 
     @Test func workersOfWhichSomeAreLostMakeWhatOneRunMakes() throws {
-        let (bench, pipeline) = try bench()
+        let (bench, pipeline) = try Workbench.forWorkers(lapse: 2)
         defer { bench.remove() }
         let one = bench.dataset("one"), many = bench.dataset("many")
         let arguments = [pipeline, "--input", bench.videos, "--dataset"]
@@ -59,7 +48,7 @@ struct WorkEndToEndTests {
     }
 
     @Test func whoWouldMakeSomethingElseIsRefusedWhileOthersWork() throws {
-        let (bench, pipeline) = try bench()
+        let (bench, pipeline) = try Workbench.forWorkers(lapse: 2)
         defer { bench.remove() }
         let dataset = bench.dataset("d")
         let arguments = [
@@ -90,7 +79,7 @@ struct WorkEndToEndTests {
     }
 
     @Test func onceBuildsOneUnitAndSaysWhetherThereIsMore() throws {
-        let (bench, pipeline) = try bench()
+        let (bench, pipeline) = try Workbench.forWorkers(lapse: 2)
         defer { bench.remove() }
         let dataset = bench.dataset("d")
         func once() throws -> Workbench.Result {

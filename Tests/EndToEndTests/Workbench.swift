@@ -60,6 +60,20 @@ struct Workbench {
         return folder + "/pipeline.yaml"
     }
 
+    /// Two videos, and a pipeline for workers of which some are lost.
+    ///
+    /// - Parameter lapse: the seconds after which a worker is taken to be lost.
+    static func forWorkers(lapse: Int) throws -> (bench: Workbench, pipeline: String) {
+        let bench = try Workbench()
+        try bench.addSample("obama_speech.mp4")
+        try bench.addSample("single_face.mp4")
+        let pipeline = try bench.pipeline {
+            $0.replacingOccurrences(of: "threads: 1 }", with: "threads: 1, lapse: \(lapse) }")
+                .replacingOccurrences(of: ", speech: }", with: " }")
+        }
+        return (bench, pipeline)
+    }
+
     struct Result {
         let status: Int32
         let output: String

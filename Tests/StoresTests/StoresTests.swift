@@ -59,8 +59,20 @@ import Testing
             let unknown = try #require(throws: LoopyError.self) {
                 try ObjectStore("nosuchstore://b").list()
             }
-            #expect(unknown.category == .configuration)
+            #expect(unknown.category == .output)
             #expect(unknown.message.contains("nosuchstore"), "\(unknown)")
+        }
+    }
+
+    @Test func withoutPythonNoSourceIsToBlame() throws {
+        setenv("LOOPY_PYTHON", "no-such-python", 1)
+        defer { usePythonOfTests() }
+        try withFolder { folder in
+            let error = try #require(throws: LoopyError.self) {
+                try SourceCopies(folder: folder, gigabytes: 1).open("local:///a", digest: nil)
+            }
+            #expect(error.category == .output)
+            #expect(error.message.contains("LOOPY_PYTHON"))
         }
     }
 

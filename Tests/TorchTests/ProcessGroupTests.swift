@@ -102,7 +102,7 @@ struct ProcessGroupTests {
         Thread.sleep(forTimeInterval: 1)
         #expect(silent.withLock { $0 } == [])
         zero.end()
-        // Of a third, nothing is heard.
+        // The third rank of another group never comes.
         let alone = try pulse(1, of: 3)
         Thread.sleep(forTimeInterval: 1.5)
         #expect(silent.withLock { $0 } == ["1: rank 2"])

@@ -101,9 +101,13 @@ import Work
             let unit = WorkUnit(name: "00000", items: [])
             let archive = try OutputFile(store.file(unit, ".tar"))
             try TarWriter(archive).finish()
-            try store.commit(unit, files: [archive], items: [], frames: [], failures: [])
+            let lines = try OutputFile(store.file(unit, ".jsonl"))
+            try lines.write([UInt8(ascii: "\n")])
+            try store.commit(unit, files: [lines, archive], items: [], frames: [], failures: [])
             try place.push()
             #expect(access(archive.path, F_OK) != 0)
+            // Stages read what is no archive as it lies there.
+            #expect(access(lines.path, F_OK) == 0)
             let record = try #require(store.record(unit))
             #expect(try store.archive(store.stem(unit) + ".tar", of: record).members.isEmpty)
         }
