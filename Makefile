@@ -5,12 +5,13 @@ SWIFT_BUILD := swift build -c release
 BIN := .build/release
 PREFIX := out/install
 
-.PHONY: help setup build demo test bench fuzz lint format install test-install test-clusters clean
+.PHONY: help setup build demo test bench gpu-bundle fuzz lint format install test-install test-clusters clean
 
 help:
 	@echo "make demo     set up, build, curate real sample videos, train on them, generate: out/demo/index.html"
 	@echo "make test     set up, build, run all tests"
 	@echo "make bench    set up, build, measure speed and memory beside the usual tools"
+	@echo "make gpu-bundle  build a folder that checks and measures Loopy on a machine with a GPU"
 	@echo "make fuzz     feed damaged files to every reader, and damaged videos to loopy run (SECONDS=600 VIDEOS=1000)"
 	@echo "make build    set up and build; the executables are in $(BIN)"
 	@echo "make install PREFIX=FOLDER"
@@ -61,6 +62,9 @@ bench:
 	$(SWIFT_BUILD)
 	.deps/bench/bin/python Benchmarks/bench.py
 
+gpu-bundle: setup
+	Scripts/gpu-bundle.sh
+
 # Readers run under AddressSanitizer, in a build folder of their own; videos go through the usual executables.
 SECONDS := 600
 VIDEOS := 1000
@@ -94,4 +98,4 @@ test-clusters:
 	Scripts/test-clusters.sh
 
 clean:
-	rm -rf .build .build-asan out
+	rm -rf .build .build-asan .build-cuda gpu-bundle out

@@ -148,6 +148,15 @@ let package = Package(
             path: "Benchmarks/Loopy", swiftSettings: cHeaders, linkerSettings: cLibraries),
 
         .executableTarget(
+            name: "gpu-loopy",
+            dependencies: [
+                "Generation", "Training", "Runs", "LoopyModel", "Diffusion", "Speech", "Torch",
+                "TestSupport", arguments,
+            ],
+            path: "Benchmarks/GPU", exclude: ["kernels.py", "run.sh"], swiftSettings: cHeaders,
+            linkerSettings: cLibraries),
+
+        .executableTarget(
             name: "fuzz-loopy",
             dependencies: ["Curation", "Media", "Weights", "TestSupport", arguments] + dataset,
             path: "Fuzzing", swiftSettings: cHeaders, linkerSettings: cLibraries),

@@ -260,8 +260,7 @@ void loopy_torch_configure(int32_t threads) {
     // MKL reads this when it is first used. It costs some 6 % of a training step of the model `tiny`.
     setenv("MKL_CBWR", "AUTO,STRICT", 0);
     // What stays float32 on a GPU is computed from 10 bits of the factors and summed in float32.
-    at::globalContext().setAllowTF32CuBLAS(true);
-    at::globalContext().setAllowTF32CuDNN(true);
+    loopy_torch_allow_tf32(true);
     if (threads > 0) at::set_num_threads(threads);
 }
 

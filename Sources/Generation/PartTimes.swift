@@ -1,13 +1,13 @@
 /// The seconds that each part of generating took.
-final class PartTimes {
-    enum Part: String, CaseIterable {
+package final class PartTimes {
+    package enum Part: String, CaseIterable {
         case speech, reference, denoising, decoding, encoding
     }
 
-    private(set) var seconds: [String: Double]
+    package private(set) var seconds: [String: Double]
 
     /// - Parameter seconds: what an earlier process spent on the video, by part.
-    init(_ seconds: [String: Double] = [:]) { self.seconds = seconds }
+    package init(_ seconds: [String: Double] = [:]) { self.seconds = seconds }
 
     func measure<Result>(_ part: Part, _ body: () throws -> Result) rethrows -> Result {
         let started = ContinuousClock.now

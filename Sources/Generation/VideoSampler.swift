@@ -49,7 +49,7 @@ package struct VideoSampler {
     ///
     /// - Parameter speech: the features of the frames f - 2 to f + 2: `[F, 5, L, S]`.
     /// - Returns: `[F, C, h, w]`.
-    mutating func next(speech: Tensor, _ times: PartTimes) throws -> Tensor {
+    package mutating func next(speech: Tensor, _ times: PartTimes) throws -> Tensor {
         var words = SeededNumbers("clip", "\(settings.seed)", "\(clips)")
         let generator = try Generator(seed: words.next())
         let shape = [1, model.configuration.frames] + reference.shape[1...]

@@ -100,9 +100,7 @@ public struct TrainedModel: Sendable {
     public func load(
         on device: Device, precision: ComputePrecision = .float32
     ) throws -> LoopyNet {
-        let store = ParameterStore(drawing: try Generator(seed: 0, device: device)) { name in
-            precision == .bfloat16 && Self.isOfProduct(name) ? .bfloat16 : .float32
-        }
+        let store = try Self.store(on: device, precision: precision)
         let model = try LoopyNet(store.root, description.model)
         var covered: Set<String> = []
         for file in files { covered.formUnion(try store.assign(Checkpoint(file))) }
@@ -111,6 +109,15 @@ public struct TrainedModel: Sendable {
         }
         throw LoopyError(
             .mismatch, "\(files[0]): lacks the weight '\(missing)' of the model that it describes")
+    }
+
+    /// A store of drawn weights, in the types in which a model computes with them.
+    package static func store(on device: Device, precision: ComputePrecision) throws
+        -> ParameterStore
+    {
+        ParameterStore(drawing: try Generator(seed: 0, device: device)) { name in
+            precision == .bfloat16 && isOfProduct(name) ? .bfloat16 : .float32
+        }
     }
 
     /// Whether a weight is a linear layer's or a convolution's, which autocast would cast.

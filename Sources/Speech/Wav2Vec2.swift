@@ -16,7 +16,7 @@ public struct Wav2Vec2 {
     let featureProjection: FeatureProjection
     let transformer: Transformer
 
-    init(_ scope: Scope, _ configuration: Wav2Vec2Configuration) {
+    package init(_ scope: Scope, _ configuration: Wav2Vec2Configuration) {
         self.configuration = configuration
         featureEncoder = FeatureEncoder(scope["feature_extractor"], configuration)
         featureProjection = FeatureProjection(scope["feature_projection"], configuration)

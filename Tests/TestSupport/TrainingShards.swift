@@ -13,7 +13,14 @@ public func writeTrainingShards(_ folder: String) throws {
 }
 
 /// Writes one of them: each clip is 15 frames longer than that of the number before.
-public func writeTrainingShard(_ path: String, _ clips: [(split: String, number: Int)]) throws {
+///
+/// - Parameters:
+///   - latents: the shape of a frame's latents.
+///   - speech: layers and channels of a frame's speech features.
+public func writeTrainingShard(
+    _ path: String, _ clips: [(split: String, number: Int)], latents: [Int] = [4, 8, 8],
+    speech: [Int] = [2, 6]
+) throws {
     let file = try OutputFile(path)
     let writer = TarWriter(file)
     for (split, clip) in clips {
@@ -29,8 +36,8 @@ public func writeTrainingShard(_ path: String, _ clips: [(split: String, number:
             shape: [frames - 11, 2],
             values: (0..<(2 * (frames - 11))).map { Float($0) * 1e-6 })
         let members = [
-            ("latents.npy", array([4, 8, 8], frames, 1)),
-            ("speech.npy", array([2, 6], frames, 2)),
+            ("latents.npy", array(latents, frames, 1)),
+            ("speech.npy", array(speech, frames, 2)),
             ("keypoints.npy", array([68, 3], frames, 100)),
             ("motion.npy", variances.encoded()),
         ]

@@ -191,7 +191,20 @@ void loopy_torch_configure(int32_t threads);
 int32_t loopy_torch_threads(void);
 /// Sets the number for the calling thread, and for those that have not called an operator yet.
 void loopy_torch_set_threads(int32_t count);
+/// Whether products of float32 on a GPU may take 10 bits of each factor.
+void loopy_torch_allow_tf32(bool allow);
 int32_t loopy_torch_cuda_devices(void);
+/// Waits until a GPU has done all that was asked of it.
+LoopyMessage loopy_torch_synchronise(int32_t device_index);
+/// The bytes of a GPU's memory that no program has.
+LoopyMessage loopy_torch_free_memory(int32_t device_index, int64_t *bytes);
+/// The most bytes that tensors have taken since the process began, or since this was last asked so that
+/// it begins anew.
+LoopyMessage loopy_torch_peak_memory(int32_t device_index, bool begins_anew, int64_t *bytes);
+/// Notes the operators that the calling thread calls and the GPU's kernels, until the end; then writes
+/// them as Chrome's trace events, JSON.
+LoopyMessage loopy_torch_begin_profile(void);
+LoopyMessage loopy_torch_end_profile(const char *path);
 const char *loopy_torch_version(void);
 
 #ifdef __cplusplus
