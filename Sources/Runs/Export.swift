@@ -89,3 +89,14 @@ public enum Export {
 
         """
 }
+
+extension SafeTensors {
+    /// Writes a file that PyTorch's users can open, whole or not at all.
+    fileprivate static func write(
+        tensors: [(name: String, tensor: Tensor)], toFile path: String
+    ) throws {
+        let file = try OutputFile(path)
+        try write(tensors: tensors, metadata: ["format": "pt"]) { try file.write($0) }
+        try file.commit()
+    }
+}

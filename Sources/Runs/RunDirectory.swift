@@ -1,8 +1,6 @@
 import Errors
 import Foundation
 import Storage
-import Torch
-import Weights
 
 /// The directory of a training run.
 ///
@@ -83,25 +81,23 @@ public struct RunDirectory: Sendable {
             ? averages : checkpoint(step) + "/model.safetensors"
     }
 
-    /// Writes a checkpoint, and removes the oldest ones.
-    ///
-    /// - Parameters:
-    ///   - state: what is needed to go on besides tensors.
-    ///   - files: tensors by file name.
-    ///   - kept: which checkpoints stay.
-    /// - Throws: `LoopyError` `.output`.
-    package func save(
-        step: Int, _ state: some Encodable,
-        _ files: [(name: String, tensors: [(name: String, tensor: Tensor)])],
-        keeping kept: TrainingSettings.Checkpoints
-    ) throws {
-        let final = checkpoint(step)
-        let partial = checkpointsFolder + "/partial-\(step)"
-        try? FileManager.default.removeItem(atPath: partial)
-        for (name, tensors) in files {
-            try SafeTensors.write(tensors: tensors, toFile: partial + "/" + name)
+    /// The folder of a checkpoint that is being written.
+    func partialCheckpoint(_ step: Int) -> String { checkpointsFolder + "/partial-\(step)" }
+
+    /// Removes what was begun by processes that are gone.
+    func removePartialCheckpoints() {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: checkpointsFolder)) ?? []
+        for name in names where name.hasPrefix("partial-") {
+            try? FileManager.default.removeItem(atPath: checkpointsFolder + "/" + name)
         }
-        try JSONLines.writeDocument(state, to: partial + "/state.json")
+    }
+
+    /// Gives a checkpoint that was written its name, and removes the oldest ones.
+    ///
+    /// - Parameter kept: which checkpoints stay.
+    /// - Throws: `LoopyError` `.output`.
+    func commitCheckpoint(_ step: Int, keeping kept: TrainingSettings.Checkpoints) throws {
+        let (partial, final) = (partialCheckpoint(step), checkpoint(step))
         guard rename(partial, final) == 0 else {
             throw LoopyError.system(.output, "renaming \(partial) to it", final)
         }
@@ -119,7 +115,7 @@ public struct RunDirectory: Sendable {
         close(descriptor)
     }
 
-    /// Reads what `save` was given of a checkpoint besides tensors.
+    /// Reads what a `CheckpointWriter` was given besides tensors.
     package func state<State: Decodable>(_ type: State.Type, of step: Int) throws -> State {
         try RunDocument.read(type, from: checkpoint(step) + "/state.json")
     }
@@ -179,14 +175,5 @@ public struct MetricsLine: Codable, Sendable, Equatable {
         case gradientNorm = "gradient_norm"
         case stepsPerSecond = "steps_per_second"
         case waiting, validation
-    }
-}
-
-extension SafeTensors {
-    /// Writes a file that PyTorch's users can open, whole or not at all.
-    static func write(tensors: [(name: String, tensor: Tensor)], toFile path: String) throws {
-        let file = try OutputFile(path)
-        try write(tensors: tensors, metadata: ["format": "pt"]) { try file.write($0) }
-        try file.commit()
     }
 }

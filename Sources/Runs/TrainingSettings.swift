@@ -55,7 +55,7 @@ public struct TrainingSettings: Codable, Sendable {
     public var seed = 0
     /// The device that trains: "cpu", "cuda:0".
     public var device = "cpu"
-    /// The device's memory in GiB; 0 asks the machine, which knows only its own.
+    /// The device's memory in GiB; 0 for what is free of it.
     public var memoryGib = 0.0
     /// The number of steps from one line of metrics to the next.
     public var logEvery = 10

@@ -67,7 +67,7 @@ extension TrainingSettings: DescribedSettings {
             .device("device", \.device, "The device that trains."),
             .number(
                 "memory_gib", \.memoryGib, in: 0...1e6, unit: "GiB",
-                "The device's memory; 0 asks the machine, which knows only its own."),
+                "The device's memory; 0 for what is free."),
             .number(
                 "log_every", \.logEvery, in: 1...1_000_000_000, unit: "steps",
                 "The number of steps from one line of metrics to the next."),

@@ -104,10 +104,12 @@ public final class DistributedAdamW {
 
     // MARK: State
 
-    /// What a checkpoint must hold to go on, as `AdamW.state` has it: the same whether moments are shared out,
-    /// and among how many. All ranks call this; where moments are shared out, rank 0 alone is given them.
-    public func state() throws(LoopyError) -> [(name: String, tensor: Tensor)] {
-        guard let shards else { return optimiser.state }
+    /// What a checkpoint must hold to go on, as `AdamW.state` has it: the same whether moments are shared
+    /// out, and among how many. All ranks call this, and each is given its part.
+    public func state() throws(LoopyError) -> DistributedState {
+        guard let shards else {
+            return DistributedState(optimiser.state, group)
+        }
         let own = Dictionary(uniqueKeysWithValues: optimiser.state.map { ($0.name, $0.tensor) })
         // The rank of a weight's first number says how many steps it has.
         let steps = try group.sum(
@@ -115,36 +117,27 @@ public final class DistributedAdamW {
                 shards.owner(of: index) == group.rank
                     ? own[parameter.name + ".step"]?.scalar ?? 0 : 0
             })
-        let means = try gathered(".exp_avg", own, steps, shards)
-        let meanSquares = try gathered(".exp_avg_sq", own, steps, shards)
-        guard group.isFirst else { return [] }
-        return parameters.indices.flatMap { index -> [(name: String, tensor: Tensor)] in
-            let name = parameters[index].name
-            let step = (name: name + ".step", tensor: Tensor([Float(steps[index])], shape: []))
-            guard let mean = means[index], let meanSquare = meanSquares[index] else {
-                return [step]
+        var state = DistributedState()
+        for (index, (name, tensor)) in parameters.enumerated() {
+            state.entries.append((name + ".step", .float32, []))
+            if shards.owner(of: index) == group.rank {
+                let step = Tensor([Float(steps[index])], shape: [])
+                state.pieces.append(.init(name: name + ".step", start: 0, numbers: step))
             }
-            return [step, (name + ".exp_avg", mean), (name + ".exp_avg_sq", meanSquare)]
-        }
-    }
-
-    /// A moment of all weights that have one, in memory, by the weight's index; empty on other ranks than the
-    /// first.
-    private func gathered(
-        _ suffix: String, _ own: [String: Tensor], _ steps: [Double], _ shards: ShardedParameters
-    ) throws(LoopyError) -> [Int: Tensor] {
-        var whole: [Int: Tensor] = [:]
-        if group.isFirst {
-            for (index, (_, tensor)) in parameters.enumerated() where steps[index] > 0 {
-                whole[index] = Tensor.zeros(tensor.shape, type: tensor.type)
+            guard steps[index] > 0 else { continue }
+            for moment in [".exp_avg", ".exp_avg_sq"] {
+                state.entries.append((name + moment, tensor.type, tensor.shape))
             }
         }
-        func take(_: Int, _ piece: ShardedParameters.Piece, _ numbers: Tensor) {
-            guard let tensor = whole[piece.index] else { return }
-            ShardedParameters.view(tensor, piece).assign(numbers)
+        for piece in shards.pieces(of: group.rank) where steps[piece.index] > 0 {
+            for moment in [".exp_avg", ".exp_avg_sq"] {
+                let name = parameters[piece.index].name + moment
+                guard let numbers = own[name] else { continue }
+                state.pieces.append(
+                    .init(name: name, start: piece.range.lowerBound, numbers: numbers))
+            }
         }
-        try shards.allGather({ own[parameters[$0].name + suffix] }, take: take)
-        return whole
+        return state
     }
 
     /// Copies a state, of any device and any number of ranks. Where it does not fit, nothing is changed.
@@ -168,5 +161,35 @@ public final class DistributedAdamW {
             }
         }
         try optimiser.restore(pieces)
+    }
+}
+
+/// Tensors that the ranks of a group write together: what there is, and what one rank has of it.
+public struct DistributedState {
+    /// All tensors, on every rank the same.
+    public var entries: [(name: String, type: ElementType, shape: [Int])] = []
+    /// This rank's part. The parts of all ranks are everything, each number once.
+    public var pieces: [Piece] = []
+
+    public struct Piece {
+        public var name: String
+        /// The index of the first number in the tensor, in the order of its axes.
+        public var start: Int
+        public var numbers: Tensor
+
+        public init(name: String, start: Int, numbers: Tensor) {
+            (self.name, self.start, self.numbers) = (name, start, numbers)
+        }
+    }
+
+    public init() {}
+
+    /// Shares out tensors that every rank has.
+    public init(_ tensors: [(name: String, tensor: Tensor)], _ group: ProcessGroup) {
+        for (index, (name, tensor)) in tensors.enumerated() {
+            entries.append((name, tensor.type, tensor.shape))
+            guard index % group.size == group.rank else { continue }
+            pieces.append(Piece(name: name, start: 0, numbers: tensor))
+        }
     }
 }

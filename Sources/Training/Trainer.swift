@@ -28,8 +28,10 @@ public final class Trainer {
     /// Nil where weights are not averaged, and on other ranks than the first.
     let averages: MovingAverage?
     let windows: WindowPrefetcher
-    /// The step of the last checkpoint that this process has written or read.
+    /// The step of the last checkpoint that this process has begun or read.
     var savedStep: Int?
+    /// The checkpoint that is being written.
+    var saving: CheckpointWriter?
     /// The seconds spent training, earlier processes' included.
     private(set) var seconds = 0.0
     let model: LoopyNet
@@ -39,9 +41,12 @@ public final class Trainer {
     private let samples: ValidationSamples?
     private let device: Device
     /// The weights that are trained.
-    private let trained: [(name: String, tensor: Tensor)]
+    let trained: [(name: String, tensor: Tensor)]
     /// Nil on other ranks than the first.
     private let metrics: MetricsWriter?
+
+    /// The seconds that steps have waited for windows, which are read meanwhile.
+    package var secondsWaited: Double { windows.secondsWaited }
 
     public var isFinished: Bool { stepsDone >= settings.steps }
 
@@ -142,7 +147,9 @@ public final class Trainer {
             partLoss.backward()
             ownLoss += partLoss.scalar
         }
-        let loss = try optimiser.sumGradients([ownLoss])[0]
+        let sums = try optimiser.sumGradients([ownLoss, hasWritten() ? 1 : 0])
+        let loss = sums[0]
+        try finishSaving(ifWrittenBy: Int(sums[1]))
         let limit = settings.optimiser.maxGradNorm
         let norm = try optimiser.clipGradientNorm(maxNorm: limit > 0 ? limit : .infinity)
         guard loss.isFinite, norm.isFinite else { throw notFinite(loss, keys) }
@@ -201,7 +208,11 @@ public final class Trainer {
         }
         if let line { try metrics?.write(line) }
         let checkpoints = settings.checkpoints
-        if isDue(checkpoints.every) || checkpoints.isMilestone(stepsDone) { try save() }
+        if isFinished {
+            try save()
+        } else if isDue(checkpoints.every) || checkpoints.isMilestone(stepsDone) {
+            try beginSaving()
+        }
     }
 
     /// Draws samples of the averaged weights, which are those that will be used.

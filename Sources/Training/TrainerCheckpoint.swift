@@ -14,25 +14,60 @@ struct CheckpointState: Codable {
 }
 
 extension Trainer {
-    /// Writes a checkpoint of where the run stands, if there is none yet: rank 0 writes it, and all return
-    /// when it is there. What it holds does not depend on the number of ranks.
+    /// Writes a checkpoint of where the run stands, if there is none yet, and returns when it is there. Every
+    /// rank writes its part; what the checkpoint holds does not depend on the number of ranks.
     public func save() throws {
-        guard savedStep != stepsDone else { return }
-        let moments = try optimiser.state()
-        try group.together { if group.isFirst { try write(moments) } }
-        savedStep = stepsDone
+        try beginSaving()
+        try finishSaving()
     }
 
-    /// - Parameter moments: the optimiser's state.
-    private func write(_ moments: [(name: String, tensor: Tensor)]) throws {
+    /// Begins a checkpoint, which is written while training goes on.
+    func beginSaving() throws {
+        guard savedStep != stepsDone else { return }
+        try finishSaving()
+        savedStep = stepsDone
+        // It is there where a process went on from it without a step.
         guard run.steps().last != stepsDone else { return }
-        var files: [(name: String, tensors: [(name: String, tensor: Tensor)])] = [
-            ("model.safetensors", store.parameters), ("optimiser.safetensors", moments),
+        var files = [
+            try CheckpointWriter.File(
+                "model.safetensors", DistributedState(store.parameters, group)),
+            try CheckpointWriter.File("optimiser.safetensors", optimiser.state()),
         ]
-        if let averages { files.append(("averages.safetensors", averages.averages)) }
+        if settings.emaDecay > 0 {
+            // The first rank has them.
+            var state = DistributedState(trained, group)
+            state.pieces = (averages?.averages ?? []).map {
+                .init(name: $0.name, start: 0, numbers: $0.tensor)
+            }
+            files.append(try CheckpointWriter.File("averages.safetensors", state))
+        }
         let state = CheckpointState(
             step: stepsDone, schedule: settings.schedule, stream: windows.state, seconds: seconds)
-        try run.save(step: stepsDone, state, files, keeping: settings.checkpoints)
+        let writer = try CheckpointWriter(
+            run, step: stepsDone, state, files, keeping: settings.checkpoints)
+        try group.together { if group.isFirst { try writer.prepare() } }
+        writer.start()
+        saving = writer
+    }
+
+    /// Waits until the checkpoint that was begun is there.
+    private func finishSaving() throws {
+        guard let writer = saving else { return }
+        try group.together { try writer.wait() }
+        try group.together { if group.isFirst { try writer.commit() } }
+        saving = nil
+    }
+
+    /// Whether this rank has written its part of the checkpoint that was begun, for `finishSaving(ifWrittenBy:)`.
+    ///
+    /// - Throws: `LoopyError` `.output` where it could not.
+    func hasWritten() throws -> Bool { try saving?.isWritten() ?? false }
+
+    /// Finishes the checkpoint that was begun, where all ranks have written theirs.
+    func finishSaving(ifWrittenBy ranks: Int) throws {
+        guard let writer = saving, ranks == group.size else { return }
+        if group.isFirst { try writer.commit() }
+        saving = nil
     }
 
     /// Reads the tensors that `save` wrote.

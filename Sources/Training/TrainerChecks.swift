@@ -1,7 +1,7 @@
 import Errors
-import Foundation
 import LoopyModel
 import Runs
+import Storage
 import Torch
 
 // What the trainer refuses before a run begins.
@@ -10,7 +10,7 @@ extension Trainer {
     static func requireMemory(
         _ settings: TrainingSettings, _ window: ClipWindow, _ group: ProcessGroup
     ) throws {
-        guard let available = availableMemory(settings, among: group.localSize) else { return }
+        guard let available = try availableMemory(settings, among: group.localSize) else { return }
         let summary = try ModelSummary(settings.model)
         let side = max(window.latents.length(2), window.latents.length(3))
         func needed(batch: Int, checkpointing: Bool) -> Int {
@@ -54,18 +54,13 @@ extension Trainer {
                 + remedies.joined(separator: ", or "))
     }
 
-    /// The device's free memory in bytes, of which each of the machine's processes has its part; nil where
-    /// it is not known.
+    /// The device's free memory in bytes: this process's part of the machine's where the processor trains.
     private static func availableMemory(
         _ settings: TrainingSettings, among processes: Int
-    ) -> Int? {
+    ) throws -> Int? {
         if settings.memoryGib > 0 { return Int(settings.memoryGib * 1024 * 1024 * 1024) }
-        guard settings.device == "cpu",
-            let text = try? String(contentsOfFile: "/proc/meminfo", encoding: .utf8),
-            let line = text.split(separator: "\n").first(where: { $0.hasPrefix("MemAvailable:") }),
-            let kibibytes = line.split(separator: " ").compactMap({ Int($0) }).first
-        else { return nil }
-        return (kibibytes << 10) / processes
+        let device = try Device(settings.device)
+        return device == .cpu ? Memory.available.map { $0 / processes } : device.freeMemory
     }
 
     /// - Throws: `LoopyError` `.malformed` where clips do not fit the model's shape.

@@ -40,16 +40,12 @@ extension SafeTensors {
         _ entries: [Entry], metadata: [String: String] = [:],
         to sink: (UnsafeRawBufferPointer) throws -> Void
     ) throws {
-        let rank = Dictionary(
-            uniqueKeysWithValues: ElementType.allCases.enumerated().map { ($1, $0) })
-        let sorted = entries.sorted {
-            $0.type == $1.type
-                ? $0.name.utf8.lexicographicallyPrecedes($1.name.utf8)
-                : rank[$0.type, default: 0] > rank[$1.type, default: 0]
-        }
-        let (header, sizes) = try header(of: sorted, metadata: metadata)
-        try header.withUnsafeBytes(sink)
-        for (entry, size) in zip(sorted, sizes) {
+        let sorted = entries.sorted { precedes(($0.name, $0.type), ($1.name, $1.type)) }
+        let layout = try Layout(
+            ofSorted: sorted.map { ($0.name, $0.type, $0.shape) }, metadata: metadata)
+        try layout.header.withUnsafeBytes(sink)
+        for entry in sorted {
+            let size = layout.range(of: entry.name).count
             try entry.withBytes { bytes in
                 guard bytes.count == size else {
                     throw LoopyError(
@@ -62,9 +58,61 @@ extension SafeTensors {
         }
     }
 
+    private static func precedes(
+        _ a: (name: String, type: ElementType), _ b: (name: String, type: ElementType)
+    ) -> Bool {
+        a.type == b.type
+            ? a.name.utf8.lexicographicallyPrecedes(b.name.utf8)
+            : order[a.type, default: 0] > order[b.type, default: 0]
+    }
+
+    private static let order = Dictionary(
+        uniqueKeysWithValues: ElementType.allCases.enumerated().map { ($1, $0) })
+
+    /// Where tensors lie in a file: several processes that know it each write their part.
+    public struct Layout: Sendable {
+        /// What the file begins with: the header's length, and the header.
+        public let header: [UInt8]
+        /// The length of the file.
+        public let byteCount: Int
+        private let ranges: [String: Range<Int>]
+
+        /// - Throws: `LoopyError` `.malformed` where names or sizes make no file.
+        public init(
+            of tensors: [(name: String, type: ElementType, shape: [Int])],
+            metadata: [String: String] = [:]
+        ) throws {
+            try self.init(
+                ofSorted: tensors.sorted { precedes(($0.name, $0.type), ($1.name, $1.type)) },
+                metadata: metadata)
+        }
+
+        fileprivate init(
+            ofSorted tensors: [(name: String, type: ElementType, shape: [Int])],
+            metadata: [String: String]
+        ) throws {
+            let (header, sizes) = try SafeTensors.header(of: tensors, metadata: metadata)
+            var ranges: [String: Range<Int>] = [:]
+            var end = header.count
+            for ((name, _, _), size) in zip(tensors, sizes) {
+                ranges[name] = end..<(end + size)
+                end += size
+            }
+            (self.header, self.ranges, byteCount) = (header, ranges, end)
+        }
+
+        /// The bytes of a tensor, counted from the file's first.
+        ///
+        /// - Precondition: one of the tensors.
+        public func range(of name: String) -> Range<Int> {
+            guard let range = ranges[name] else { fatalError("no tensor '\(name)' lies there") }
+            return range
+        }
+    }
+
     /// The header with its length before it, and the bytes of each tensor.
     private static func header(
-        of entries: [Entry], metadata: [String: String]
+        of entries: [(name: String, type: ElementType, shape: [Int])], metadata: [String: String]
     ) throws -> ([UInt8], sizes: [Int]) {
         var members: [String] = []
         if !metadata.isEmpty {

@@ -96,7 +96,8 @@ struct ProcessesTests {
                 let data = FileManager.default.contents(atPath: "/proc/\(name)/\(file)")
                 return String(decoding: data ?? Data(), as: UTF8.self)
             }
-            if read("cmdline").contains(run), read("environ").contains("\0RANK=\(rank)\0") {
+            let environment = read("environ").split(separator: "\0")
+            if read("cmdline").contains(run), environment.contains("RANK=\(rank)") {
                 return identifier
             }
         }

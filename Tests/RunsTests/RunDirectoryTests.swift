@@ -13,8 +13,13 @@ import Torch
         let tensors = [("w", Tensor([Float(step)], shape: [1]))]
         var kept = TrainingSettings.Checkpoints()
         (kept.keep, kept.milestones) = (2, milestones)
-        try run.save(
-            step: step, State(step: step), [("model.safetensors", tensors)], keeping: kept)
+        let writer = try CheckpointWriter(
+            run, step: step, State(step: step),
+            [.init("model.safetensors", DistributedState(tensors, ProcessGroup()))], keeping: kept)
+        try writer.prepare()
+        writer.start()
+        try writer.wait()
+        try writer.commit()
     }
 
     @Test func theNewestCheckpointsAreKept() throws {
@@ -29,6 +34,63 @@ import Torch
             try save(101, run)
             #expect(run.steps() == [100, 101])
             #expect(try names(in: run.path + "/checkpoints").count == 2)
+        }
+    }
+
+    /// Each has a part of the files, and one of them tensors that the others do not have.
+    @Test(arguments: [2, 3])
+    func processesWriteTheSameFilesTogether(ranks: Int) throws {
+        try withFolder { folder in
+            @Sendable func write(_ name: String, _ group: ProcessGroup) throws {
+                let tensors = (0..<5).map { number in
+                    ("w\(number)", Tensor.arange(0..<(7 + number), type: .float32) + Double(number))
+                }
+                var averages = DistributedState(tensors, ProcessGroup())
+                if !group.isFirst { averages.pieces = [] }
+                let writer = try CheckpointWriter(
+                    RunDirectory(folder + "/" + name), step: 1, State(step: 1),
+                    [
+                        .init("model.safetensors", DistributedState(tensors, group)),
+                        .init("averages.safetensors", averages),
+                    ], keeping: TrainingSettings.Checkpoints())
+                try group.together { if group.isFirst { try writer.prepare() } }
+                writer.start()
+                // What is written is as it was then.
+                withoutGradient {
+                    for (_, tensor) in tensors { tensor.assign(Tensor([Float(-1)])) }
+                }
+                try group.together { try writer.wait() }
+                if group.isFirst { try writer.commit() }
+            }
+            try write("one", ProcessGroup())
+            for result in try inRanks(ranks, { group in try write("many", group) }) {
+                try result.get()
+            }
+            let checkpoints = ["/one", "/many"].map { RunDirectory(folder + $0).checkpoint(1) }
+            let files = try names(in: checkpoints[0])
+            #expect(files == ["averages.safetensors", "model.safetensors", "state.json"])
+            #expect(try names(in: checkpoints[1]) == files)
+            for file in files {
+                #expect(
+                    try bytes(of: checkpoints[0] + "/" + file)
+                        == bytes(of: checkpoints[1] + "/" + file))
+            }
+        }
+    }
+
+    @Test func aPartThatCannotBeWrittenIsSaid() throws {
+        try withFolder { folder in
+            let tensors = [("w", Tensor.zeros([3]))]
+            let writer = try CheckpointWriter(
+                RunDirectory(folder), step: 1, State(step: 1),
+                [.init("model.safetensors", DistributedState(tensors, ProcessGroup()))],
+                keeping: TrainingSettings.Checkpoints())
+            try writer.prepare()
+            try FileManager.default.removeItem(atPath: folder + "/checkpoints/partial-1")
+            writer.start()
+            let error = #expect(throws: LoopyError.self) { try writer.wait() }
+            #expect(error?.category == .output)
+            #expect(throws: LoopyError.self) { try writer.isWritten() }
         }
     }
 

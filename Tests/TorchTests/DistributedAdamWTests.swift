@@ -48,11 +48,28 @@ struct DistributedAdamWTests {
             #expect(try optimiser.clipGradientNorm(maxNorm: 1) > 1)
             try optimiser.step(learningRate: 0.1)
         }
-        let state = Dictionary(
-            uniqueKeysWithValues: try optimiser.state().map {
-                ($0.name, $0.tensor.array(of: Float.self))
-            })
-        return (parameters.map { $0.tensor.array() }, state)
+        return (parameters.map { $0.tensor.array() }, try whole(optimiser.state(), group))
+    }
+
+    /// A state of which every rank has a part, as numbers by name.
+    private static func whole(
+        _ state: DistributedState, _ group: ProcessGroup
+    ) throws -> [String: [Float]] {
+        var all: [String: [Float]] = [:]
+        for (name, _, shape) in state.entries {
+            var numbers = [Double](repeating: 0, count: shape.reduce(1, *))
+            var isOwn = numbers
+            for piece in state.pieces where piece.name == name {
+                for (index, number) in piece.numbers.array(of: Double.self).enumerated() {
+                    numbers[piece.start + index] += number
+                    isOwn[piece.start + index] += 1
+                }
+            }
+            // Each number belongs to one rank.
+            #expect(try group.sum(isOwn).allSatisfy { $0 == 1 }, "\(name)")
+            all[name] = try group.sum(numbers).map(Float.init)
+        }
+        return all
     }
 
     private func run(
