@@ -144,7 +144,8 @@ let package = Package(
         executable("loopy-evaluate", ["Evaluation", "Torch"]),
 
         .executableTarget(
-            name: "bench-loopy", dependencies: ["Training", "LoopyModel", "Diffusion", "Torch"],
+            name: "bench-loopy",
+            dependencies: ["Training", "Generation", "Runs", "LoopyModel", "Diffusion", "Torch"],
             path: "Benchmarks/Loopy", swiftSettings: cHeaders, linkerSettings: cLibraries),
 
         .executableTarget(

@@ -118,12 +118,12 @@ private final class Checks {
         let configuration = LoopyConfiguration.tiny
         let twins = try twins(seed: 2) { try LoopyNet($0, configuration) }
         let inputs = try ModelInputs(configuration, side: 16, device: .cpu)
-        let ddim = try DDIM(NoiseSchedule(), numInferenceSteps: 25)
+        let solver = try Solver(NoiseSchedule(), numInferenceSteps: 25)
         func sample(_ network: LoopyNet, on device: Device, together: Bool) throws -> Tensor {
             let inputs = inputs.on(device), generator = try Generator(seed: 1)
             return withoutGradient {
                 GuidedModel(network, inputs.conditions, Guidance(), together: together)
-                    .sample(inputs.clip, ddim, generator: generator)
+                    .sample(inputs.clip, solver, generator: generator)
             }
         }
         let right = try sample(twins.cpu.network, on: .cpu, together: false)

@@ -6,6 +6,7 @@ import Torch
 ///     bench-loopy forward|step [checkpointing]
 ///     bench-loopy sampling apart|together|published
 ///     bench-loopy windows SHARDS COUNT
+///     bench-loopy quality PORTRAIT SPEECH WAY…
 @main
 struct BenchLoopy {
     static func main() throws {
@@ -16,6 +17,9 @@ struct BenchLoopy {
             let rate = try benchmarkWindows(
                 arguments[2], count: arguments.last.flatMap { Int($0) } ?? 0)
             print("{\"windows_per_second\": \(rate)}")
+        case "quality" where arguments.count > 3:
+            let rest = Array(arguments.dropFirst())
+            try benchmarkQuality(rest[0], rest[1], Array(rest[2...]))
         case "sampling":
             let order = arguments.last.flatMap(SamplingOrder.init) ?? .apart
             print("{\"sampling_s\": \(try benchmarkSampling(order))}")
@@ -27,7 +31,7 @@ struct BenchLoopy {
         default:
             FileHandle.standardError.write(
                 Data(
-                    "bench-loopy: forward, step [checkpointing], sampling ORDER, or windows SHARDS COUNT\n"
+                    "bench-loopy: forward, step [checkpointing], sampling ORDER, windows SHARDS COUNT, or quality\n"
                         .utf8))
             exit(64)
         }

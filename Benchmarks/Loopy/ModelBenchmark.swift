@@ -74,7 +74,7 @@ enum SamplingOrder: String {
 /// Seconds a frame of sampling one clip in ten steps.
 func benchmarkSampling(_ order: SamplingOrder) throws -> Double {
     let tiny = try TinyModel()
-    let ddim = try DDIM(NoiseSchedule(), numInferenceSteps: 10)
+    let solver = try Solver(NoiseSchedule(), numInferenceSteps: 10)
     let guidance = Guidance()
     let generator = try Generator(seed: 1)
     let seconds = median(runs: 3) {
@@ -82,16 +82,16 @@ func benchmarkSampling(_ order: SamplingOrder) throws -> Double {
             guard order == .published else {
                 _ = GuidedModel(
                     tiny.model, tiny.conditions, guidance, together: order == .together
-                ).sample(tiny.clip, ddim, generator: generator)
+                ).sample(tiny.clip, solver, generator: generator)
                 return
             }
-            var latents = tiny.clip
-            for step in ddim.steps {
+            var path = solver.begin(tiny.clip)
+            while let timestep = path.timestep {
                 func pass(audio: Bool, reference: Bool) -> Tensor {
                     var conditions = tiny.conditions
                     conditions.masks[0].audio = !audio
                     conditions.masks[0].reference = !reference
-                    return tiny.model(latents, Tensor([Int64(step.timestep)]), conditions)
+                    return tiny.model(path.latents, Tensor([Int64(timestep)]), conditions)
                 }
                 let all = pass(audio: true, reference: true)
                 let silent = pass(audio: false, reference: true)
@@ -99,7 +99,7 @@ func benchmarkSampling(_ order: SamplingOrder) throws -> Double {
                 let prediction =
                     (all - silent) * guidance.audioRatio
                     + (silent - base) * guidance.referenceRatio + base
-                latents = ddim.next(latents, step, prediction: prediction)
+                path.step(prediction: prediction)
             }
         }
     }

@@ -4,14 +4,20 @@ extension GenerationSettings: DescribedSettings {
     public static var settings: [Setting<GenerationSettings>] {
         [
             .number("seed", \.seed, in: 0...Int.max, "Another seed gives another video."),
+            .choice(
+                "solver", \.solver,
+                "How a picture is found from noise: ddim, as in the paper, or dpm_solver (DPM-Solver++ 2M) "
+                    + "and unipc, which come as far in fewer steps."),
             .number(
                 "num_inference_steps", \.numInferenceSteps, in: 1...100_000, unit: "steps",
-                "The number of DDIM's steps, at most that of the model's noise schedule."),
+                "The number of the solver's steps, at most that of the model's noise schedule."),
             .choice(
                 "timestep_spacing", \.timestepSpacing,
                 "Which timesteps of the noise schedule are taken; automatic takes trailing ones where "
                     + "the schedule ends in pure noise, and leading ones elsewhere."),
-            .number("eta", \.eta, in: 0...1, "DDIM's η: 0 draws no noise on the way."),
+            .number(
+                "eta", \.eta, in: 0...1,
+                "DDIM's η: 0 draws no noise on the way; the other solvers draw none."),
             .group("guidance", \.guidance),
             .choice(
                 "passes", \.passes,

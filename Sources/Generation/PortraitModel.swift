@@ -11,10 +11,10 @@ import Torch
 /// trained.
 public struct PortraitModel {
     public let trained: TrainedModel
-    let model: LoopyNet
-    let schedule: NoiseSchedule
+    package let model: LoopyNet
+    package let schedule: NoiseSchedule
     let codec: any LatentCodec
-    let speech: any SpeechEncoder
+    package let speech: any SpeechEncoder
     let device: Device
     /// The side of the pictures, in pixels.
     package let side: Int

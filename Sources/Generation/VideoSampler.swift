@@ -19,7 +19,7 @@ package struct VideoSampler {
 
     private let model: LoopyNet
     private let settings: GenerationSettings
-    private let ddim: DDIM
+    private let solver: Solver
     /// `[1, C, h, w]`
     private let reference: Tensor
 
@@ -35,8 +35,8 @@ package struct VideoSampler {
         self.model = model
         self.settings = settings
         self.reference = reference
-        ddim = try DDIM(
-            schedule, numInferenceSteps: settings.numInferenceSteps,
+        solver = try Solver(
+            schedule, settings.solver, numInferenceSteps: settings.numInferenceSteps,
             timestepSpacing: settings.timestepSpacing(for: schedule), eta: settings.eta)
         try settings.validate(as: "generate")
         history =
@@ -61,7 +61,7 @@ package struct VideoSampler {
                     model, conditions, settings.guidance, together: settings.runsTogether)
             }
             return times.measure(.denoising) {
-                guided.sample(noise, ddim, generator: generator)
+                guided.sample(noise, solver, generator: generator)
             }
         }
         let latents = withoutGradient {

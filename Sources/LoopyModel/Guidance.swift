@@ -94,22 +94,21 @@ public struct GuidedModel {
         return parts.dropFirst().reduce(parts[0], +)
     }
 
-    /// A clip's latents (section 3.4, "Inference"), from noise by DDIM.
+    /// A clip's latents (section 3.4, "Inference"), from noise.
     ///
     /// - Parameters:
     ///   - noise: `[B, F, C, h, w]`.
-    ///   - generator: draws the noise on the way, where DDIM's η is not 0.
-    public func sample(_ noise: Tensor, _ ddim: DDIM, generator: Generator) -> Tensor {
-        var latents = noise
-        for (index, step) in ddim.steps.enumerated() {
-            let prediction = self(
-                latents, timestep: step.timestep,
-                isGuided: guidance.guides(step: index, of: ddim.steps.count))
+    ///   - generator: draws the noise on the way, where the solver wants some.
+    public func sample(_ noise: Tensor, _ solver: Solver, generator: Generator) -> Tensor {
+        var path = solver.begin(noise)
+        while let timestep = path.timestep {
+            let isGuided = guidance.guides(step: path.index, of: solver.timesteps.count)
+            let prediction = self(path.latents, timestep: timestep, isGuided: isGuided)
             let fresh =
-                ddim.eta > 0
+                solver.eta > 0
                 ? Tensor.normal(noise.shape, generator: generator).to(noise.device) : nil
-            latents = ddim.next(latents, step, prediction: prediction, noise: fresh)
+            path.step(prediction: prediction, noise: fresh)
         }
-        return latents
+        return path.latents
     }
 }

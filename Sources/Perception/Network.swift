@@ -31,14 +31,19 @@ public final class Network {
                 "\(path): the network's file is missing; Scripts/setup.sh fetches the embedded ones"
             )
         }
-        let core = try Runtime.core
-        var model: OpaquePointer?
-        try Network.check(ov_core_read_model(core, path, nil, &model), "\(path): cannot be read")
-        defer { ov_model_free(model) }
-        if let openAxes { try Network.close(model, openAxes, path: path) }
-        try Network.check(
-            loopy_ov_compile_for_cpu(core, model, String(threads), &compiled),
-            "\(path): cannot be compiled")
+        compiled =
+            try openAxes == nil ? CompiledNetworks.network(path, threads: threads) : nil
+        if compiled == nil {
+            let core = try Runtime.core
+            var model: OpaquePointer?
+            try Network.check(
+                ov_core_read_model(core, path, nil, &model), "\(path): cannot be read")
+            defer { ov_model_free(model) }
+            if let openAxes { try Network.close(model, openAxes, path: path) }
+            try Network.check(
+                loopy_ov_compile_for_cpu(core, model, String(threads), &compiled),
+                "\(path): cannot be compiled")
+        }
         var inputCount = 0, outputCount = 0
         ov_compiled_model_inputs_size(compiled, &inputCount)
         ov_compiled_model_outputs_size(compiled, &outputCount)
@@ -222,7 +227,7 @@ public final class Network {
 }
 
 /// OpenVINO's core, made once a process: it loads plugins from disk.
-private enum Runtime {
+enum Runtime {
     // Unsafe: the pointer never changes, and OpenVINO documents its core as thread-safe.
     nonisolated(unsafe) private static let pointer: OpaquePointer? = {
         var created: OpaquePointer?

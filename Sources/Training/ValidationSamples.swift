@@ -13,7 +13,7 @@ struct ValidationSamples {
     private let windows: [ClipWindow]
     private let settings: TrainingSettings
     private let codec: any LatentCodec
-    private let ddim: DDIM
+    private let solver: Solver
     private let device: Device
 
     /// The most frames of a window that are shown.
@@ -29,8 +29,8 @@ struct ValidationSamples {
         self.settings = settings
         self.codec = codec
         self.device = device
-        ddim = try DDIM(
-            schedule, numInferenceSteps: settings.sampling.numInferenceSteps,
+        solver = try Solver(
+            schedule, settings.sampling.solver, numInferenceSteps: settings.sampling.numInferenceSteps,
             timestepSpacing: schedule.timestepSpacing)
     }
 
@@ -67,7 +67,8 @@ struct ValidationSamples {
         var guidance = settings.sampling.guidance
         if !isVideo { guidance.audioRatio = guidance.referenceRatio }
         return settings.precision.resolved(on: settings.device).computing(on: device) {
-            GuidedModel(model, batch.conditions, guidance).sample(noise, ddim, generator: generator)
+            GuidedModel(model, batch.conditions, guidance)
+                .sample(noise, solver, generator: generator)
         }
     }
 

@@ -66,29 +66,54 @@ import Torch
     @Test(
         "DDIM's trajectories agree with diffusers",
         arguments: [
-            ("leading_25", DDIM.TimestepSpacing.leading, 25, 0.0), ("leading_7", .leading, 7, 0),
+            ("leading_25", Solver.TimestepSpacing.leading, 25, 0.0), ("leading_7", .leading, 7, 0),
             ("leading_25_noisy", .leading, 25, 0.7), ("leading_7_noisy", .leading, 7, 0.7),
             ("trailing_25", .trailing, 25, 0), ("trailing_7", .trailing, 7, 0),
             ("trailing_25_noisy", .trailing, 25, 0.7), ("trailing_7_noisy", .trailing, 7, 0.7),
         ])
     func trajectoriesAgree(
-        name: String, spacing: DDIM.TimestepSpacing, steps: Int, eta: Double
+        name: String, spacing: Solver.TimestepSpacing, steps: Int, eta: Double
     ) throws {
         let cases = try Cases("schedule.safetensors")
         let schedule = try Self.schedule(
             spacing == .leading ? "scaled_linear" : "scaled_linear_zero_snr")
-        let ddim = try DDIM(
+        let solver = try Solver(
             schedule, numInferenceSteps: steps, timestepSpacing: spacing, eta: eta)
-        let timesteps = try cases("ddim.\(name).timesteps").array(of: Int64.self)
-        #expect(ddim.steps.map(\.timestep) == timesteps.map { Int($0) })
-        let expected = try cases("ddim.\(name).samples")
-        var x = try cases("ddim.\(name).start")
-        for (index, step) in ddim.steps.enumerated() {
-            let prediction = (x / 2 + Double(step.timestep) / 1000).tanh()
-            let noise = eta > 0 ? try cases("ddim.\(name).noise")[index] : nil
-            x = ddim.next(x, step, prediction: prediction, noise: noise)
-            #expect(relativeError(x, expected[index]) < 1e-4, "step \(index)")
+        try expectTrajectory(cases, "ddim." + name, solver)
+    }
+
+    @Test(
+        "multistep solvers' trajectories agree with diffusers",
+        arguments: [Solver.Method.dpmSolver, .unipc],
+        [
+            ("leading", Solver.TimestepSpacing.leading, 25), ("leading", .leading, 7),
+            ("trailing", .trailing, 25), ("trailing", .trailing, 5),
+        ])
+    func multistepTrajectoriesAgree(
+        method: Solver.Method, spacing: (name: String, kind: Solver.TimestepSpacing, steps: Int)
+    ) throws {
+        let solver = try Solver(
+            Self.schedule(
+                spacing.kind == .leading ? "scaled_linear" : "scaled_linear_zero_snr"), method,
+            numInferenceSteps: spacing.steps, timestepSpacing: spacing.kind)
+        try expectTrajectory(
+            Cases("schedule.safetensors"), "\(method.rawValue).\(spacing.name)_\(spacing.steps)",
+            solver)
+    }
+
+    private func expectTrajectory(_ cases: Cases, _ name: String, _ solver: Solver) throws {
+        let timesteps = try cases(name + ".timesteps").array(of: Int64.self)
+        #expect(solver.timesteps == timesteps.map { Int($0) })
+        let expected = try cases(name + ".samples")
+        var path = solver.begin(try cases(name + ".start"))
+        while let timestep = path.timestep {
+            let index = path.index
+            let noise = solver.eta > 0 ? try cases(name + ".noise")[index] : nil
+            path.step(
+                prediction: (path.latents / 2 + Double(timestep) / 1000).tanh(), noise: noise)
+            #expect(relativeError(path.latents, expected[index]) < 1e-4, "step \(index)")
         }
+        #expect(path.index == solver.timesteps.count)
     }
 
     @Test func settingsThatMakeNoScheduleAreSaid() throws {
@@ -101,10 +126,13 @@ import Torch
         let schedule = try NoiseSchedule()
         for (steps, eta) in [(0, 0.0), (1001, 0), (25, -0.1), (25, 2)] {
             #expect(throws: LoopyError.self) {
-                try DDIM(schedule, numInferenceSteps: steps, eta: eta)
+                try Solver(schedule, numInferenceSteps: steps, eta: eta)
             }
         }
-        #expect(try DDIM(schedule, numInferenceSteps: 1000).steps.count == 1000)
+        #expect(try Solver(schedule, numInferenceSteps: 1000).timesteps.count == 1000)
+        #expect(throws: LoopyError.self) {
+            try Solver(schedule, .unipc, numInferenceSteps: 10, eta: 0.5)
+        }
     }
 
     @Test func anotherScheduleIsRefusedByName() throws {

@@ -84,18 +84,17 @@ import Torch
 
     @Test(arguments: [0.0, 0.6]) func samplingIsDDIMOfTheGuidedModel(eta: Double) throws {
         let schedule = try NoiseSchedule()
-        let ddim = try DDIM(schedule, numInferenceSteps: 3, eta: eta)
+        let solver = try Solver(schedule, numInferenceSteps: 3, eta: eta)
         let start = try reference.latents
         let sampled = GuidedModel(model, conditions, Guidance()).sample(
-            start, ddim, generator: try Generator(seed: 5))
+            start, solver, generator: try Generator(seed: 5))
         let generator = try Generator(seed: 5)
-        var expected = start
-        for step in ddim.steps {
+        var path = solver.begin(start)
+        while let timestep = path.timestep {
             let noise = eta > 0 ? Tensor.normal(start.shape, generator: generator) : nil
-            expected = ddim.next(
-                expected, step, prediction: formula(expected, step.timestep), noise: noise)
+            path.step(prediction: formula(path.latents, timestep), noise: noise)
         }
-        #expect(relativeError(sampled, expected) < 1e-4)
+        #expect(relativeError(sampled, path.latents) < 1e-4)
     }
 
     @Test func guidanceOnPartOfTheStepsIsWithinIt() {

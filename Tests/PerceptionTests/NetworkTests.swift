@@ -57,6 +57,52 @@ import Testing
         }
     }
 
+    // MARK: Compiled networks
+
+    /// What processes compile is kept for others, and computes the same to the last bit.
+    @Test(arguments: [
+        EmbeddedNetwork.faceMesh, .blazeFaceFullRange, .blazeFaceShortRange, .sileroVAD,
+    ])
+    func whatWasCompiledBeforeComputesTheSame(network: EmbeddedNetwork) throws {
+        try withFolder { folder in
+            let former = ProcessInfo.processInfo.environment["XDG_CACHE_HOME"]
+            defer {
+                if let former {
+                    setenv("XDG_CACHE_HOME", former, 1)
+                } else {
+                    unsetenv("XDG_CACHE_HOME")
+                }
+            }
+            func outputs(cache: String) throws -> [[Float]] {
+                setenv("XDG_CACHE_HOME", cache, 1)
+                // The voice's network leaves the number of its inputs' rows open.
+                let isVoice = network == .sileroVAD
+                let made = try Network(
+                    path: network.path, inputShapes: isVoice ? [[1, 576], [2, 1, 128]] : nil)
+                for input in made.inputs {
+                    for index in input.indices { input[index] = sin(Float(index) * 0.37) }
+                }
+                try made.run()
+                return try (0..<made.outputCount).map { try made.withOutput($0) { Array($0) } }
+            }
+            let compiled = try outputs(cache: "none")
+            #expect(try names(in: folder).isEmpty)
+            #expect(try outputs(cache: folder) == compiled)
+            let kept = folder + "/loopy/networks"
+            let first = try names(in: kept)
+            #expect(first.count == 1 && !first[0].contains("partial"))
+            #expect(try outputs(cache: folder) == compiled)
+            #expect(try names(in: kept) == first)
+
+            // A file that the disk has spoilt is made again.
+            let blob = kept + "/" + first[0] + "/" + (try names(in: kept + "/" + first[0])[0])
+            let half = try Data(contentsOf: URL(fileURLWithPath: blob)).dropLast(1000)
+            try FileManager.default.removeItem(atPath: blob)
+            try half.write(to: URL(fileURLWithPath: blob))
+            #expect(try outputs(cache: folder) == compiled)
+        }
+    }
+
     // MARK: Types of outputs
 
     /// Networks that cast their input: Fixtures/make_outputs.py.

@@ -27,8 +27,10 @@ makes in single precision).
         training.S.*        `sample`, `noise`, `timesteps`; `noisy` (add_noise) and `velocity`
         ddim.CASE.*         `start`; `timesteps` [N]; `noise` [N, …] where eta is not 0; `samples` [N, …],
                             after every step, of the network below
+        dpm_solver.CASE.*, unipc.CASE.*
+                            the same of DPMSolverMultistepScheduler and UniPCMultistepScheduler
 
-The network of the DDIM cases answers tanh(x / 2 + t / 1000), whatever it is taken to predict.
+The network of these cases answers tanh(x / 2 + t / 1000), whatever it is taken to predict.
 
 A step of diffusers spans 1000 // N, whatever its timesteps say: 142 at N = 7, where trailing spacing leaves
 143 between some of them. `ddim.trailing_7….samples` are diffusers' own; beside them `exact` [N, …] is what
@@ -51,7 +53,8 @@ import pathlib
 
 import numpy
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, DDPMScheduler, UNet2DConditionModel
+from diffusers import (AutoencoderKL, DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler,
+                       UniPCMultistepScheduler, UNet2DConditionModel)
 from safetensors.torch import save_file
 
 here = pathlib.Path(__file__).parent
@@ -262,6 +265,20 @@ def ddim_case(settings, start, generator):
     return case
 
 
+def multistep_case(solver, settings, start):
+    scheduler = {"dpm_solver": DPMSolverMultistepScheduler, "unipc": UniPCMultistepScheduler}[solver](
+        **SCHEDULES[settings["schedule"]], timestep_spacing=settings["timestep_spacing"],
+        prediction_type=settings["prediction_type"], steps_offset=settings["steps_offset"])
+    scheduler.alphas_cumprod = scheduler.alphas_cumprod.double()
+    scheduler.set_timesteps(settings["steps"])
+    scheduler.sigmas = scheduler.sigmas.double()
+    x, samples = start, []
+    for t in scheduler.timesteps.tolist():
+        x = scheduler.step(torch.tanh(x / 2 + t / 1000), t, x).prev_sample
+        samples.append(x)
+    return {"start": start, "timesteps": scheduler.timesteps, "samples": torch.stack(samples)}
+
+
 def write_schedules():
     generator = torch.Generator().manual_seed(4)
     cases = {}
@@ -282,6 +299,12 @@ def write_schedules():
     for name, settings in DDIM.items():
         case = ddim_case(settings, draw(generator, 2, 4, 2, 3), generator)
         cases |= {f"ddim.{name}.{key}": values for key, values in case.items()}
+    for solver in ("dpm_solver", "unipc"):
+        for name in ("leading_25", "leading_7", "trailing_25", "trailing_5"):
+            kind, steps = name.split("_")
+            settings = dict(LEADING if kind == "leading" else TRAILING, steps=int(steps))
+            case = multistep_case(solver, settings, draw(generator, 2, 4, 2, 3))
+            cases |= {f"{solver}.{name}.{key}": values for key, values in case.items()}
     save_cases(here / "schedule.safetensors", cases)
     settings = {"timesteps": 1000, "gamma": GAMMA, "schedules": SCHEDULES, "ddim": DDIM}
     (here / "schedule.json").write_text(json.dumps(settings, indent=2) + "\n")
