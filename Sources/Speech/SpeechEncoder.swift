@@ -1,11 +1,15 @@
 import Torch
 
 /// Turns a recording into features, one row a video frame (25 a second).
-public protocol SpeechEncoder {
+public protocol SpeechEncoder: AnyObject {
     /// The number L of layers of a frame's features.
     var layers: Int { get }
     /// The number C of channels of a layer.
     var channels: Int { get }
+
+    /// The variance of samples, from 0 to 1, below which a recording counts as this loud: in sound that is
+    /// still coming in, a silence is not to be made as loud as speech. 0 at first.
+    var leastVariance: Double { get set }
 
     /// Encodes a recording in bounded memory, however long it is.
     ///

@@ -35,6 +35,7 @@ public final class Wav2Vec2Encoder: SpeechEncoder {
     }
 
     public let network: Wav2Vec2
+    public var leastVariance = 0.0
     public let alignment: Alignment
     private let chunks: Chunks
     private let normalises: Bool
@@ -63,7 +64,7 @@ public final class Wav2Vec2Encoder: SpeechEncoder {
         let configuration = network.configuration
         let statistics = try WaveStatistics(
             of: recording, kernel: configuration.kernels[0], stride: configuration.strides[0],
-            normalises: normalises)
+            normalises: normalises, leastVariance: leastVariance)
         let steps = configuration.steps(samples: statistics.count)
         guard steps > 0 else {
             throw LoopyError(

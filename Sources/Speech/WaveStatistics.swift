@@ -18,8 +18,10 @@ public struct WaveStatistics {
     /// - Parameters:
     ///   - kernel, stride: the size and the step of the first convolution, in samples.
     ///   - normalises: whether mean and variance are taken out of the samples at all.
+    ///   - leastVariance: what a smaller variance is taken for.
     init(
-        of recording: Recording, kernel: Int, stride: Int, normalises: Bool
+        of recording: Recording, kernel: Int, stride: Int, normalises: Bool,
+        leastVariance: Double = 0
     ) throws {
         var sums = WindowSums(kernel: kernel, stride: stride)
         var pieces = try recording.pieces()
@@ -29,7 +31,8 @@ public struct WaveStatistics {
         let mean = sums.samples > 0 ? sums.sum / Double(sums.samples) : 0
         let variance = sums.samples > 0 ? sums.squares / Double(sums.samples) - mean * mean : 0
         sampleMean = normalises ? mean : 0
-        sampleScale = normalises ? 1 / (max(0, variance) + Self.epsilon).squareRoot() : 1
+        sampleScale =
+            normalises ? 1 / (max(leastVariance, variance) + Self.epsilon).squareRoot() : 1
 
         let windows = Double(max(1, sums.windows))
         let windowMean = Tensor(sums.firsts.map { $0 / windows })

@@ -30,7 +30,8 @@ struct ValidationSamples {
         self.codec = codec
         self.device = device
         solver = try Solver(
-            schedule, settings.sampling.solver, numInferenceSteps: settings.sampling.numInferenceSteps,
+            schedule, settings.sampling.solver,
+            numInferenceSteps: settings.sampling.numInferenceSteps,
             timestepSpacing: schedule.timestepSpacing)
     }
 

@@ -18,6 +18,7 @@ struct LoopyGenerate: ParsableCommand {
             loopy-generate --run RUN --image PORTRAIT --audio SPEECH --output OUT.mp4
             loopy-generate --weights DIR --image PORTRAIT --audio SPEECH --output OUT.mp4
             loopy-generate --run RUN --held-out DATASET --output FOLDER
+            SPEECH | loopy-generate --weights DIR --image PORTRAIT --stream > OUT.mp4
             """,
         discussion: """
             The portrait is any picture of one face; it is cropped as in curation, or refused with the \
@@ -32,6 +33,11 @@ struct LoopyGenerate: ParsableCommand {
             With --held-out the model makes clips again that it was not trained on, of the dataset's split \
             val: each from its first picture and its sound. FOLDER/generated and FOLDER/true are what \
             loopy-evaluate compares.
+
+            With --stream speech comes in on standard input, 16-bit samples of one channel at --rate, and \
+            the video goes to standard output while it is made, as a fragmented MP4. A clip waits for its \
+            own speech and 0.12 s more. Loudness is that of the last seconds, where that of a recording is \
+            known as a whole.
             """)
 
     @Option(
@@ -74,8 +80,18 @@ struct LoopyGenerate: ParsableCommand {
     @Option(help: "With --held-out: the time of the clips together, about. Default: 60.")
     var seconds: Double?
 
+    @Flag(help: "Speak while speech comes in on standard input; the video goes to standard output.")
+    var stream = false
+
+    @Option(
+        help: ArgumentHelp(
+            "With --stream: the samples a second, \(Self.rates). Default: 16000.", valueName: "hz"))
+    var rate: Int?
+
     @Option(help: ArgumentHelp("The MP4; with --held-out a folder.", valueName: "path"))
-    var output: String
+    var output: String?
+
+    private static let rates = "16000, 24000, 32000, 44100 or 48000"
 
     @Flag(
         help: """
@@ -123,10 +139,25 @@ struct LoopyGenerate: ParsableCommand {
         guard step == nil || trained != nil else {
             throw ValidationError("--step names a checkpoint of a run: name the run by --run")
         }
+        if stream {
+            guard image != nil, audio == nil, heldOut == nil, output == nil, !resume else {
+                throw ValidationError(
+                    "--stream goes with --image, and without --audio, --output, --held-out and --resume"
+                )
+            }
+            guard [16_000, 24_000, 32_000, 44_100, 48_000].contains(rate ?? 16_000) else {
+                throw ValidationError("--rate: take \(Self.rates)")
+            }
+            return
+        }
+        guard rate == nil else { throw ValidationError("--rate goes with --stream") }
         let isOne = image != nil && audio != nil
         let hasNothingOfOne = image == nil && audio == nil && crop == nil && !anyPortrait
         guard heldOut == nil ? isOne : hasNothingOfOne else {
             throw ValidationError("give --image and --audio, or --held-out without either")
+        }
+        guard let output, !output.isEmpty else {
+            throw ValidationError("name the video by --output")
         }
         guard heldOut != nil || seconds == nil else {
             throw ValidationError("--seconds goes with --held-out")
@@ -146,7 +177,10 @@ struct LoopyGenerate: ParsableCommand {
                 ?? TrainedModel(folder: ModelManifest.resolve(weights ?? "") ?? weights ?? "")
             let settings = try readSettings(sampling: trained.description.sampling)
             let model = try PortraitModel(trained, settings)
-            if let image, let audio {
+            let output = output ?? ""
+            if let image, stream {
+                try generateLive(image, model, settings)
+            } else if let image, let audio {
                 let generation = try Generation(
                     model, settings, image: image, portrait: portrait, audio: audio,
                     output: output, resuming: resume)
@@ -176,6 +210,51 @@ struct LoopyGenerate: ParsableCommand {
                 try generate(generation(resuming: false))
             }
         }
+    }
+
+    private func generateLive(
+        _ image: String, _ model: PortraitModel, _ settings: GenerationSettings
+    ) throws {
+        let output = FileHandle.standardOutput
+        let started = ContinuousClock.now
+        var isBegun = false
+        let generation = try LiveGeneration(
+            model, settings, image: image, portrait: portrait, rate: rate ?? 16_000
+        ) { bytes in
+            do {
+                try output.write(contentsOf: Data(bytes))
+            } catch {
+                throw LoopyError(
+                    .output, "standard output: cannot be written (\(error.localizedDescription))")
+            }
+            if !isBegun {
+                say(
+                    String(
+                        format: "the first picture after %.2f s",
+                        (ContinuousClock.now - started) / .seconds(1)))
+            }
+            isBegun = true
+        }
+        for warning in generation.portrait.warnings { say("warning: \(warning)") }
+        say(
+            String(
+                format: "listening; a clip begins with %.2f s of speech", generation.secondsAhead))
+        // Half of a sample may come in.
+        var rest: [UInt8] = []
+        while true {
+            let data = rest + FileHandle.standardInput.availableData
+            guard data.count > rest.count else { break }
+            let samples = stride(from: 0, to: data.count - 1, by: 2).map {
+                Float(Int16(bitPattern: UInt16(data[$0]) | UInt16(data[$0 + 1]) << 8)) / 32768
+            }
+            rest = Array(data[(samples.count * 2)...])
+            if !samples.isEmpty { try generation.hear(samples) }
+        }
+        try generation.hear([])
+        guard generation.frames > 0 else {
+            throw LoopyError(.unsuitable, "standard input: no sound came in")
+        }
+        say("\(generation.frames) frames")
     }
 
     private var portrait: PortraitChoice {

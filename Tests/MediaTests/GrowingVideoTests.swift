@@ -35,6 +35,35 @@ import Testing
         return encoding
     }
 
+    @Test func aLiveVideoIsTheSameBytes() throws {
+        let sound = try tone(1.3)
+        let grown = try GrowingVideo(
+            path: folder.file("grown.mp4"), sound: sound, encoding: encoding(), frames: 33)
+        var bytes: [UInt8] = []
+        let live = try LiveVideo(encoding: encoding(), rate: 48_000) { bytes += $0 }
+        let stream = try AudioStream(path: sound, rate: 48_000)
+        for range in [0..<12, 12..<24, 24..<33] {
+            try grown.append(pictures(range))
+            let heard = try stream.next(range.count * live.samplesPerFrame)
+            try live.append(pictures(range), sound: heard, isLast: range.upperBound == 33)
+        }
+        #expect(try folder.bytes(folder.file("grown.mp4")) == bytes)
+    }
+
+    @Test(arguments: [16_000, 24_000, 48_000]) func liveSoundIsThatOfAFile(rate: Int) throws {
+        let path = try tone(1.3)
+        let whole = try AudioReader.read(path: path, start: 0, count: 20_000)
+        let stream = try AudioStream(path: path, rate: rate)
+        let live = LiveSound(rate: rate)
+        var heard: [Float] = []
+        while case let piece = try stream.next(1000), !piece.isEmpty {
+            heard += try live.resample(piece)
+        }
+        heard += try live.resample([])
+        #expect(abs(heard.count - 20_800) <= 16)
+        #expect(correlation(Array(heard.prefix(20_000)), whole) > 0.99)
+    }
+
     @Test func whatIsMadeCanBePlayedAtOnceAndGoesOnToTheSameBytes() throws {
         let sound = try tone(1.3)  // 33 frames, the last one half
         func grow(_ name: String, _ progress: GrowingVideo.Progress = .init()) throws
