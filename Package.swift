@@ -145,17 +145,11 @@ let package = Package(
 
         .executableTarget(
             name: "bench-loopy",
-            dependencies: ["Training", "Generation", "Runs", "LoopyModel", "Diffusion", "Torch"],
-            path: "Benchmarks/Loopy", swiftSettings: cHeaders, linkerSettings: cLibraries),
-
-        .executableTarget(
-            name: "gpu-loopy",
             dependencies: [
-                "Generation", "Training", "Runs", "LoopyModel", "Diffusion", "Speech", "Torch",
+                "Training", "Generation", "Runs", "LoopyModel", "Diffusion", "Speech", "Torch",
                 "TestSupport", arguments,
             ],
-            path: "Benchmarks/GPU", exclude: ["kernels.py", "run.sh"], swiftSettings: cHeaders,
-            linkerSettings: cLibraries),
+            path: "Benchmarks/Loopy", swiftSettings: cHeaders, linkerSettings: cLibraries),
 
         .executableTarget(
             name: "fuzz-loopy",

@@ -36,7 +36,7 @@ if [ "$(cat "$bundle/torch-version" 2>/dev/null)" = "" ] && [ -n "$(ls -A "$bund
     exit 1
 fi
 
-products=(gpu-loopy)
+products=(bench-loopy)
 [ -z "${TRAIN:-}" ] || products+=(loopy-train)
 for product in "${products[@]}"; do
     # The libraries of CUDA, which libtorch needs, are where the programs will run.

@@ -1,4 +1,4 @@
-"""Where a GPU's time goes, from a trace that gpu-loopy writes:
+"""Where a GPU's time goes, from a trace that bench-loopy writes:
 
     kernels.py TRACE.json [PEAK]
 

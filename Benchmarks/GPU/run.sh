@@ -33,9 +33,9 @@ export GPU_NAME
 status=0
 for part in "${parts[@]}"; do
     if [ "$part" = check ]; then
-        "$here/programs/gpu-loopy" check --output "$out" || status=1
+        "$here/programs/bench-loopy" check --output "$out" || status=1
     else
-        "$here/programs/gpu-loopy" speed --parts "$part" --output "$out" || status=1
+        "$here/programs/bench-loopy" speed --parts "$part" --output "$out" || status=1
     fi
 done
 for trace in "$out"/*-trace.json; do

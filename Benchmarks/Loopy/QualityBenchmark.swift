@@ -7,11 +7,7 @@ import Torch
 
 /// How far the latents of the model `small` are from those of 50 steps of UniPC, and how long they take: the
 /// first clips of a video, each with the motion frames of its own way.
-///
-///     bench-loopy quality PORTRAIT SPEECH [SOLVER:STEPS[:FIRST:LAST]…]
-///
-/// FIRST and LAST are the part of the steps that is guided.
-func benchmarkQuality(_ portrait: String, _ speech: String, _ ways: [String]) throws {
+func benchmarkQuality(_ portrait: String, _ speech: String, _ ways: [SamplingWay]) throws {
     let trained = try TrainedModel(folder: "Models/small")
     var settings = GenerationSettings(sampling: trained.description.sampling)
     let model = try PortraitModel(trained, settings)
@@ -35,22 +31,17 @@ func benchmarkQuality(_ portrait: String, _ speech: String, _ ways: [String]) th
     let range = (right.amax() + (right * -1).amax()).scalar
     let guidance = settings.guidance
     for way in ways {
-        let parts = way.split(separator: ":").map(String.init)
-        guard parts.count == 2 || parts.count == 4, let steps = Int(parts[1]),
-            let solver = Solver.Method(rawValue: parts[0])
-        else { fatalError("SOLVER:STEPS[:FIRST:LAST], not \(way)") }
-        (settings.solver, settings.numInferenceSteps) = (solver, steps)
+        (settings.solver, settings.numInferenceSteps) = (way.solver, way.steps)
         settings.guidance = guidance
-        if parts.count == 4 {
-            settings.guidance.first = Double(parts[2]) ?? 0
-            settings.guidance.last = Double(parts[3]) ?? 1
+        if let guided = way.guided {
+            (settings.guidance.first, settings.guidance.last) = guided
         }
         let found = try sample()
         let error = (found.latents - right).square().mean().scalar
         let psnr = 10 * log10(range * range / error)
         print(
             String(
-                format: "{\"way\": \"%@\", \"psnr\": %.2f, \"s_frame\": %.4f}", way, psnr,
+                format: "{\"way\": \"%@\", \"psnr\": %.2f, \"s_frame\": %.4f}", way.text, psnr,
                 found.seconds))
     }
 }

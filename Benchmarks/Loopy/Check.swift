@@ -4,7 +4,7 @@ import LoopyModel
 import Speech
 import Torch
 
-/// `gpu-loopy check`: every network in float32 beside the processor, and in bfloat16 beside float32.
+/// `bench-loopy check`: every network in float32 beside the processor, and in bfloat16 beside float32.
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Compare what networks compute on a GPU with what they compute on the processor.",
@@ -14,7 +14,7 @@ struct Check: ParsableCommand {
             otherwise allowed, are not. Exit status 1 when something is further off than its limit.
             """)
 
-    @OptionGroup var options: CommonOptions
+    @OptionGroup var options: DeviceOptions
 
     func run() throws {
         let (device, name) = try options.prepare()

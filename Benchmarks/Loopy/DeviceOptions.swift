@@ -2,19 +2,8 @@ import ArgumentParser
 import Foundation
 import Torch
 
-/// What Loopy's networks compute on a GPU, and how fast: run by `gpu-bundle/run.sh`.
-///
-/// It reads no video and no sound: what it works on it draws.
-@main
-struct GPULoopy: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "gpu-loopy",
-        abstract: "Compare a GPU with the processor, and measure it.",
-        subcommands: [Check.self, Speed.self])
-}
-
-/// What both subcommands are told.
-struct CommonOptions: ParsableArguments {
+/// What `check` and `speed` are told.
+struct DeviceOptions: ParsableArguments {
     @Option(help: "The device: cuda, cuda:N, or cpu to try the program itself.")
     var device = "cuda:0"
 

@@ -9,7 +9,7 @@ import TestSupport
 import Torch
 import Training
 
-/// `gpu-loopy speed`: what sampling, training and features cost.
+/// `bench-loopy speed`: what sampling, training and features cost.
 struct Speed: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure sampling, training and features, with random weights.",
@@ -18,7 +18,7 @@ struct Speed: ParsableCommand {
             kernels.py read.
             """)
 
-    @OptionGroup var options: CommonOptions
+    @OptionGroup var options: DeviceOptions
 
     @Option(help: "The model: sd15, small or tiny.")
     var preset = "sd15"
