@@ -92,12 +92,17 @@ public struct RunDirectory: Sendable {
         }
     }
 
-    /// Gives a checkpoint that was written its name, and removes the oldest ones.
+    /// Gives a checkpoint that was written its name, unless there is one of this step, and removes the
+    /// oldest ones.
     ///
     /// - Parameter kept: which checkpoints stay.
     /// - Throws: `LoopyError` `.output`.
     func commitCheckpoint(_ step: Int, keeping kept: TrainingSettings.Checkpoints) throws {
         let (partial, final) = (partialCheckpoint(step), checkpoint(step))
+        guard !FileManager.default.fileExists(atPath: final) else {
+            try? FileManager.default.removeItem(atPath: partial)
+            return
+        }
         guard rename(partial, final) == 0 else {
             throw LoopyError.system(.output, "renaming \(partial) to it", final)
         }

@@ -26,8 +26,6 @@ extension Trainer {
         guard savedStep != stepsDone else { return }
         try finishSaving()
         savedStep = stepsDone
-        // It is there where a process went on from it without a step.
-        guard run.steps().last != stepsDone else { return }
         var files = [
             try CheckpointWriter.File(
                 "model.safetensors", DistributedState(store.parameters, group)),
