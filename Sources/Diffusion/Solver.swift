@@ -63,9 +63,11 @@ public struct Solver: Sendable {
         timestepSpacing: TimestepSpacing = .leading, eta: Double = 0
     ) throws(LoopyError) {
         let all = schedule.settings.numTrainTimesteps
-        guard (1...all).contains(count), (0...1).contains(eta) else {
+        // The others' leading timesteps would meet.
+        let most = method == .ddim ? all : all - 2
+        guard 1 <= count, count <= most, (0...1).contains(eta) else {
             throw LoopyError(
-                .configuration, "sampling takes 1 to \(all) steps, and eta lies between 0 and 1")
+                .configuration, "sampling takes 1 to \(most) steps, and eta lies between 0 and 1")
         }
         guard method == .ddim || eta == 0 else {
             throw LoopyError(

@@ -133,6 +133,13 @@ import Torch
         #expect(throws: LoopyError.self) {
             try Solver(schedule, .unipc, numInferenceSteps: 10, eta: 0.5)
         }
+        for method in [Solver.Method.dpmSolver, .unipc] {
+            #expect(throws: LoopyError.self) {
+                try Solver(schedule, method, numInferenceSteps: 999)
+            }
+            let timesteps = try Solver(schedule, method, numInferenceSteps: 998).timesteps
+            #expect(Set(timesteps).count == 998 && timesteps.allSatisfy { 0..<1000 ~= $0 })
+        }
     }
 
     @Test func anotherScheduleIsRefusedByName() throws {
