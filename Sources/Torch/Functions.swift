@@ -1,5 +1,3 @@
-import CTorch
-
 // What networks are made of, as functions of tensors. Layers (Layers.swift) hold their weights.
 
 // MARK: Linear maps and convolutions
@@ -10,14 +8,7 @@ import CTorch
 ///   - weight: `[out, in]`.
 ///   - bias: `[out]`.
 public func linear(_ x: Tensor, _ weight: Tensor, _ bias: Tensor? = nil) -> Tensor {
-    var result: LoopyTensor?
-    trapping(
-        "linear(\(x), \(weight))",
-        withExtendedLifetime((x, weight, bias)) {
-            loopy_torch_linear(
-                x.handle.pointer, weight.handle.pointer, bias?.handle.pointer, &result)
-        })
-    return Tensor(owning: result!)  // set when there is no message
+    Operator.linear(x, weight, bias)
 }
 
 /// Convolution over 1 to 3 axes of space or time, as many as the weight has.
@@ -210,6 +201,7 @@ public func mseLoss(_ x: Tensor, _ target: Tensor) -> Tensor {
 }
 
 extension Operator {
+    fileprivate static let linear = Operator("aten::linear")
     fileprivate static let pixelUnshuffle = Operator("aten::pixel_unshuffle")
     fileprivate static let pixelShuffle = Operator("aten::pixel_shuffle")
     fileprivate static let conv1d = Operator("aten::conv1d")

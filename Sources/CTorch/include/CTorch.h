@@ -91,10 +91,6 @@ LoopyMessage loopy_torch_call(
     const int64_t *pool, LoopyTensor **results, int32_t *result_count, double *number);
 void loopy_torch_free_results(LoopyTensor *results);
 
-/// aten::linear; by oneDNN on the processor, where nothing is recorded.
-LoopyMessage loopy_torch_linear(
-    LoopyTensor input, LoopyTensor weights, LoopyTensor bias_or_null, LoopyTensor *result);
-
 // ---- Gradients and modes, of the calling thread --------------------------------------------------
 
 bool loopy_torch_requires_gradient(LoopyTensor tensor);
