@@ -43,5 +43,7 @@ for trace in "$out"/*-trace.json; do
     name=$(basename "$trace" -trace.json)
     { echo; echo "### $name: kernels"; "$python" "$here/kernels.py" "$trace"; } | tee "$out/$name-kernels.md"
 done
+# An earlier run's report is no part of this one.
+rm -f "$out/report.md"
 cat "$out"/*.md >"$out/report.partial" 2>/dev/null && mv "$out/report.partial" "$out/report.md"
 exit $status

@@ -33,7 +33,6 @@ struct Check: ParsableCommand {
         try checks.wideAttention()
         try checks.speech()
         try checks.autoencoder()
-        LibTorch.allowTF32(true)
         if checks.failures > 0 { throw ExitCode(1) }
     }
 }
@@ -100,7 +99,7 @@ private final class Checks {
             try note(
                 name + what + ": all gradients", found.gradientError(beside: right),
                 limit: isExact ? 1e-4 : 0.1)
-            // In bfloat16 those that nearly cancel out are rounding.
+            // In bfloat16, gradients that nearly cancel out are nothing but rounding.
             guard isExact else { return }
             let worst = found.worstGradient(beside: right)
             try note(name + what + ": gradient of `\(worst.name)`", worst.error, limit: 1e-3)

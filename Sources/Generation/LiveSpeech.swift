@@ -23,9 +23,9 @@ package struct LiveSpeech {
     /// The greatest variance of what a clip has heard.
     private var loudest = 0.0
 
-    /// What a clip may be taken for that is nothing but noise: -50 dB.
+    /// The least variance that a clip is taken for, if it is nothing but noise: -50 dB.
     private static let leastVariance = 1e-5
-    /// The part of the greatest variance that a silence is taken for: 10 dB less.
+    /// The part of the greatest variance so far that a silence is taken for, at least: 10 dB less.
     private static let quiet = 0.1
 
     package init(frames: Int, encoder: any SpeechEncoder) {

@@ -56,7 +56,7 @@ struct LiveEndToEndTests {
         #expect(try probe(output, "stream=nb_read_frames").first == "38")
         #expect(try probe(output, "stream=sample_rate").contains("24000"))
 
-        // In other pieces, the same bytes.
+        // The same sound in other pieces makes the same bytes.
         let again = bench.folder + "/again.mp4"
         let (other, more) = try start(bench, "--rate", "24000", to: again)
         try more.write(contentsOf: samples)
