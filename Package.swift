@@ -96,7 +96,7 @@ let package = Package(
         module("Dataset", ["Media", "Stores", "Storage", "Errors"]),
         module(
             "Perception",
-            ["Media", "Storage", "Settings", "Torch", "Weights", "COpenVINO", "Errors"],
+            ["Media", "Speech", "Storage", "Settings", "Torch", "Weights", "COpenVINO", "Errors"],
             resources: [.copy("Networks")]),
         module("Curation", ["Media", "Perception", "Torch"] + dataset),
         module(
@@ -164,6 +164,15 @@ let package = Package(
             name: "render-speaker",
             dependencies: ["SyntheticSpeaker", "StageCommand", "Media"] + dataset,
             path: "Speaker/RenderSpeaker", swiftSettings: cHeaders, linkerSettings: cLibraries),
+        .target(
+            name: "MouthSyncTraining",
+            dependencies: ["Perception", "Speech", "Runs", "Media", "Torch", "Weights"] + dataset,
+            path: "Speaker/MouthSyncTraining", swiftSettings: cHeaders),
+        .executableTarget(
+            name: "train-mouth-sync",
+            dependencies: ["MouthSyncTraining", "Perception", "StageCommand", "Media"] + dataset,
+            path: "Speaker/TrainMouthSync", exclude: ["speak.py", "clips.tsv"], swiftSettings: cHeaders,
+            linkerSettings: cLibraries),
 
         .target(
             name: "TorchConfiguration", dependencies: ["CTorch"], path: "Tests/TorchConfiguration"),
@@ -210,6 +219,12 @@ let package = Package(
                 "Weights",
             ], exclude: ["Fixtures"]),
         tests("WeightsTests", ["Weights"], exclude: ["Fixtures"]),
+        tests(
+            "MouthSyncTrainingTests",
+            [
+                "MouthSyncTraining", "SyntheticSpeaker", "Curation", "Perception", "Runs", "Media",
+                "Torch",
+            ]),
         tests(
             "SyntheticSpeakerTests",
             ["SyntheticSpeaker", "Curation", "Perception", "Speech", "Media", "Torch"]),

@@ -8,6 +8,7 @@
 #                               .deps/portraits
 #   Scripts/setup.sh speaker    also a portrait and a minute and a half of speech in several voices for
 #                               render-speaker, into .deps/speaker
+#   Scripts/setup.sh voices     also the voices that train-mouth-sync's speech is spoken by: flite and espeak-ng
 #   Scripts/setup.sh python     also a Python environment that reads shards, event files and exported
 #                               weights, into .deps/python
 #   Scripts/setup.sh stores     also a Python environment that reaches object stores, and an S3 for tests, into
@@ -202,12 +203,13 @@ for extra in "$@"; do
     case $extra in
         samples) install_samples ;;
         speaker) install_speaker ;;
+        voices) debian_packages+=(flite libespeak-ng1); install_debian_packages ;;
         python) environment python webdataset==1.0.2 numpy tensorboard==2.21.0 datasets==3.6.0 \
             soundfile==0.13.1 diffusers==0.42.1 ;;
         stores) environment stores s3fs==2026.9.0 'moto[s3]==5.2.5' flask flask-cors ;;
         install) debian_packages+=(patchelf binutils); install_debian_packages ;;
         bench) environment bench mediapipe==0.10.14 av "torch==$torch_version" transformers==5.23.0 \
             diffusers==0.42.1 python_speech_features==0.6 scipy safetensors webdataset==1.0.2 ;;
-        *) fail "unknown part '$extra' (samples, speaker, python, stores, install, bench)" ;;
+        *) fail "unknown part '$extra' (samples, speaker, voices, python, stores, install, bench)" ;;
     esac
 done

@@ -8,7 +8,8 @@ import Storage
 public struct ContactSheet {
     private let dataset: DatasetDirectory
     private static let tile = 240
-    private static let textHeight = 76
+    private static let textHeight = 93
+    private static let curve = (width: 92, height: 30)
     private static let columns = 6
     private static let gap = 8
 
@@ -80,6 +81,27 @@ public struct ContactSheet {
         let (verdict, reason) = verdict(decision)
         canvas.drawText(verdict, x: x, y: y + Self.tile + 38, size: 13, colour)
         canvas.drawText(reason, x: x, y: y + Self.tile + 55, size: 13, colour)
+        if let curve = decision.syncCurve {
+            let score = MouthSyncScore(curve: curve, seconds: 0)
+            canvas.drawText(
+                String(format: "sync %.2f at %+.1f", score.confidence, score.offset), x: x,
+                y: y + Self.tile + 72, size: 13, .init(160, 160, 160))
+            draw(
+                curve, x: x + Self.tile - Self.curve.width, y: y + Self.tile + 58, on: &canvas)
+        }
+    }
+
+    /// How likely each offset of the sound is, as bars from -15 to 15 frames; 0 in another colour.
+    private func draw(_ curve: [Double], x: Int, y: Int, on canvas: inout Canvas) {
+        let low = min(0, curve.min() ?? 0), top = max(curve.max() ?? 0, low + 1e-9)
+        let width = Self.curve.width / curve.count
+        for (index, value) in curve.enumerated() {
+            let height = max(1, Int(Double(Self.curve.height) * (value - low) / (top - low)))
+            canvas.fillRectangle(
+                x: x + index * width, y: y + Self.curve.height - height, width: max(1, width - 1),
+                height: height,
+                index == curve.count / 2 ? .init(255, 220, 60) : .init(110, 140, 200))
+        }
     }
 
     private func verdict(_ decision: Decision) -> (verdict: String, reason: String) {

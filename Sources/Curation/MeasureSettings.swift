@@ -13,7 +13,7 @@ public struct MeasureSettings: DescribedSettings {
     /// poses are measured by FaceMesh all the same.
     public var keypoints = KeypointChoice()
     public var voiceActivity = "embedded"
-    public var lipSync = Self.publishedSyncNet
+    public var lipSync = "embedded"
     public var limits = MediaLimits()
 
     public init() {}
@@ -34,13 +34,15 @@ public struct MeasureSettings: DescribedSettings {
                 "voice_activity", \.voiceActivity, "a file, or embedded",
                 "The network that hears speech: Silero VAD."),
             .text(
-                "lip_sync", \.lipSync, "a file, a name in Manifests/models.yaml, or none",
-                "SyncNet. Lip-sync is not measured where the name's file is not there."),
+                "lip_sync", \.lipSync, LipSyncChoice.allowed + ", or none",
+                "The network that measures lip-sync: Loopy's own (`sync_*`; a file of its weights ends in "
+                    + ".safetensors), or SyncNet (`syncnet_*`)."),
             .group("limits", \.limits),
         ]
     }
 
-    private static let publishedSyncNet = "syncnet"
+    /// The roles of the two networks that measure lip-sync.
+    static let mouthSyncRole = "lip_sync", syncNetRole = "syncnet"
 
     /// The files of the networks in use, by role. What is measured without a network is not among them.
     ///
@@ -51,20 +53,18 @@ public struct MeasureSettings: DescribedSettings {
             "far_detector": EmbeddedNetwork.blazeFaceFullRange.path(or: farDetector),
             "voice_activity": EmbeddedNetwork.sileroVAD.path(or: voiceActivity),
         ]
-        files["lip_sync"] = try lipSyncFile()
+        if lipSync != "none" {
+            switch try LipSyncChoice(lipSync, of: "measure.lip_sync") {
+            case .mouthSync(let file): files[Self.mouthSyncRole] = file
+            case .syncNet(let file): files[Self.syncNetRole] = file
+            }
+        }
         return files.merging(try keypointNetworks().files) { $1 }
     }
 
     /// - Parameter threads: processors; 0 for all.
     func keypointNetworks(threads: Int = 0) throws -> MeasuringKeypoints {
         try keypoints.forMeasuring(setting: "measure.landmarks", threads: threads)
-    }
-
-    private func lipSyncFile() throws -> String? {
-        if lipSync == "none" { return nil }
-        // Without a manifest there is nothing under the usual name, and nothing is wrong.
-        if lipSync == Self.publishedSyncNet, (try? ModelManifest.locate()) == nil { return nil }
-        return try ModelManifest.resolve(lipSync)
     }
 }
 

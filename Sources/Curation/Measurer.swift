@@ -73,10 +73,11 @@ final class Measurer {
                 track.end == stretchEnd && stretchEnd == stretch.frames.upperBound
             candidate.firstBox = track.box(at: 0)
             candidate.lastBox = track.box(at: track.count - 1)
-            candidate.metrics = try measurers.metrics(
+            let values = try measurers.values(
                 of: TrackedFace(
                     track: track, sound: sound,
                     framesPerSecond: media.probe.video.framesPerSecond, media: media))
+            candidate.add(values)
             result.candidates.append(.init(candidate: candidate, track: track))
         }
         let compared = comparedFaces(
@@ -197,7 +198,19 @@ final class Measurer {
         }
         return StretchSound(
             start: frames.lowerBound, isSpeech: try voiceActivity.isSpeech(samples),
-            isAudible: audible)
+            isAudible: audible, samples: samples)
+    }
+}
+
+extension Candidate {
+    fileprivate mutating func add(_ values: MetricValues) {
+        metrics = .unmeasured
+        metrics.add(values.metrics)
+        if !values.notes.isEmpty {
+            notes = Dictionary(uniqueKeysWithValues: values.notes.map { ($0.name, $1) })
+        }
+        // A tenth is more than the network knows.
+        syncCurve = values.syncCurve?.map { ($0 * 10).rounded() / 10 }
     }
 }
 

@@ -127,6 +127,7 @@ public final class Selector {
             source: source.digest, path: source.path, start: frames.lowerBound,
             end: frames.upperBound, decision: .reject)
         rejection.face = candidate.first.face
+        rejection.syncCurve = candidate.syncCurve
         if let box = span?.box, box.count == 4, candidate.share(in: box) < Self.meantShare {
             rejection.rule = "other-face"
             rejection.value = candidate.share(in: box)
@@ -152,6 +153,14 @@ public final class Selector {
             notApplied: notApplied.map(\.name))
     }
 
+    /// The frames by which the sound is delayed to fit the lips. Nobody sees one frame, and measuring is not
+    /// surer than that: what is nearer than one and a half is left as it is.
+    private static func audioDelay(_ metrics: Metrics) -> Int? {
+        (metrics[.syncOffset] ?? metrics[.syncNetOffset]).map {
+            abs($0) < 1.5 ? 0 : Int($0.rounded())
+        }
+    }
+
     /// The clips of an accepted candidate: pieces of equal length that leave out no frame.
     private func clips(
         of candidate: StitchedCandidate, _ source: Source, _ annotated: AnnotatedSpan?,
@@ -173,6 +182,7 @@ public final class Selector {
                 source: source.digest, path: source.path, start: span.lowerBound,
                 end: span.upperBound, decision: .accept)
             decision.face = rejection.face
+            decision.syncCurve = candidate.syncCurve
             switch planner.plan(heads: heads, faceHeight: faceHeight) {
             case .doesNotFit(let share):
                 decision.decision = .reject
@@ -188,7 +198,7 @@ public final class Selector {
                 decision.attributes = annotated?.attributes
                 decision.metrics = candidate.metrics
                 decision.notApplied = notApplied
-                decision.audioDelay = candidate.metrics[.syncOffset].map { Int($0.rounded()) }
+                decision.audioDelay = Self.audioDelay(candidate.metrics)
             }
             return decision
         }

@@ -18,6 +18,8 @@ package struct StitchedCandidate {
     package private(set) var parts: [Part]
     /// The metrics of all parts together.
     package var metrics: Metrics
+    /// How likely each offset of the sound is, over all parts (`Candidate.syncCurve`).
+    package private(set) var syncCurve: [Double]?
 
     var first: Candidate { parts[0].candidate }
     package var frames: Range<Int> { first.start..<parts[parts.count - 1].candidate.end }
@@ -25,6 +27,7 @@ package struct StitchedCandidate {
     init(_ part: Part) {
         parts = [part]
         metrics = part.candidate.metrics
+        syncCurve = part.candidate.syncCurve
     }
 
     /// True when `next` begins where this ends, with the same face in the same part of the picture.
@@ -53,6 +56,13 @@ package struct StitchedCandidate {
     mutating func append(_ part: Part) {
         parts.append(part)
         metrics = metrics.merged(with: part.candidate.metrics)
+        // What the parts say of the offset is said of one face and one sound track.
+        let curves = [syncCurve, part.candidate.syncCurve].compactMap { $0 }
+        guard let first = curves.first else { return }
+        let sum = curves.dropFirst().reduce(first) { zip($0, $1).map(+) }
+        let score = MouthSyncScore(curve: sum, seconds: metrics[.syncSeconds] ?? 0)
+        (metrics[.syncConfidence], metrics[.syncOffset]) = (score.confidence, score.offset)
+        syncCurve = sum
     }
 }
 

@@ -10,6 +10,8 @@ package struct TrackRecorder {
     package private(set) var rows: [Float] = []
     /// `[T, 68, 3]`: x and y in pixels of the upright source, confidence.
     package private(set) var points: [Float] = []
+    /// `[T]`: the shape of the lips, nil where a picture does not show it, or repeats the one before.
+    package private(set) var lips: [LipShape?] = []
     /// Size of the upright picture.
     let width: Int
     let height: Int
@@ -57,6 +59,7 @@ package struct TrackRecorder {
         rows += row
         points += Self.pointRow(
             landmarks.points, observation.isCoasting ? nil : landmarks.confidences)
+        lips.append(observation.isCoasting ? nil : landmarks.lips)
         if frame.frame.isDamaged { damaged += 1 }
         unseen = observation.isCoasting ? unseen + 1 : 0
     }
@@ -68,6 +71,7 @@ package struct TrackRecorder {
         row[TrackColumn.isRepeat.rawValue] = 1
         rows += row
         points += Array(points.suffix(Self.pointValues))
+        lips.append(nil)
     }
 
     /// Puts the points of another network, and what is measured of them, in the place of a frame's.
@@ -107,6 +111,7 @@ package struct TrackRecorder {
         guard frames > 0 else { return }
         rows.removeLast(min(rows.count, frames * TrackColumn.allCases.count))
         points.removeLast(min(points.count, frames * Self.pointValues))
+        lips.removeLast(min(lips.count, frames))
         unseen = 0
     }
 

@@ -29,6 +29,11 @@ public struct Candidate: Codable, Sendable, Equatable {
     public var firstBox: [Double] = []
     public var lastBox: [Double] = []
     public var metrics = Metrics()
+    /// Why metrics are null, by their names, where that is not plain.
+    public var notes: [String: String]?
+    /// How likely each offset of the sound is, from -15 to 15 frames: logarithms of its probability over that
+    /// of "unrelated". Nil where lip-sync was not measured by Loopy's own network.
+    public var syncCurve: [Double]?
     public var error: String?
 
     public init(outcome: Outcome, source: String, start: Int, end: Int, face: Int = 0) {
@@ -45,7 +50,8 @@ public struct Candidate: Codable, Sendable, Equatable {
     public var name: String { "\(source.prefix(16))-\(start)-\(face)" }
 
     enum CodingKeys: String, CodingKey {
-        case outcome, source, start, end, face, metrics, error
+        case outcome, source, start, end, face, metrics, notes, error
+        case syncCurve = "sync_curve"
         case opensAtBorder = "opens_at_border"
         case closesAtBorder = "closes_at_border"
         case firstBox = "first_box"

@@ -25,6 +25,8 @@ public struct Decision: Codable, Sendable, Equatable {
     public var limit: Double?
     /// Rules that could not be applied, because what they look at was not measured.
     public var notApplied: [String]?
+    /// How likely each offset of the sound is (`Candidate.syncCurve`), where that was measured.
+    public var syncCurve: [Double]?
     /// For sources that could not be read: why.
     public var error: String?
 
@@ -76,5 +78,6 @@ public struct Decision: Codable, Sendable, Equatable {
         case cropMargin = "crop_margin"
         case notApplied = "not_applied"
         case audioDelay = "audio_delay"
+        case syncCurve = "sync_curve"
     }
 }

@@ -3,8 +3,8 @@ public enum EvaluationMetrics {
     /// All of them, in the report's order.
     static let all: [any EvaluationMetric.Type] = [
         FrechetInceptionDistance.self, FrechetVideoDistance.self,
-        FrechetExpressionDistance.self, LipSyncMetric.self, PictureQuality.self,
-        Smoothness.self, HeadMotion.self, MouthCorrelation.self, PeakSignalToNoise.self,
+        FrechetExpressionDistance.self, LipSyncMetric.self, MouthSyncMetric.self,
+        PictureQuality.self, Smoothness.self, HeadMotion.self, MouthCorrelation.self, PeakSignalToNoise.self,
         StructuralSimilarity.self, Grain.self, Drift.self,
     ]
 

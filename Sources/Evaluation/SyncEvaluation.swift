@@ -4,7 +4,7 @@ import Media
 import Perception
 import Storage
 
-/// What `loopy-evaluate sync` says of a video.
+/// What `loopy-evaluate sync` says of a video by SyncNet.
 public struct SyncReport: Encodable, Sendable {
     public let video: String
     public let protocolName: LipSyncProtocol
@@ -18,13 +18,14 @@ public struct SyncReport: Encodable, Sendable {
     public let interior: LipSyncScore?
 
     private enum CodingKeys: String, CodingKey {
-        case video, weights, start, frames, windows, offset, confidence, distance, interior
+        case video, network, weights, start, frames, windows, offset, confidence, distance, interior
         case protocolName = "protocol"
     }
 
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(video, forKey: .video)
+        try container.encode("syncnet", forKey: .network)
         try container.encode(protocolName, forKey: .protocolName)
         try container.encode(weights, forKey: .weights)
         try container.encode(start, forKey: .start)
@@ -37,7 +38,7 @@ public struct SyncReport: Encodable, Sendable {
     }
 }
 
-/// Scores the lip-sync of videos.
+/// Scores the lip-sync of videos by SyncNet.
 public final class SyncEvaluation {
     private let lipSync: LipSync
     let digest: String
@@ -61,9 +62,7 @@ public final class SyncEvaluation {
     func report(
         _ path: String, _ protocolName: LipSyncProtocol, probe: MediaProbe, face: FollowedFace?
     ) throws -> SyncReport {
-        guard probe.audio != nil else {
-            throw LoopyError(.noAudio, "has no sound that the lips could fit", path: path)
-        }
+        try requireSound(probe, path)
         let crops: [Affine]
         var range = 0..<probe.video.gridFrames
         switch protocolName {
@@ -73,11 +72,7 @@ public final class SyncEvaluation {
             range = face.start..<(face.start + face.moments.count)
             crops = LipSync.faceCrops(face.boxes)
         }
-        let samples = try AudioReader.read(
-            path: path,
-            start: probe.video.clock.startSeconds
-                + Double(range.lowerBound) / Double(Grid.framesPerSecond),
-            count: range.count * Grid.samplesPerFrame)
+        let samples = try sound(path, probe, range)
         let reader = try VideoReader(
             path: path, clock: probe.video.clock, range: range, threads: threads)
         let found = try lipSync.score(reader, samples: samples) { index, width, height in
@@ -98,12 +93,35 @@ public final class SyncEvaluation {
     private func longestFace(_ path: String, _ probe: MediaProbe) throws -> FollowedFace {
         let follower = try self.follower ?? FaceFollower()
         self.follower = follower
-        let reader = try VideoReader(path: path, clock: probe.video.clock, threads: threads)
-        guard let face = try follower.longestFace(in: reader) else {
-            throw LoopyError(
-                .unsuitable,
-                "\(path): no face is seen in it; --whole-frame scores the whole picture")
-        }
-        return face
+        return try longest(
+            follower, path, probe, threads,
+            otherwise: "no face is seen in it; --whole-frame scores the whole picture")
     }
+}
+
+func requireSound(_ probe: MediaProbe, _ path: String) throws {
+    guard probe.audio != nil else {
+        throw LoopyError(.noAudio, "has no sound that the lips could fit", path: path)
+    }
+}
+
+/// The sound of some frames of a video.
+func sound(_ path: String, _ probe: MediaProbe, _ frames: Range<Int>) throws -> [Float] {
+    try AudioReader.read(
+        path: path,
+        start: probe.video.clock.startSeconds
+            + Double(frames.lowerBound) / Double(Grid.framesPerSecond),
+        count: frames.count * Grid.samplesPerFrame)
+}
+
+/// The face that fills most of a video.
+func longest(
+    _ follower: FaceFollower, _ path: String, _ probe: MediaProbe, _ threads: Int,
+    otherwise message: String
+) throws -> FollowedFace {
+    let reader = try VideoReader(path: path, clock: probe.video.clock, threads: threads)
+    guard let face = try follower.longestFace(in: reader) else {
+        throw LoopyError(.unsuitable, "\(path): \(message)")
+    }
+    return face
 }

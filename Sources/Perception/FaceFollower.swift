@@ -12,6 +12,14 @@ public struct FollowedFace: Sendable {
         public let presence: Double
         /// Whether it is seen; where it is out of sight for a moment, the values are the last ones seen.
         public let isSeen: Bool
+        /// The shape of the lips, where this picture shows it and does not repeat the one before.
+        public let lips: LipShape?
+
+        /// The same face in a picture that shows the one before once more.
+        fileprivate var repeated: Moment {
+            Moment(
+                box: box, head: head, points: points, presence: presence, isSeen: isSeen, lips: nil)
+        }
     }
 
     /// The index of the first picture on the 25 fps grid.
@@ -19,6 +27,7 @@ public struct FollowedFace: Sendable {
     public fileprivate(set) var moments: [Moment] = []
 
     public var boxes: [Box] { moments.map(\.box) }
+    public var lips: [LipShape?] { moments.map(\.lips) }
 
     fileprivate var area: Double { moments.reduce(0) { $0 + $1.box.area } }
 
@@ -88,7 +97,7 @@ public final class FaceFollower {
                         last.start + last.moments.count == picture.index,
                         let moment = last.moments.last
                     else { continue }
-                    faces[face]?.moments.append(moment)
+                    faces[face]?.moments.append(moment.repeated)
                 }
                 continue
             }
@@ -98,7 +107,8 @@ public final class FaceFollower {
                 faces[seen.face, default: FollowedFace(start: picture.index)].moments.append(
                     FollowedFace.Moment(
                         box: landmarks.box, head: landmarks.head, points: landmarks.points,
-                        presence: landmarks.presence, isSeen: !seen.isCoasting))
+                        presence: landmarks.presence, isSeen: !seen.isCoasting,
+                        lips: seen.isCoasting ? nil : landmarks.lips))
             }
         }
         return VideoFaces(faces: faces.sorted { $0.key < $1.key }.map(\.value), pictures: count)

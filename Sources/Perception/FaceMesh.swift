@@ -41,7 +41,8 @@ public final class FaceMesh: LandmarkNetwork {
             box: box, pose: FaceMesh.pose(of: mesh), presence: presence, sharpness: sharpness,
             brightness: brightness,
             region: FaceRegion(
-                around: box, angle: atan2(eyes.y, eyes.x), scale: FaceMesh.regionScale))
+                around: box, angle: atan2(eyes.y, eyes.x), scale: FaceMesh.regionScale),
+            lips: LipShape(mesh: mesh))
     }
 
     /// All 468 points of the face in a region: x and y in pixels of the upright picture, and depth in the

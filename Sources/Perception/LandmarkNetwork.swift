@@ -17,10 +17,12 @@ public struct FaceLandmarks: Sendable {
     public var brightness: Double
     /// The region in which to look for the same face in the next picture.
     public var region: FaceRegion
+    /// The shape of the lips; nil where the network gives no depth.
+    public var lips: LipShape?
 
     public init(
         points: [Point], confidences: [Float], box: Box, pose: HeadPose, presence: Double,
-        sharpness: Double, brightness: Double, region: FaceRegion
+        sharpness: Double, brightness: Double, region: FaceRegion, lips: LipShape? = nil
     ) {
         self.points = points
         self.confidences = confidences
@@ -30,6 +32,7 @@ public struct FaceLandmarks: Sendable {
         self.sharpness = sharpness
         self.brightness = brightness
         self.region = region
+        self.lips = lips
     }
 
     /// The distance between the middles of the eyes.

@@ -1,5 +1,6 @@
 import Dataset
 import Foundation
+import Perception
 import Storage
 
 /// What the page shows, as its script reads it.
@@ -13,12 +14,27 @@ struct Facts: Encodable {
         var value: Double?
         var limit: Double?
         var split: Decision.Split?
+        var sync: Sync?
 
         init(_ decision: Decision) {
             file = (decision.path as NSString).lastPathComponent
             (start, end, verdict) = (decision.start, decision.end, decision.decision)
             (rule, value, limit) = (decision.rule, decision.value, decision.limit)
             split = decision.split
+            sync = decision.syncCurve.map { Sync(MouthSyncScore(curve: $0, seconds: 0)) }
+        }
+    }
+
+    /// How well a candidate's sound fits its lips.
+    struct Sync: Encodable {
+        var offset: Double
+        var confidence: Double
+        var curve: [Double]
+
+        init(_ score: MouthSyncScore) {
+            offset = (score.offset * 10).rounded() / 10
+            confidence = (score.confidence * 1000).rounded() / 1000
+            curve = score.curve
         }
     }
 

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Random numbers that words determine, the same on every machine and with every release of Swift:
 /// what a run draws must not change when it goes on elsewhere. (SplitMix64.)
 public struct SeededNumbers: Codable, Sendable, Equatable {
@@ -25,6 +27,20 @@ public struct SeededNumbers: Codable, Sendable, Equatable {
     /// Draws one of `0 ..< count`.
     public mutating func below(_ count: Int) -> Int {
         Int(next().multipliedFullWidth(by: UInt64(count)).high)
+    }
+
+    /// Draws evenly from 0 to less than 1.
+    public mutating func unit() -> Double { Double(next() >> 11) / Double(1 << 53) }
+
+    /// Draws evenly from one number to another.
+    public mutating func between(_ low: Double, _ high: Double) -> Double {
+        low + (high - low) * unit()
+    }
+
+    /// Draws from the standard normal distribution (Box and Muller).
+    public mutating func normal() -> Double {
+        let radius = (-2 * log(1 - unit())).squareRoot()
+        return radius * cos(2 * .pi * unit())
     }
 
     /// Draws an order of `0 ..< count`.

@@ -74,6 +74,7 @@ extension Tensor {
     public func sigmoid() -> Tensor { Operator.sigmoid(self) }
     public func tanh() -> Tensor { Operator.tanh(self) }
     public func softmax(_ axis: Int) -> Tensor { Operator.softmax(self, axis) }
+    public func logSoftmax(_ axis: Int) -> Tensor { Operator.logSoftmax(self, axis) }
 }
 
 // MARK: Attention
@@ -217,6 +218,7 @@ extension Operator {
     fileprivate static let sigmoid = Operator("aten::sigmoid")
     fileprivate static let tanh = Operator("aten::tanh")
     fileprivate static let softmax = Operator("aten::softmax", "int")
+    fileprivate static let logSoftmax = Operator("aten::log_softmax", "int")
     fileprivate static let attention = Operator("aten::scaled_dot_product_attention")
     fileprivate static let nearest1d = Operator("aten::upsample_nearest1d")
     fileprivate static let nearest2d = Operator("aten::upsample_nearest2d")

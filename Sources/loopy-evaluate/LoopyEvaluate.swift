@@ -66,10 +66,16 @@ struct Metrics: ParsableCommand {
 
 struct Sync: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Lip-sync by SyncNet: offset, confidence and distance, a line of JSON a video.",
+        abstract: "Lip-sync: offset and confidence, a line of JSON a video.",
         discussion: """
-            The face that fills most of the video is cut out as SyncNet's published pipeline cuts it; \
-            with --whole-frame SyncNet sees the whole picture. Values of the two are not comparable. \
+            Loopy's own network is asked unless --weights names SyncNet. It sees the lips of the face that fills \
+            most of the video; its confidence is the probability that lips and sound belong together and that \
+            the offset is right within two frames.
+
+            For SyncNet the face is cut out as its published pipeline cuts it; with --whole-frame SyncNet sees \
+            the whole picture. Its confidence (LSE-C) and distance (LSE-D) of the two are not comparable, and \
+            neither is with the other network's.
+
             A positive offset says that the sound leads: delay it by so many frames of 1/25 s.
             """)
 
@@ -78,11 +84,12 @@ struct Sync: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "syncnet_v2.model, or the name of a network in Manifests/models.yaml.",
-            valueName: "file"))
-    var weights = "syncnet"
+            "The network: \(LipSyncChoice.allowed). A file of Loopy's own network ends in .safetensors, "
+                + "SyncNet's is syncnet_v2.model.",
+            valueName: "network"))
+    var weights = "embedded"
 
-    @Flag(help: "Score the whole picture instead of the face.")
+    @Flag(help: "SyncNet: score the whole picture instead of the face.")
     var wholeFrame = false
 
     @Option(help: "Threads; 0 for one a processor.")
@@ -90,15 +97,22 @@ struct Sync: ParsableCommand {
 
     func run() throws {
         try reporting {
-            guard let file = try ModelManifest.resolve(weights) else {
-                throw LoopyError(
-                    .configuration,
-                    "SyncNet's weights are not here: `loopy models` says where they are published "
-                        + "and where to put them; or give --weights FILE")
-            }
+            let choice = try LipSyncChoice(weights, of: "--weights")
             useThreads(threads)
-            let evaluation = try SyncEvaluation(weights: file, threads: threads)
-            try report(videos) { try evaluation.report($0, wholeFrame ? .wholeFrame : .faceCrop) }
+            switch choice {
+            case .syncNet(let file):
+                let evaluation = try SyncEvaluation(weights: file, threads: threads)
+                try report(videos) {
+                    try evaluation.report($0, wholeFrame ? .wholeFrame : .faceCrop)
+                }
+            case .mouthSync(let file):
+                guard !wholeFrame else {
+                    throw LoopyError(
+                        .configuration, "--whole-frame is SyncNet's: add --weights syncnet")
+                }
+                let evaluation = try MouthSyncEvaluation(weights: file, threads: threads)
+                try report(videos) { try evaluation.report($0) }
+            }
         }
     }
 }

@@ -97,12 +97,6 @@ private struct Sway {
     }
 }
 
-extension SeededNumbers {
-    fileprivate mutating func between(_ low: Double, _ high: Double) -> Double {
-        low + (high - low) * Double(next() >> 11) / Double(1 << 53)
-    }
-}
-
 /// 0 below 0, 1 above 1, and smooth between.
 func smoothStep(_ value: Double) -> Double {
     let x = min(1, max(0, value))

@@ -4,8 +4,9 @@ import Torch
 
 /// What a mouth does while a recording is spoken: a function of the recording's log-mel spectra alone.
 ///
-/// A frame's values are means over the twenty spectra of the frames from two before to two after it, with
-/// Hann weights; nothing of it is random. So a model that hears those five frames can learn all of it.
+/// A frame's values are means over twenty spectra, 200 ms, with Hann weights; nothing of it is random. Lips set
+/// out before they are heard: the middle of the 200 ms is 50 ms after that of the frame, so that `MouthSync`,
+/// which is trained on people, finds no offset.
 public struct SpeechMouth: Sendable {
     /// How far the mouth is open in each frame: 0 in silence, 1 in loud open vowels.
     public let opening: [Double]
@@ -27,24 +28,28 @@ public struct SpeechMouth: Sendable {
             }
         }
         let count = spectra.count / Self.spectraPerFrame
-        opening = Self.smoothed(spectra.map(\.opening), frames: count)
-        spread = Self.smoothed(spectra.map(\.spread), frames: count)
+        opening = Self.smoothed(spectra.map(\.opening), frames: count, lead: Self.lead)
+        spread = Self.smoothed(spectra.map(\.spread), frames: count, lead: Self.lead)
         isHeard = Self.smoothed(spectra.map(\.loudness), frames: count).map { $0 > 0.1 }
     }
 
     private static let spectraPerFrame = 4
-    /// The frames before and after one that its values depend on.
-    public static let reach = 2
+    /// The frames on either side of the middle of what a frame's values depend on.
+    private static let reach = 2
+    /// The spectra by which the lips are ahead of the sound.
+    private static let lead = 5
 
     /// Hann-weighted means over five frames of spectra; beyond the ends is silence.
-    private static func smoothed(_ values: [Double], frames: Int) -> [Double] {
+    private static func smoothed(
+        _ values: [Double], frames: Int, lead: Int = 0
+    ) -> [Double] {
         let width = (2 * reach + 1) * spectraPerFrame
         let weights = (0..<width).map { index in
             let phase = (Double(index) + 0.5) / Double(width) - 0.5
             return pow(cos(.pi * phase), 2) * 2 / Double(width)
         }
         return (0..<frames).map { frame in
-            let first = (frame - reach) * spectraPerFrame
+            let first = (frame - reach) * spectraPerFrame + lead
             return weights.indices.reduce(0) { sum, index in
                 let at = first + index
                 return values.indices.contains(at) ? sum + weights[index] * values[at] : sum

@@ -30,6 +30,33 @@ import Testing
         #expect(abs(joined[0].metrics[.duration]! - 230.0 / 25) < 1e-6)  // set above
     }
 
+    /// What each part says of the sound's offset is said of one sound track.
+    @Test func curvesOfTheSoundsOffsetAreAdded() {
+        func curve(_ offset: Int, _ height: Double) -> [Double] {
+            (-15...15).map { $0 == offset ? height : -10 }
+        }
+        var (before, after) = (part(0..<100, closes: true), part(100..<200, opens: true))
+        before = .init(candidate: with(curve(3, 2), before.candidate), unit: 0)
+        after = .init(candidate: with(curve(3, 2), after.candidate), unit: 1)
+        let joined = stitched([before, after])
+        #expect(joined.count == 1)
+        #expect(joined[0].syncCurve == curve(3, 4).map { $0 == -10 ? -20 : $0 })
+        #expect(joined[0].metrics[.syncOffset] == 3)
+        let likely: Double = exp(4) / (exp(4) + 1)
+        #expect(abs(joined[0].metrics[.syncConfidence]! - likely) < 1e-5)  // set above
+
+        // Where nobody spoke, a part says nothing.
+        let silent = stitched([before, part(100..<200, opens: true)])
+        #expect(silent[0].syncCurve == curve(3, 2))
+        #expect(silent[0].metrics[.syncOffset] == 3)
+    }
+
+    private func with(_ curve: [Double], _ candidate: Candidate) -> Candidate {
+        var candidate = candidate
+        candidate.syncCurve = curve
+        return candidate
+    }
+
     @Test func otherPlacesOtherSourcesAndCutsAreNotJoined() {
         let before = part(0..<100, closes: true)
         let after = part(100..<200, opens: true)

@@ -5,7 +5,7 @@ struct FaceMeasurer: MetricMeasurer {
 
     init(networks: [String: String]) {}
 
-    func values(of face: TrackedFace) -> [Metric: Double?] {
+    func values(of face: TrackedFace) -> MetricValues {
         let track = face.track
         let presence = (0..<track.count).map { track[$0, .presence] }
         return [

@@ -7,7 +7,7 @@ struct FramingMeasurer: MetricMeasurer {
 
     init(networks: [String: String]) {}
 
-    func values(of face: TrackedFace) -> [Metric: Double?] {
+    func values(of face: TrackedFace) -> MetricValues {
         let track = face.track
         let picture = Box(
             left: 0, top: 0, right: Double(track.width), bottom: Double(track.height))

@@ -5,6 +5,7 @@ extension Metrics {
     package func merged(with other: Metrics) -> Metrics {
         var result = Metrics.unmeasured
         for metric in Metric.all {
+            if case .anew = metric.merging { continue }
             guard let a = self[metric], let b = other[metric] else {
                 result[metric] = self[metric] ?? other[metric]
                 continue
@@ -22,7 +23,7 @@ extension Metrics {
                 let apart = (self[mean] ?? 0) - (other[mean] ?? 0)
                 let within = (a * weights.0 + b * weights.1) / total
                 result[metric] = within + weights.0 * weights.1 / (total * total) * apart * apart
-            case .comparison: result[metric] = nil
+            case .anew: break
             }
         }
         return result
@@ -34,7 +35,7 @@ extension Metrics {
         case .meanInSpeech: return seconds * (self[.speech] ?? 0)
         case .meanInSilence: return seconds * (1 - (self[.speech] ?? 0))
         case .mean, .variance: return seconds
-        case .sum, .least, .greatest, .comparison: return 0
+        case .sum, .least, .greatest, .anew: return 0
         }
     }
 }

@@ -24,8 +24,8 @@ public struct Metric: Sendable {
         case mean, meanInSpeech, meanInSilence
         /// The variance of a metric whose mean is known: within the stretches, and between their means.
         case variance(of: String)
-        /// The value is computed anew from the joined candidates (`MetricComparer`).
-        case comparison
+        /// The value is computed anew from the joined candidates (`MetricComparer`, `StitchedCandidate`).
+        case anew
     }
 
     init(
@@ -47,7 +47,7 @@ extension Metric {
     static let sources: [any MetricSource.Type] = [
         SourceMeasurer.self, FaceMeasurer.self, OtherFaces.self, FramingMeasurer.self,
         MovementMeasurer.self, RotationMeasurer.self, PictureMeasurer.self, SoundMeasurer.self,
-        Speaker.self, LipSyncMeasurer.self,
+        MouthSyncMeasurer.self, Speaker.self, SyncNetMeasurer.self,
     ]
 
     /// Every metric.

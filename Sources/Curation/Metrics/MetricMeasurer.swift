@@ -1,4 +1,5 @@
 import Dataset
+import Media
 
 /// A type that gives some of a candidate's metrics.
 package protocol MetricSource: SendableMetatype {
@@ -17,7 +18,22 @@ package protocol MetricMeasurer: MetricSource {
     init?(networks: [String: String]) throws
 
     /// The values of this type's metrics; nil where they cannot be told.
-    func values(of face: TrackedFace) throws -> [Metric: Double?]
+    func values(of face: TrackedFace) throws -> MetricValues
+}
+
+/// What a measurer says of a candidate.
+package struct MetricValues: ExpressibleByDictionaryLiteral {
+    package var metrics: [Metric: Double?] = [:]
+    /// Why values are missing.
+    package var notes: [Metric: String] = [:]
+    /// How likely each offset of the sound is (`MouthSyncScore.curve`).
+    package var syncCurve: [Double]?
+
+    package init(notes: [Metric: String] = [:]) { self.notes = notes }
+
+    package init(dictionaryLiteral elements: (Metric, Double?)...) {
+        metrics = Dictionary(uniqueKeysWithValues: elements)
+    }
 }
 
 /// Compares candidates of one source that are seen at the same time: those of a stretch when it is
@@ -61,9 +77,21 @@ package struct StretchSound {
     let start: Int
     let isSpeech: [Bool]
     let isAudible: [Bool]
+    /// 16 kHz, 640 for each frame.
+    private let samples: [Float]
 
-    package init(start: Int = 0, isSpeech: [Bool], isAudible: [Bool]) {
+    package init(
+        start: Int = 0, isSpeech: [Bool], isAudible: [Bool], samples: [Float] = []
+    ) {
         (self.start, self.isSpeech, self.isAudible) = (start, isSpeech, isAudible)
+        self.samples = samples
+    }
+
+    /// The sound of some frames, counted from the stretch's first.
+    func samples(of frames: Range<Int>) -> [Float] {
+        let wanted =
+            frames.lowerBound * Grid.samplesPerFrame..<frames.upperBound * Grid.samplesPerFrame
+        return Array(samples[wanted.clamped(to: samples.indices)])
     }
 }
 
@@ -78,9 +106,21 @@ package struct MetricMeasurers {
         }
     }
 
+    /// What is measured of a candidate: everything but what compares it with others.
+    package func values(of face: TrackedFace) throws -> MetricValues {
+        try measurers.reduce(into: MetricValues()) { all, measurer in
+            let values = try measurer.values(of: face)
+            all.metrics.merge(values.metrics) { $1 }
+            all.notes.merge(values.notes) { $1 }
+            all.syncCurve = values.syncCurve ?? all.syncCurve
+        }
+    }
+
     /// Every metric of a candidate but those that compare it with others.
     package func metrics(of face: TrackedFace) throws -> Metrics {
-        try measurers.reduce(into: Metrics.unmeasured) { try $0.add($1.values(of: face)) }
+        var metrics = Metrics.unmeasured
+        metrics.add(try values(of: face).metrics)
+        return metrics
     }
 }
 

@@ -7,7 +7,7 @@ struct MovementMeasurer: MetricMeasurer {
 
     init(networks: [String: String]) {}
 
-    func values(of face: TrackedFace) -> [Metric: Double?] {
+    func values(of face: TrackedFace) -> MetricValues {
         guard let faceHeight = face.meanHeight else { return [:] }
         let centres = (0..<face.track.count).map(face.track.centre)
         func speeds(over frames: Int) -> [Double] {

@@ -37,6 +37,6 @@ enum OtherFaces: MetricComparer {
 
 extension Metric {
     public static let otherFaces = Metric(
-        "other_faces", .comparison,
+        "other_faces", .anew,
         "The share of pictures with another face at least half as tall.")
 }

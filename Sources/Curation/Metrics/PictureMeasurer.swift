@@ -5,7 +5,7 @@ struct PictureMeasurer: MetricMeasurer {
 
     init(networks: [String: String]) {}
 
-    func values(of face: TrackedFace) -> [Metric: Double?] {
+    func values(of face: TrackedFace) -> MetricValues {
         [
             .sharpness: face.seen.map { face.track[$0, .sharpness] }.mean,
             .brightness: face.seen.map { face.track[$0, .brightness] }.mean,

@@ -12,7 +12,7 @@ struct RotationMeasurer: MetricMeasurer {
 
     init(networks: [String: String]) {}
 
-    func values(of face: TrackedFace) -> [Metric: Double?] {
+    func values(of face: TrackedFace) -> MetricValues {
         let track = face.track
         let poses = face.seen.map {
             HeadPose(yaw: track[$0, .yaw], pitch: track[$0, .pitch], roll: track[$0, .roll])

@@ -5,7 +5,7 @@ struct SoundMeasurer: MetricMeasurer {
 
     init(networks: [String: String]) {}
 
-    func values(of face: TrackedFace) -> [Metric: Double?] {
+    func values(of face: TrackedFace) -> MetricValues {
         guard let sound = face.sound else { return [.sound: 0, .speech: 0] }
         let track = face.track
         var speech = 0, audible = 0

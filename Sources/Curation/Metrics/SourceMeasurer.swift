@@ -5,7 +5,7 @@ struct SourceMeasurer: MetricMeasurer {
 
     init(networks: [String: String]) {}
 
-    func values(of face: TrackedFace) -> [Metric: Double?] {
+    func values(of face: TrackedFace) -> MetricValues {
         let track = face.track
         return [
             .duration: Double(track.count) / TrackRecorder.framesPerSecond,

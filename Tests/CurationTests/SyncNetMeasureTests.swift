@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import Weights
 
-@Suite struct LipSyncMeasureTests {
+@Suite struct SyncNetMeasureTests {
     /// SyncNet of full size with random weights: its values say nothing, but are values.
     private func writeRandomSyncNet(to path: String) throws {
         var generator = SplitMix(state: 1)
@@ -64,7 +64,7 @@ import Weights
         }
     }
 
-    @Test func weightsFillLipSyncAndTheRuleAndTheDelayFollow() throws {
+    @Test func syncNetsWeightsFillItsMetricsAndItsRuleAndTheDelayFollow() throws {
         try withFolder { folder in
             let weights = folder + "/syncnet_v2.model"
             try writeRandomSyncNet(to: weights)
@@ -93,25 +93,25 @@ import Weights
                 return try dataset.selection()
             }
 
-            #expect(try !measure("none").contains("lip_sync"))
-            let without = try select { $0[.syncConfidence].minimum = 3 }
-            #expect(try Catalogue.read(dataset).rulesNotApplied == ["sync_confidence"])
-            #expect(without.first?.notApplied == ["sync_confidence"])
+            #expect(try !measure("none").contains("syncnet"))
+            let without = try select { $0[.syncNetConfidence].minimum = 3 }
+            #expect(try Catalogue.read(dataset).rulesNotApplied == ["syncnet_confidence"])
+            #expect(without.first?.notApplied == ["syncnet_confidence"])
             #expect(without.first?.audioDelay == nil)
 
-            #expect(try measure(weights).contains("lip_sync"))
-            let accepted = try select { $0[.syncConfidence].minimum = -1 }
+            #expect(try measure(weights).contains("syncnet"))
+            let accepted = try select { $0[.syncNetConfidence].minimum = -1 }
             let metrics = try #require(accepted.first?.metrics)
-            let offset = try #require(metrics[.syncOffset])
+            let offset = try #require(metrics[.syncNetOffset])
             #expect((-15...15).contains(offset))
-            #expect(metrics[.syncConfidence]! >= 0)  // measured, or the rule would not apply
-            #expect(metrics[.syncDistance]! > 0)
-            #expect(accepted.first?.audioDelay == Int(offset.rounded()))
+            #expect(metrics[.syncNetConfidence]! >= 0)  // measured, or the rule would not apply
+            #expect(metrics[.syncNetDistance]! > 0)
+            #expect(accepted.first?.audioDelay == (abs(offset) < 1.5 ? 0 : Int(offset)))
             #expect(accepted.first?.notApplied == [])
             #expect(try Catalogue.read(dataset).rulesNotApplied == [])
 
-            let rejected = try select { $0[.syncConfidence].minimum = 1e6 }
-            #expect(rejected.first?.rule == "sync_confidence")
+            let rejected = try select { $0[.syncNetConfidence].minimum = 1e6 }
+            #expect(rejected.first?.rule == "syncnet_confidence")
         }
     }
 }

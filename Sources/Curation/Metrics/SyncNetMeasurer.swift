@@ -3,18 +3,18 @@ import Perception
 /// How well the sound fits the lips, as SyncNet sees it, in a second pass over the candidate's pictures:
 /// what SyncNet sees of a picture depends on where the face is in the six that follow. Embedding takes far
 /// longer than decoding.
-struct LipSyncMeasurer: MetricMeasurer {
-    static let metrics: [Metric] = [.syncConfidence, .syncOffset, .syncDistance]
+struct SyncNetMeasurer: MetricMeasurer {
+    static let metrics: [Metric] = [.syncNetConfidence, .syncNetOffset, .syncNetDistance]
     static let version = 1
 
     private let network: LipSync
 
     init?(networks: [String: String]) throws {
-        guard let path = networks["lip_sync"] else { return nil }
+        guard let path = networks[MeasureSettings.syncNetRole] else { return nil }
         network = try LipSync(path: path)
     }
 
-    func values(of face: TrackedFace) throws -> [Metric: Double?] {
+    func values(of face: TrackedFace) throws -> MetricValues {
         guard let media = face.media, let samples = try media.sound(face.frames) else { return [:] }
         let crops = LipSync.faceCrops(face.track.boxes)
         let pictures = try media.pictures(face.frames)
@@ -23,19 +23,19 @@ struct LipSyncMeasurer: MetricMeasurer {
         }
         guard let all = score?.all else { return [:] }
         return [
-            .syncConfidence: all.confidence, .syncOffset: Double(all.offset),
-            .syncDistance: all.distance,
+            .syncNetConfidence: all.confidence, .syncNetOffset: Double(all.offset),
+            .syncNetDistance: all.distance,
         ]
     }
 }
 
 extension Metric {
-    // The limits are LatentSync's. They are not applied while nothing measures the values.
-    public static let syncConfidence = Metric(
-        "sync_confidence", .mean, limits: Limits(minimum: 3), "The confidence of SyncNet (LSE-C).")
-    public static let syncOffset = Metric(
-        "sync_offset", unit: "frames", .mean, limits: Limits(minimum: -6, maximum: 6),
+    // Without limits of their own, because hardly anybody has the weights. LatentSync's are 3 at least, and -6 to 6.
+    public static let syncNetConfidence = Metric(
+        "syncnet_confidence", .mean, "The confidence of SyncNet (LSE-C).")
+    public static let syncNetOffset = Metric(
+        "syncnet_offset", unit: "frames", .mean,
         "The offset that SyncNet finds, positive where the sound leads.")
-    public static let syncDistance = Metric(
-        "sync_distance", .mean, "The distance of SyncNet (LSE-D).")
+    public static let syncNetDistance = Metric(
+        "syncnet_distance", .mean, "The distance of SyncNet (LSE-D).")
 }

@@ -1,0 +1,193 @@
+import ArgumentParser
+import Errors
+import Foundation
+import MouthSyncTraining
+import Perception
+import StageCommand
+import Storage
+
+@main
+struct TrainMouthSync: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train-mouth-sync",
+        abstract: "Train the network that measures lip-sync, and try it.",
+        subcommands: [Train.self, Try.self, Calibrate.self], defaultSubcommand: Train.self)
+}
+
+struct Train: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Train the network.",
+        discussion: """
+            --speech is a folder of speech with known phones (Speaker/TrainMouthSync/speak.py FOLDER COUNT \
+            makes it): mouths are made to move as they want. --videos is a list of real clips, a line each: \
+            PATH, tab, the frames by which the file's sound is known to be early, tab, `train` or `check`. Nothing is trained on clips to check; every so many steps it is \
+            said how well they are scored. The same input and seed make the same weights. See \
+            docs/mouth-sync.md.
+            """)
+
+    @Option(help: ArgumentHelp("A folder that speak.py made.", valueName: "dir"))
+    var speech: String?
+
+    @Option(help: ArgumentHelp("The list of real clips.", valueName: "file"))
+    var videos: String?
+
+    @Option(
+        help: ArgumentHelp("The folder of the list's clips; its own when left out.", valueName: "dir"))
+    var folder: String?
+
+    @Option(help: ArgumentHelp("The weights to write.", valueName: "file"))
+    var output: String
+
+    @Option(help: "The number of steps.")
+    var steps = MouthSyncTrainer.Options().steps
+
+    @Option(help: "The share of pieces with synthetic mouths, where there are real ones too.")
+    var syntheticShare = MouthSyncTrainer.Options().syntheticShare
+
+    @Option(help: "The greatest learning rate.")
+    var learningRate = MouthSyncTrainer.Options().learningRate
+
+    @Option(help: "Another seed gives other weights.")
+    var seed = 0
+
+    @Option(help: "The steps between two checks.")
+    var checkEvery = 500
+
+    func run() throws {
+        try reporting {
+            useThreads(1)
+            let synthetic = try speech.map(readSpeech) ?? []
+            let (real, check) = try videos.map { try readClips($0, in: folder) } ?? ([], [])
+            say(
+                "\(synthetic.count) synthetic clips, \(real.count) real ones, \(check.count) to check")
+            var options = MouthSyncTrainer.Options()
+            (options.steps, options.syntheticShare) = (steps, syntheticShare)
+            (options.learningRate, options.seed) = (learningRate, seed)
+            let trainer = try MouthSyncTrainer(synthetic: synthetic, real: real, options)
+            var sum = 0.0
+            try trainer.train { step, loss in
+                sum += loss
+                guard step % checkEvery == 0 || step == steps else { return }
+                say("step \(step): loss \(String(format: "%.3f", sum / Double(checkEvery)))")
+                sum = 0
+                try trainer.write(to: output, metadata: ["step": "\(step)", "seed": "\(seed)"])
+                guard !check.isEmpty else { return }
+                trainer.withAverage {
+                    say("    5 s: " + SyncTrial($0, clips: check, frames: 125).summary)
+                }
+            }
+        }
+    }
+
+    private func readSpeech(_ folder: String) throws -> [SyncClip] {
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder)
+            .filter { $0.hasSuffix(".wav") }.sorted()
+        let progress = ProgressLine("speech", total: files.count)
+        defer { progress.end() }
+        return try files.map { file in
+            defer { progress.advance() }
+            return try SyncClip(speech: folder + "/" + file, seed: "\(seed)")
+        }
+    }
+}
+
+struct Try: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Score real clips whose sound is in step, as they are and beside the sound of others.",
+        discussion: """
+            Takes the lines of the list that say `check`. Clips are cut into pieces; where --shift is given, their \
+            sound is made late by so many frames, and offsets are counted from there. The JSON holds the offset \
+            and the confidence of every piece.
+            """)
+
+    @Option(help: ArgumentHelp("The weights; those that come with Loopy when left out.", valueName: "file"))
+    var weights: String?
+
+    @Option(help: ArgumentHelp("The list of real clips.", valueName: "file"))
+    var videos: String
+
+    @Option(
+        help: ArgumentHelp("The folder of the list's clips; its own when left out.", valueName: "dir"))
+    var folder: String?
+
+    @Option(help: "The length of a piece in seconds.")
+    var seconds = 5.0
+
+    @Option(help: "The frames by which the sound is made late.")
+    var shift = 0
+
+    @Option(help: ArgumentHelp("The JSON to write.", valueName: "file"))
+    var output: String?
+
+    func run() throws {
+        try reporting {
+            useThreads(1)
+            let network = try MouthSyncNetwork(path: weights ?? EmbeddedNetwork.mouthSync.path)
+            let clips = try readClips(videos, in: folder, onlyCheck: true).check
+            let trial = SyncTrial(
+                network, clips: clips, frames: Int((seconds * 25).rounded()), shift: shift)
+            print(trial.summary)
+            if let output { try OutputFile.write(JSONLines.document(trial), to: output) }
+        }
+    }
+}
+
+struct Calibrate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make a network's confidence a probability, on real clips whose sound is in step.",
+        discussion: """
+            Takes the lines of the list that say `check`, in pieces of 3, 5 and 10 s, as they are and beside the \
+            sound of others, and finds two numbers: a temperature, and what the logit of "unrelated" is moved by.
+            """)
+
+    @Option(help: ArgumentHelp("The weights.", valueName: "file"))
+    var weights: String
+
+    @Option(help: ArgumentHelp("The list of real clips.", valueName: "file"))
+    var videos: String
+
+    @Option(
+        help: ArgumentHelp("The folder of the list's clips; its own when left out.", valueName: "dir"))
+    var folder: String?
+
+    @Option(help: ArgumentHelp("The weights to write.", valueName: "file"))
+    var output: String
+
+    func run() throws {
+        try reporting {
+            useThreads(1)
+            let network = try MouthSyncNetwork(path: weights)
+            let clips = try readClips(videos, in: folder, onlyCheck: true).check
+            let trials = [3, 5, 10].map { SyncTrial(network, clips: clips, frames: $0 * 25) }
+            let found = Calibration(trials)
+            try found.apply(
+                to: weights, output: output,
+                metadata: ["temperature": "\(found.temperature)", "shift": "\(found.shift)"])
+            print(
+                "temperature \(found.temperature), shift \(found.shift): cross-entropy "
+                    + String(format: "%.3f, before %.3f", found.after, found.before))
+        }
+    }
+}
+
+/// Follows the faces of a list of clips; those that cannot be used are named.
+private func readClips(
+    _ list: String, in folder: String?, onlyCheck: Bool = false
+) throws -> (train: [SyncClip], check: [SyncClip]) {
+    let lines = try SyncClipList(path: list, folder: folder).lines.filter { !onlyCheck || !$0.isForTraining }
+    let follower = try FaceFollower()
+    let progress = ProgressLine("videos", total: lines.count)
+    defer { progress.end() }
+    var result: (train: [SyncClip], check: [SyncClip]) = ([], [])
+    for line in lines {
+        defer { progress.advance() }
+        do {
+            let clip = try SyncClip(video: line.path, soundLead: line.soundLead, follower: follower)
+            if line.isForTraining { result.train.append(clip) } else { result.check.append(clip) }
+        } catch let error as LoopyError where error.category.concernsInput {
+            say("left out: \(error)")
+        }
+    }
+    return result
+}
+
