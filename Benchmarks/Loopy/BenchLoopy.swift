@@ -88,10 +88,12 @@ struct Quality: ParsableCommand {
             "SOLVER:STEPS, or SOLVER:STEPS:FIRST:LAST where a part of the steps is guided: unipc:6."
     )
     var ways: [SamplingWay]
+    @Option(help: "A run or an exported model that was distilled of small, to be sampled too.")
+    var distilled: String?
 
     func run() throws {
         LibTorch.configure(threads: 2)
-        try benchmarkQuality(portrait, speech, ways)
+        try benchmarkQuality(portrait, speech, ways, distilled: distilled)
     }
 }
 

@@ -1,5 +1,6 @@
 import Curation
 import Diffusion
+import Errors
 import Features
 import LoopyModel
 import Media
@@ -83,9 +84,37 @@ public struct GenerationSettings: Codable, Sendable {
         }
     }
 
-    func timestepSpacing(for schedule: NoiseSchedule) -> Solver.TimestepSpacing {
+    /// - Throws: `LoopyError` `.configuration` for a distilled model that is to be sampled otherwise than it
+    ///   has learnt to be.
+    package func requireFit(to trained: TrainedModel) throws(LoopyError) {
+        let model = trained.description.model
+        guard model.stage == .distilled else { return }
+        let learnt = SamplingSettings.distilled(steps: model.distilledSteps)
+        let stated =
+            "\(trained.path): is distilled for \(model.distilledSteps) steps of one pass each"
+        guard guidance == learnt.guidance else {
+            throw LoopyError(
+                .configuration,
+                "generate.guidance: \(stated), which have its teacher's guidance in them and cannot be guided "
+                    + "further; leave out --audio-ratio, --reference-ratio and generate.guidance, or take the "
+                    + "model from which it was distilled")
+        }
+        guard numInferenceSteps == learnt.numInferenceSteps, solver == learnt.solver, eta == 0,
+            timestepSpacing != .leading
+        else {
+            throw LoopyError(
+                .configuration,
+                "generate: \(stated), by ddim without noise and in trailing timesteps; leave out --steps, and "
+                    + "generate.solver, num_inference_steps, eta and timestep_spacing, or take the model from "
+                    + "which it was distilled")
+        }
+    }
+
+    func timestepSpacing(
+        for schedule: NoiseSchedule, _ model: LoopyConfiguration
+    ) -> Solver.TimestepSpacing {
         switch timestepSpacing {
-        case .automatic: schedule.timestepSpacing
+        case .automatic: schedule.timestepSpacing(for: model)
         case .leading: .leading
         case .trailing: .trailing
         }

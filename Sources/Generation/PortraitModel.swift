@@ -24,12 +24,13 @@ public struct PortraitModel {
     /// - Throws: `LoopyError` for settings that do not fit the model; what is wrong with weights.
     public init(_ trained: TrainedModel, _ settings: GenerationSettings) throws {
         let description = trained.description
-        guard description.model.stage == .video else {
+        guard description.model.stage.isVideo else {
             throw LoopyError(
                 .unsuitable,
                 "\(trained.path): is of the first stage, which knows single pictures; train the second"
             )
         }
+        try settings.requireFit(to: trained)
         self.trained = trained
         device = try Device(settings.device)
         schedule = try NoiseSchedule(description.schedule)

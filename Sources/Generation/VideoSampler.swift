@@ -37,7 +37,8 @@ package struct VideoSampler {
         self.reference = reference
         solver = try Solver(
             schedule, settings.solver, numInferenceSteps: settings.numInferenceSteps,
-            timestepSpacing: settings.timestepSpacing(for: schedule), eta: settings.eta)
+            timestepSpacing: settings.timestepSpacing(for: schedule, model.configuration),
+            eta: settings.eta)
         try settings.validate(as: "generate")
         history =
             past?.history.to(reference.device)

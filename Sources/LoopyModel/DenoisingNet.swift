@@ -39,7 +39,7 @@ struct DenoisingNet {
     init(_ scope: Scope, _ configuration: LoopyConfiguration) {
         let unet = configuration.unet
         frame = UNet(scope, unet) { position in
-            let isVideo = configuration.stage == .video
+            let isVideo = configuration.stage.isVideo
             return Layer(
                 residual: ResidualBlock(position, unet),
                 transformer: SpatialTransformer(position, unet) {

@@ -51,12 +51,16 @@ public struct GuidedModel {
         self.model = model
         self.guidance = guidance
         all = model.encode(conditions)
-        let silent = model.silenced(all, conditions)
         // The sum above, in terms of the three passes.
         let weights = (
             audio: guidance.audioRatio, reference: guidance.referenceRatio - guidance.audioRatio,
             base: 1 - guidance.referenceRatio
         )
+        guard weights.reference != 0 || weights.base != 0 else {
+            batches = [Batch(conditions: all, weights: [weights.audio])]
+            return
+        }
+        let silent = model.silenced(all, conditions)
         var batches = [
             Batch(conditions: all, weights: [weights.audio]),
             Batch(conditions: silent, weights: [weights.reference]),
@@ -79,19 +83,36 @@ public struct GuidedModel {
     public func callAsFunction(
         _ latents: Tensor, timestep: Int, isGuided: Bool = true
     ) -> Tensor {
+        let samples = latents.length(0)
+        return self(
+            latents, timesteps: Array(repeating: timestep, count: samples),
+            isGuided: Array(repeating: isGuided, count: samples))
+    }
+
+    /// The same for samples at timesteps of their own, of which some are guided.
+    ///
+    /// - Parameters:
+    ///   - latents: noisy, `[B, F, C, h, w]`.
+    ///   - timesteps: a timestep for each sample.
+    ///   - isGuided: a truth value for each sample; where it is false, this is `e_audio`.
+    func callAsFunction(_ latents: Tensor, timesteps: [Int], isGuided: [Bool]) -> Tensor {
         func predict(_ conditions: LoopyNet.EncodedConditions, copies: Int) -> Tensor {
             let inputs = concatenated(Array(repeating: latents, count: copies), along: 0)
-            let timesteps = Tensor.full(
-                [inputs.length(0)], Double(timestep), type: .int64, device: latents.device)
-            return model.predict(inputs, timesteps, conditions)
+            let steps = Array(repeating: timesteps.map(Int64.init), count: copies)
+            return model.predict(
+                inputs, Tensor(steps.flatMap { $0 }, device: latents.device), conditions)
         }
-        guard isGuided else { return predict(all, copies: 1) }
+        guard isGuided.contains(true) else { return predict(all, copies: 1) }
         let parts = batches.flatMap { batch in
             let predictions = predict(batch.conditions, copies: batch.weights.count)
                 .chunks(batch.weights.count, along: 0)
             return zip(predictions, batch.weights).map { $0 * $1 }
         }
-        return parts.dropFirst().reduce(parts[0], +)
+        let guided = parts.dropFirst().reduce(parts[0], +)
+        guard isGuided.contains(false) else { return guided }
+        let isChosen = Tensor(
+            isGuided, shape: [isGuided.count, 1, 1, 1, 1], device: latents.device)
+        return guided.where(isChosen, else: predict(all, copies: 1))
     }
 
     /// A clip's latents (section 3.4, "Inference"), from noise.

@@ -2,15 +2,23 @@ import Diffusion
 
 /// The shape of a Loopy model. The defaults are the paper's, on Stable Diffusion 1.5.
 public struct LoopyConfiguration: Codable, Sendable, Equatable {
-    /// The two stages of training (section 3.4, "Multistage Training").
+    /// The two stages of training (section 3.4, "Multistage Training"), and one behind them.
     public enum Stage: String, Codable, Sendable, CaseIterable {
         /// Single frames: neither temporal layers nor audio.
         case image
         /// Everything.
         case video
+        /// Everything, in few sampling steps of one pass each, learnt from a model of the second stage:
+        /// `Distillation`.
+        case distilled
+
+        /// Whether the model has temporal layers, and hears.
+        public var isVideo: Bool { self != .image }
     }
 
     public var stage = Stage.video
+    /// The number of sampling steps of a distilled model.
+    public var distilledSteps = 4
 
     // Both U-Nets.
     public var latentChannels = 4
@@ -98,5 +106,13 @@ public struct LoopyConfiguration: Codable, Sendable, Equatable {
         unet.groups = normGroups
         unet.textChannels = nil
         return unet
+    }
+}
+
+extension NoiseSchedule {
+    /// The spacing of a model's sampling steps: trailing for a distilled one, which learnt those, and for others
+    /// what suits the schedule.
+    public func timestepSpacing(for model: LoopyConfiguration) -> Solver.TimestepSpacing {
+        model.stage == .distilled ? .trailing : timestepSpacing
     }
 }

@@ -30,7 +30,7 @@ public struct LoopyNet {
     public init(_ scope: Scope, _ configuration: LoopyConfiguration) throws(LoopyError) {
         try configuration.validate(as: "model")
         self.configuration = configuration
-        let isVideo = configuration.stage == .video
+        let isVideo = configuration.stage.isVideo
         referenceNet = ReferenceNet(scope["reference_net"], configuration)
         denoisingNet = DenoisingNet(scope["denoising_net"], configuration)
         audioEmbedding = isVideo ? AudioEmbedding(scope["audio_embedding"], configuration) : nil
@@ -88,7 +88,7 @@ public struct LoopyNet {
         _ conditions: Conditions, into context: inout DenoisingNet.Context,
         gradientCheckpointing: Bool
     ) {
-        let readings = configuration.readings, isVideo = configuration.stage == .video
+        let readings = configuration.readings, isVideo = configuration.stage.isVideo
         let hasReference = conditions.masks.map { !$0.reference }
         // The samples that the reference net sees.
         let keepsMotion = isVideo && readings.droppedReference == .alone

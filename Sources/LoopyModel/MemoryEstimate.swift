@@ -19,10 +19,12 @@ public struct MemoryEstimate: Sendable {
     public var checkpointedActivations: Int
     /// The bytes of weights, reference features and the largest layer's values, when sampling.
     public var sampling: Int
+    /// The bytes of the weights of the model from which a distilled one learns; 0 for others.
+    public var teacher: Int
 
-    public var training: Int { weights + gradients + optimiser + activations }
+    public var training: Int { weights + gradients + optimiser + activations + teacher }
     public var checkpointedTraining: Int {
-        weights + gradients + optimiser + checkpointedActivations
+        weights + gradients + optimiser + checkpointedActivations + teacher
     }
 
     /// - Parameters:
@@ -34,7 +36,7 @@ public struct MemoryEstimate: Sendable {
         _ configuration: LoopyConfiguration, parameters: Int, batch: Int, side: Int,
         precision: ComputePrecision, shards: Int = 1
     ) {
-        let isVideo = configuration.stage == .video
+        let isVideo = configuration.stage.isVideo
         // As real numbers: what no machine could hold is beyond whole numbers, too.
         let clips = Double(batch)
         let frames = clips * Double(isVideo ? configuration.frames : 1)
@@ -59,6 +61,7 @@ public struct MemoryEstimate: Sendable {
         let weights = Double(parameters)
         self.weights = bytes(weights, of: 4)
         gradients = bytes(weights, of: 4)
+        teacher = configuration.stage == .distilled ? bytes(weights) : 0
         optimiser = bytes(weights / Double(shards), of: shards > 1 ? 12 : 8)
         // All layers' values when the backward pass begins, and the gradients of the last one's.
         activations = bytes(all + largest)

@@ -7,7 +7,12 @@ extension LoopyConfiguration: DescribedSettings {
         [
             .choice(
                 "stage", \.stage,
-                "The stage of training: single frames without temporal layers and audio, or everything."
+                "The stage of training: image, single frames without temporal layers and audio; video, "
+                    + "everything; distilled, which learns from a model of the stage video to sample in few "
+                    + "steps without guidance."),
+            .number(
+                "distilled_steps", \.distilledSteps, in: 1...1000, unit: "steps",
+                "The sampling steps of a distilled model, of one pass each; of no use in other stages."
             ),
             .number(
                 "latent_channels", \.latentChannels, in: 1...1024, "The channels of the latents."),

@@ -39,14 +39,31 @@ extension LoopyNet {
         let steps = Tensor(timesteps.map { Int64($0) }, device: clean.device)
         let prediction = self(
             noisy, steps, conditions, gradientCheckpointing: gradientCheckpointing)
-        let target = schedule.target(clean, noise, at: timesteps)
+        return schedule.meanSquaredError(
+            prediction, schedule.target(clean, noise, at: timesteps), at: timesteps, gamma: gamma,
+            weights: weights, meanWeight: meanWeight)
+    }
+}
+
+extension NoiseSchedule {
+    /// The mean of the squared errors of predictions, of weighted samples and pixels.
+    ///
+    /// - Parameters:
+    ///   - prediction, target: `[B, F, C, h, w]`.
+    ///   - gamma, weights: as for `LoopyNet.loss`.
+    ///   - meanWeight: the mean of the weights of the whole batch; that of these when left out.
+    /// - Returns: a single number.
+    func meanSquaredError(
+        _ prediction: Tensor, _ target: Tensor, at timesteps: [Int], gamma: Double?,
+        weights: Tensor?, meanWeight: Double?
+    ) -> Tensor {
         if gamma == nil, weights == nil { return mseLoss(prediction, target) }
         var errors = (prediction - target).square()
         if let weights {
             errors = errors * (meanWeight.map { weights / $0 } ?? weights / weights.mean())
         }
         guard let gamma else { return errors.mean() }
-        let ofSamples = schedule.minSNRWeights(at: timesteps, gamma: gamma).map(Float.init)
+        let ofSamples = minSNRWeights(at: timesteps, gamma: gamma).map(Float.init)
         return (errors.mean([1, 2, 3, 4]) * Tensor(ofSamples, device: errors.device)).mean()
     }
 }

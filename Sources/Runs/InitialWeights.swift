@@ -17,26 +17,21 @@ extension ParameterStore {
     public func load(
         _ weights: TrainingSettings.InitialWeights, for configuration: LoopyConfiguration
     ) throws {
+        if configuration.stage == .distilled {
+            return try loadModel(from: weights.teacher(), for: configuration)
+        }
         if !weights.stableDiffusion.isEmpty {
             try loadStableDiffusion(
-                from: Self.path(weights.stableDiffusion, "stable_diffusion"), for: configuration)
+                from: weights.path(weights.stableDiffusion, "stable_diffusion"), for: configuration)
         }
         if !weights.model.isEmpty {
-            try loadModel(from: Self.path(weights.model, "model"), for: configuration)
+            try loadModel(from: weights.path(weights.model, "model"), for: configuration)
         }
         if !weights.firstStage.isEmpty { try loadFirstStage(from: weights.firstStage) }
         if !weights.animateDiff.isEmpty, configuration.stage == .video {
             try loadAnimateDiff(
-                from: Self.path(weights.animateDiff, "animate_diff"), for: configuration)
+                from: weights.path(weights.animateDiff, "animate_diff"), for: configuration)
         }
-    }
-
-    private static func path(_ name: String, _ setting: String) throws -> String {
-        if let path = try ModelManifest.resolve(name) { return path }
-        throw LoopyError(
-            .configuration,
-            "train.initial_weights.\(setting): '\(name)' is not here; `loopy models` says where it is "
-                + "published and where to put it")
     }
 
     /// Loads Stable Diffusion's U-Net into both nets, without its text attention, and in the reference
@@ -76,9 +71,7 @@ extension ParameterStore {
     ///   wrote.
     /// - Throws: `LoopyError` `.malformed` for a model of another shape; what is wrong with the files.
     public func loadModel(from path: String, for configuration: LoopyConfiguration) throws {
-        let run = RunDirectory(path)
-        let model = try run.steps().isEmpty ? TrainedModel(folder: path) : TrainedModel(run)
-        for file in model.files {
+        for file in try TrainedModel(path: path).files {
             try assign(Checkpoint(file)) { name in
                 configuration.stage == .image && self[name] == nil ? nil : name
             }
@@ -132,5 +125,32 @@ extension ParameterStore {
             + stored.replacingOccurrences(of: "module.", with: "", options: .anchored)
             .replacingOccurrences(of: ".motion_modules.", with: ".intra_clip.")
             .replacingOccurrences(of: ".temporal_transformer.", with: ".")
+    }
+}
+
+extension TrainingSettings.InitialWeights {
+    /// The path of what a setting names.
+    ///
+    /// - Throws: `LoopyError` `.configuration` where nothing is there.
+    fileprivate func path(_ name: String, _ setting: String) throws -> String {
+        if let path = try ModelManifest.resolve(name) { return path }
+        throw LoopyError(
+            .configuration,
+            "train.initial_weights.\(setting): '\(name)' is not here; `loopy models` says where it is "
+                + "published and where to put it")
+    }
+
+    /// The path of the model from which a distilled one learns: a run, or an exported model.
+    ///
+    /// - Throws: `LoopyError` `.configuration` where none is named, or nothing is there.
+    public func teacher() throws -> String {
+        if !firstStage.isEmpty { return firstStage }
+        guard !model.isEmpty else {
+            throw LoopyError(
+                .configuration,
+                "train.initial_weights.model: a distilled model learns from a model of the stage video: name "
+                    + "its run or its folder here, or by --first-stage")
+        }
+        return try path(model, "model")
     }
 }

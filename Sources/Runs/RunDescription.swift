@@ -1,6 +1,7 @@
 import Dataset
 import Errors
 import Foundation
+import LoopyModel
 import Storage
 
 /// What a run trains, and on what: `run.json`.
@@ -10,6 +11,32 @@ public struct RunDescription: Codable, Sendable {
     public var columns: [String: Catalogue.Column]
     /// The changes of the data under which the run went on, in the order of their steps.
     public var dataChanges: [DataChange]
+    /// The model from which a distilled one learns; nil in other stages.
+    public var teacher: Teacher?
+
+    /// A model from which another learns.
+    public struct Teacher: Codable, Sendable {
+        /// The run, or the folder.
+        public var path: String
+        /// The number of steps that it was trained for.
+        public var step: Int
+        /// The SHA-256 digests of its files of weights, by name.
+        public var weights: [String: String]
+        /// How it is guided.
+        public var guidance: Guidance
+
+        package init(_ model: TrainedModel) throws {
+            path = model.path
+            step = model.description.step
+            weights = try model.digests()
+            guidance = model.description.sampling.guidance
+        }
+
+        /// Whether the same is learnt from another.
+        package func isSame(as other: Teacher) -> Bool {
+            weights == other.weights && guidance == other.guidance
+        }
+    }
 
     /// A change of the shards, or of how windows are drawn from them, under which a run went on with its
     /// weights.
@@ -28,15 +55,16 @@ public struct RunDescription: Codable, Sendable {
 
     package init(
         settings: TrainingSettings, columns: [String: Catalogue.Column],
-        dataChanges: [DataChange] = []
+        dataChanges: [DataChange] = [], teacher: Teacher? = nil
     ) {
         self.settings = settings
         self.columns = columns
         self.dataChanges = dataChanges
+        self.teacher = teacher
     }
 
     private enum CodingKeys: String, CodingKey {
-        case settings, columns
+        case settings, columns, teacher
         case dataChanges = "data_changes"
     }
 
@@ -46,5 +74,6 @@ public struct RunDescription: Codable, Sendable {
         columns = try values.decode([String: Catalogue.Column].self, forKey: .columns)
         // Earlier runs refused to go on.
         dataChanges = try values.decodeIfPresent([DataChange].self, forKey: .dataChanges) ?? []
+        teacher = try values.decodeIfPresent(Teacher.self, forKey: .teacher)
     }
 }

@@ -13,6 +13,14 @@ public struct SamplingSettings: DescribedSettings, Equatable {
 
     public init() {}
 
+    /// DDIM steps of one pass each.
+    public static func distilled(steps: Int) -> SamplingSettings {
+        var sampling = SamplingSettings()
+        sampling.numInferenceSteps = steps
+        (sampling.guidance.audioRatio, sampling.guidance.referenceRatio) = (1, 1)
+        return sampling
+    }
+
     public static var settings: [Setting<SamplingSettings>] {
         [
             .choice(

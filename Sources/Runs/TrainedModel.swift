@@ -48,7 +48,8 @@ public struct TrainedModel: Sendable {
         path = run.path
         self.description = Description(
             model: description.settings.model, schedule: description.settings.schedule,
-            columns: description.columns, step: step, sampling: description.settings.sampling)
+            columns: description.columns, step: step,
+            sampling: description.settings.samplingOfModel)
         let weights = run.checkpoint(step) + "/model.safetensors"
         files =
             averaged && run.averagedWeights(step) != weights
@@ -76,6 +77,15 @@ public struct TrainedModel: Sendable {
                 sampling: settings.sampling))
         files = [folder + "/model.safetensors"]
         codecFile = Self.existing(folder + "/codec.safetensors")
+    }
+
+    /// Finds the last checkpoint of a run, with averaged weights where there are some, or what `loopy-train
+    /// export` wrote.
+    ///
+    /// - Throws: `LoopyError` `.missing` when the path is that of something else.
+    public init(path: String) throws {
+        let run = RunDirectory(path)
+        self = try run.steps().isEmpty ? TrainedModel(folder: path) : TrainedModel(run)
     }
 
     private static func existing(_ path: String) -> String? {

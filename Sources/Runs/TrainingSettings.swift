@@ -16,6 +16,7 @@ public struct TrainingSettings: Codable, Sendable {
     public var masks = ConditionMask.Probabilities()
     public var checkpoints = Checkpoints()
     public var validation = Validation()
+    public var distillation = Distillation()
     /// How validation samples videos, and generating too, unless it is told otherwise.
     public var sampling = SamplingSettings()
 
@@ -66,9 +67,11 @@ public struct TrainingSettings: Codable, Sendable {
     public struct InitialWeights: Codable, Sendable {
         /// A U-Net folder, for both nets.
         public var stableDiffusion = ""
-        /// A run of the first stage, or a file of weights, for the second stage.
+        /// A run of the first stage, or a file of weights, for the second stage; for a distilled model the
+        /// teacher, a run of the second stage.
         public var firstStage = ""
-        /// A run or an exported model of the same shape, of which all weights are taken.
+        /// A run or an exported model of the same shape, of which all weights are taken; for a distilled
+        /// model the teacher.
         public var model = ""
         /// AnimateDiff's motion modules, for the intra-clip layers.
         public var animateDiff = ""
@@ -120,6 +123,16 @@ public struct TrainingSettings: Codable, Sendable {
         public func isMilestone(_ step: Int) -> Bool { milestones > 0 && step % milestones == 0 }
     }
 
+    /// How a model of the stage `distilled` learns from its teacher.
+    public struct Distillation: Codable, Sendable {
+        /// The number of optimiser steps, the first ones, that distil the teacher's guidance alone.
+        public var guidanceSteps = 5000
+        /// The number of DDIM steps in which the teacher goes from noise to picture.
+        public var solverSteps = 40
+
+        public init() {}
+    }
+
     public struct Validation: Codable, Sendable {
         /// The number of steps from one validation to the next.
         public var every = 1000
@@ -129,5 +142,12 @@ public struct TrainingSettings: Codable, Sendable {
         public var samples = 0
 
         public init() {}
+    }
+}
+
+extension TrainingSettings {
+    /// How videos are sampled from the model that is trained: from a distilled one as it has learnt to be.
+    public var samplingOfModel: SamplingSettings {
+        model.stage == .distilled ? .distilled(steps: model.distilledSteps) : sampling
     }
 }

@@ -16,6 +16,7 @@ extension TrainingSettings: DescribedSettings {
             .group("masks", \.masks),
             .group("checkpoints", \.checkpoints),
             .group("validation", \.validation),
+            .group("distillation", \.distillation),
             .group("sampling", \.sampling),
             .number(
                 "steps", \.steps, in: 1...1_000_000_000, "The number of optimiser steps in all."),
@@ -78,10 +79,38 @@ extension TrainingSettings: DescribedSettings {
         if mouthShapeWeight > 0, model.stage == .video, !model.motionLatents.mouthHead {
             return "mouth_shape_weight: needs model.motion_latents.mouth_head, which is off"
         }
+        if model.stage == .distilled, let conflict = distillationConflict { return conflict }
         return initialWeights.animateDiff.isEmpty || model.readings.temporalAttentions == 2
             ? nil
             : "initial_weights.animate_diff: needs model.readings.temporal_attentions: 2, as "
                 + "AnimateDiff's layers have"
+    }
+
+    /// What a distilled model does not allow.
+    private var distillationConflict: String? {
+        let (few, solver) = (model.distilledSteps, distillation.solverSteps)
+        if solver % few != 0 || schedule.numTrainTimesteps % solver != 0 {
+            return
+                "distillation.solver_steps: \(solver) is no multiple of model.distilled_steps (\(few)), or "
+                + "no divisor of schedule.num_train_timesteps (\(schedule.numTrainTimesteps))"
+        }
+        if distillation.guidanceSteps >= steps {
+            return
+                "distillation.guidance_steps: \(distillation.guidanceSteps) leaves none of the \(steps) "
+                + "steps to learn sampling in few steps"
+        }
+        if sampling != SamplingSettings() {
+            return
+                "sampling: a distilled model is sampled in model.distilled_steps steps, without guidance; "
+                + "leave it out"
+        }
+        if mouthShapeWeight > 0 {
+            return
+                "mouth_shape_weight: a distilled model has its motion latents from its teacher; set it to 0"
+        }
+        return initialWeights.stableDiffusion.isEmpty && initialWeights.animateDiff.isEmpty
+            ? nil
+            : "initial_weights: a distilled model has all weights from its teacher; set model alone"
     }
 
     public static var formerKeys: [String: String] {
@@ -120,10 +149,12 @@ extension TrainingSettings.InitialWeights: DescribedSettings {
                 "The weights that both nets begin with: a folder of Stable Diffusion's U-Net."),
             .text(
                 "first_stage", \.firstStage, "a path", mayBeEmpty: true,
-                "The weights that the second stage begins with: a run of the first, or a file."),
+                "The weights that the second stage begins with: a run of the first, or a file. For a "
+                    + "distilled model the run from which it learns, instead of model."),
             .text(
                 "model", \.model, "a path, or a name in Manifests/models.yaml", mayBeEmpty: true,
-                "A run or an exported model of the same shape, of which all weights are taken."),
+                "A run or an exported model of the same shape, of which all weights are taken; a distilled "
+                    + "model begins with them and learns from them."),
             .text(
                 "animate_diff", \.animateDiff, form, mayBeEmpty: true,
                 "The weights that the temporal layers begin with: AnimateDiff's motion modules."),
@@ -214,6 +245,22 @@ extension TrainingSettings.Validation: DescribedSettings {
                 "samples", \.samples, in: 0...64, unit: "windows",
                 "The number of these windows that are sampled and drawn, in samples/ of the run and for "
                     + "TensorBoard; 0 for none."),
+        ]
+    }
+}
+
+extension TrainingSettings.Distillation: DescribedSettings {
+    public static var settings: [Setting<TrainingSettings.Distillation>] {
+        [
+            .number(
+                "guidance_steps", \.guidanceSteps, in: 0...1_000_000_000, unit: "steps",
+                "The first optimiser steps of a distilled model: they distil its teacher's guidance into one "
+                    + "pass. The others teach it to sample in few steps."),
+            .number(
+                "solver_steps", \.solverSteps, in: 1...1000, unit: "steps",
+                "The DDIM steps of the teacher from noise to picture, which model.distilled_steps share out "
+                    + "among them: a multiple of those, and a divisor of schedule.num_train_timesteps."
+            ),
         ]
     }
 }

@@ -20,8 +20,14 @@ extension RunDirectory {
         let changed = Set(former.columns.keys).union(columns.keys).filter {
             former.columns[$0]?.fingerprint != columns[$0]?.fingerprint
         }
-        return changed.isEmpty
-            ? nil : "shards with another \(changed.sorted().joined(separator: ", "))"
+        if !changed.isEmpty {
+            return "shards with another \(changed.sorted().joined(separator: ", "))"
+        }
+        // A run that is finished needs its teacher no more.
+        guard let teacher = former.teacher, steps().last ?? 0 < settings.steps else { return nil }
+        let present = try RunDescription.Teacher(
+            TrainedModel(path: settings.initialWeights.teacher()))
+        return teacher.isSame(as: present) ? nil : "another model as its teacher"
     }
 
     /// - Throws: `LoopyError` `.mismatch` when a run that goes on had another model or schedule, or
@@ -35,13 +41,16 @@ extension RunDirectory {
     }
 
     /// Writes what the run is, and keeps the codec of its latents.
-    func prepare(_ settings: TrainingSettings, _ source: TrainingSource, resuming: Bool) throws {
+    func prepare(
+        _ settings: TrainingSettings, _ source: TrainingSource, _ teacher: RunDescription.Teacher?,
+        resuming: Bool
+    ) throws {
         let isBegun = resuming && !steps().isEmpty
         let columns = source.columns(settings)
         try write(
             RunDescription(
                 settings: settings, columns: columns,
-                dataChanges: isBegun ? try description().dataChanges : []))
+                dataChanges: isBegun ? try description().dataChanges : [], teacher: teacher))
         if let codec = try source.codec(settings).flatMap(FileManager.default.contents) {
             try OutputFile.write([UInt8](codec), to: codecFile)
         }

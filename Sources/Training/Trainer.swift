@@ -35,11 +35,13 @@ public final class Trainer {
     /// The seconds spent training, earlier processes' included.
     private(set) var seconds = 0.0
     let model: LoopyNet
-    private let schedule: NoiseSchedule
+    /// Nil in other stages than `distilled`.
+    private let teacher: Teacher?
+    let schedule: NoiseSchedule
     private let heldOut: [ClipWindow]
     /// Nil where no pictures are wanted, or no windows are held out, and on other ranks than the first.
     private let samples: ValidationSamples?
-    private let device: Device
+    let device: Device
     /// The weights that are trained.
     let trained: [(name: String, tensor: Tensor)]
     /// Nil on other ranks than the first.
@@ -73,7 +75,9 @@ public final class Trainer {
         let window = try source.anyWindow(settings)
         try Self.requireFit(window, settings)
         try Self.requireMemory(settings, window, group)
-        if group.isFirst { try run.prepare(settings, source, resuming: resuming) }
+        teacher =
+            settings.model.stage == .distilled ? try Teacher(of: settings, schedule, device) : nil
+        if group.isFirst { try run.prepare(settings, source, teacher?.facts, resuming: resuming) }
 
         // The model, with its initial weights; a checkpoint replaces them.
         store = ParameterStore(drawing: try Generator(seed: UInt64(settings.seed), device: device))
@@ -186,7 +190,14 @@ public final class Trainer {
     ) -> Tensor {
         let gamma = settings.snrGamma > 0 ? settings.snrGamma : nil
         func compute() -> Tensor {
-            model.loss(
+            if let teacher {
+                return teacher.distillation.loss(
+                    model, batch.latents, noise: batch.noise, timesteps: batch.timesteps,
+                    batch.conditions, in: settings.distillation.phase(ofStep: stepsDone),
+                    gamma: gamma, weights: batch.weights, meanWeight: whole?.meanWeight,
+                    gradientCheckpointing: settings.gradientCheckpointing)
+            }
+            return model.loss(
                 batch.latents, noise: batch.noise, timesteps: batch.timesteps, batch.conditions,
                 schedule, gamma: gamma, weights: batch.weights, mouthShape: mouthShape, of: whole,
                 gradientCheckpointing: settings.gradientCheckpointing)
@@ -203,7 +214,8 @@ public final class Trainer {
         }
         if isDue(settings.validation.every), !heldOut.isEmpty {
             line = line ?? MetricsLine(step: stepsDone)
-            line?.validation = try validate()
+            line?.validation =
+                try teacher.map { ["to_teacher": try distance(to: $0, on: heldOut)] } ?? validate()
             if let samples { try draw(samples) }
         }
         if let line { try metrics?.write(line) }
@@ -237,7 +249,7 @@ public final class Trainer {
     /// conditions, and without each of them. Ranks share the windows out.
     private func validate() throws -> [String: Double] {
         var changes: [(String, (inout ConditionMask) -> Void)] = [("all", { _ in })]
-        if settings.model.stage == .video {
+        if settings.model.stage.isVideo {
             changes += [
                 ("no_audio", { $0.audio = true }), ("no_motion_frames", { $0.motionFrames = true }),
             ]

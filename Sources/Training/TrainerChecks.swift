@@ -74,7 +74,7 @@ extension Trainer {
                     + "\(model.latentChannels); set train.model.latent_channels, or extract other "
                     + "latents")
         }
-        guard model.stage == .video else { return }
+        guard model.stage.isVideo else { return }
         let (layers, width) = (window.speech.length(2), window.speech.length(3))
         guard layers == model.speechLayers, width == model.speechChannels else {
             throw LoopyError(

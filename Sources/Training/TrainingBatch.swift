@@ -31,6 +31,11 @@ package struct TrainingBatch {
         }
         self.init(windows, draws, settings, device)
         for (sample, draw) in draws.enumerated() {
+            guard settings.model.stage != .distilled else {
+                // As in use: motion frames alone may be missing.
+                conditions.masks[sample].motionFrames = draw.mask.motionFrames
+                continue
+            }
             conditions.masks[sample] = draw.mask
             conditions.motionSources[sample] = draw.source
         }
@@ -64,11 +69,12 @@ package struct TrainingBatch {
                 landmarks, side: latents.length(3), weight: settings.mouthWeight
             ).to(device)
         }
-        guard settings.model.stage == .video else { return }
+        guard settings.model.stage.isVideo else { return }
         conditions.speech = stacked(windows.map(\.speech), along: 0).to(device)
         conditions.motionFrames = Conditions.MotionFrames(
             latents: stacked(draws.map(\.motion.frames), along: 0).to(device),
             isPresent: draws.map(\.motion.isPresent))
+        guard settings.model.stage == .video else { return }
         conditions.movement = Conditions.FacialMovement(
             landmarks: stacked(windows.map(\.landmarks), along: 0).to(device),
             headMotion: Tensor(windows.map(\.headMotion), device: device),

@@ -34,7 +34,7 @@ public struct TrainingSource {
     /// The columns of the dataset that the model, or its loss, sees.
     func columns(_ settings: TrainingSettings) -> [String: Catalogue.Column] {
         var seen = ["video", "latents"]
-        if settings.model.stage == .video {
+        if settings.model.stage.isVideo {
             seen += ["keypoints", "motion", "speech"]
         } else if settings.windows.needsLandmarks {
             seen.append("keypoints")
@@ -122,7 +122,7 @@ extension TrainingSettings {
     /// second.
     var windows: WindowSettings {
         var windows = model.stage == .image ? WindowSettings.singleFrames : WindowSettings()
-        if model.stage == .video {
+        if model.stage.isVideo {
             windows.frames = model.frames
             windows.motionFrames = model.segments.motionFrames
         }

@@ -30,9 +30,9 @@ struct ValidationSamples {
         self.codec = codec
         self.device = device
         solver = try Solver(
-            schedule, settings.sampling.solver,
-            numInferenceSteps: settings.sampling.numInferenceSteps,
-            timestepSpacing: schedule.timestepSpacing)
+            schedule, settings.samplingOfModel.solver,
+            numInferenceSteps: settings.samplingOfModel.numInferenceSteps,
+            timestepSpacing: schedule.timestepSpacing(for: settings.model))
     }
 
     /// Samples the windows and draws them.
@@ -64,8 +64,8 @@ struct ValidationSamples {
     ) throws -> Tensor {
         let generator = try Generator(seed: UInt64(number))
         let noise = Tensor.normal(batch.latents.shape, generator: generator).to(device)
-        let isVideo = settings.model.stage == .video
-        var guidance = settings.sampling.guidance
+        let isVideo = settings.model.stage.isVideo
+        var guidance = settings.samplingOfModel.guidance
         if !isVideo { guidance.audioRatio = guidance.referenceRatio }
         return settings.precision.resolved(on: settings.device).computing(on: device) {
             GuidedModel(model, batch.conditions, guidance)

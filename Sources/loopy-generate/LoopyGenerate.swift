@@ -106,7 +106,8 @@ struct LoopyGenerate: ParsableCommand {
     @Option(
         help: """
             exact: as the model is sampled best. fast: about as near to it, in 6 of 10 steps. draft: for a \
-            look, in 4 of 10 steps, half of them guided. Other options go before it. Default: exact.
+            look, in 4 of 10 steps, half of them guided. Other options go before it. A distilled model has \
+            its own steps whatever the quality. Default: exact.
             """)
     var quality = GenerationSettings.Quality.exact
 
@@ -171,11 +172,11 @@ struct LoopyGenerate: ParsableCommand {
         try reporting {
             useThreads(settings.threads)
             // What cannot be is said before any file is looked for.
-            _ = try readSettings(sampling: SamplingSettings())
+            _ = try readSettings()
             let trained =
                 try trained.map { try TrainedModel(RunDirectory($0), step: step) }
                 ?? TrainedModel(folder: ModelManifest.resolve(weights ?? "") ?? weights ?? "")
-            let settings = try readSettings(sampling: trained.description.sampling)
+            let settings = try readSettings(of: trained.description)
             let model = try PortraitModel(trained, settings)
             let output = output ?? ""
             if let image, stream {
@@ -290,10 +291,13 @@ struct LoopyGenerate: ParsableCommand {
         say("\(generation.output.video): \(generation.frames) frames")
     }
 
-    /// - Parameter sampling: the defaults, which the model has.
-    private func readSettings(sampling: SamplingSettings) throws -> GenerationSettings {
-        var defaults = GenerationSettings(sampling: sampling)
-        defaults.use(quality)
+    /// - Parameter model: says how it is sampled best, which are the defaults.
+    private func readSettings(
+        of model: TrainedModel.Description? = nil
+    ) throws -> GenerationSettings {
+        var defaults = GenerationSettings(sampling: model?.sampling ?? SamplingSettings())
+        // A distilled model has but one way, which is faster than any quality.
+        if model?.model.stage != .distilled { defaults.use(quality) }
         var read = try settings.read(defaults, section: ["generate"])
         if let seed { read.seed = seed }
         if let steps { read.numInferenceSteps = steps }

@@ -24,7 +24,8 @@ struct Train: ParsableCommand {
             "loopy-train CONFIG.yaml --shards DIR --output RUN [--resume] [--steps N] [--processes N]",
         discussion: """
             The paper's two stages are Pipelines/train-stage1.yaml and train-stage2.yaml; those for two \
-            CPU cores begin with train-tiny. Ctrl-C and SIGTERM save a checkpoint and end the run; \
+            CPU cores begin with train-tiny. train-distilled.yaml makes a model of few sampling steps of \
+            one of the second stage (model.stage: distilled). Ctrl-C and SIGTERM save a checkpoint and end the run; \
             --resume goes on from the last one, to the same numbers as if nothing had happened. Where \
             the shards, data.shuffle or data.windows_per_clip have changed meanwhile, it goes on with \
             the weights and the steps that it has, and begins a new epoch of the new data.
@@ -59,8 +60,8 @@ struct Train: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A run of the first stage, or a file of weights, to begin the second stage with; instead of "
-                + "the file's.", valueName: "run"))
+            "A run of the first stage, or a file of weights, to begin the second stage with; or the run that "
+                + "a distilled model learns from; instead of the file's.", valueName: "run"))
     var firstStage: String?
 
     @Option(help: "cpu, or cuda:N; instead of the file's.")

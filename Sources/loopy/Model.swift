@@ -99,6 +99,9 @@ struct Model: ParsableCommand {
             }
             for part in summary.parts { printRow(part.name, part.parameters.grouped) }
             printRow("all parameters", summary.parameters.grouped)
+            if configuration.stage == .distilled {
+                printRow("sampling steps, of one pass each", "\(configuration.distilledSteps)")
+            }
             print()
             let precision = ComputePrecision(rawValue: precision)!  // validated
             let memory = MemoryEstimate(
@@ -112,6 +115,7 @@ struct Model: ParsableCommand {
                 ("weights, float32", memory.weights), ("gradients", memory.gradients),
                 ("AdamW's moments", memory.optimiser), ("activations", memory.activations),
                 ("activations, gradient checkpointing", memory.checkpointedActivations),
+            ] + (memory.teacher > 0 ? [("teacher", memory.teacher)] : []) + [
                 ("training", memory.training),
                 ("training, gradient checkpointing", memory.checkpointedTraining),
                 ("sampling, a pass at a time", memory.sampling),

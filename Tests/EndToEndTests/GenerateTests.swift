@@ -30,9 +30,11 @@ struct GenerateEndToEndTests {
             #expect(made.status == 0, "\(made.errors)")
         }
 
-        func writeTraining(_ name: String, _ model: String) throws {
+        /// - Parameter more: further settings, a line each.
+        func writeTraining(_ name: String, _ model: String, _ more: String...) throws {
             try bench.write(
                 """
+                \(more.joined(separator: "\n"))
                 preset: tiny
                 model:
                   { latent_channels: 12, channels: [8, 16], attention: [true, true], norm_groups: 4, \(model) }
@@ -291,6 +293,72 @@ struct GenerateEndToEndTests {
             let unclear = try generate("landscape.jpg", "--crop=" + square)
             #expect(unclear.status == 64 && unclear.errors.contains("--crop"), "\(unclear.errors)")
         }
+    }
+
+    @Test func aDistilledModelSpeaksInItsOwnStepsWithoutGuidance() throws {
+        let trained = try Trained()
+        let bench = trained.bench
+        defer { bench.remove() }
+        try trained.writeTraining(
+            "third.yaml", "stage: distilled, distilled_steps: 2",
+            "distillation: { guidance_steps: 1, solver_steps: 4 }")
+        let run = bench.folder + "/third"
+        let made = try bench.loopy(
+            "train", bench.folder + "/third.yaml", "--shards", trained.dataset + "/shards",
+            "--output", run, "--first-stage", trained.model)
+        #expect(made.status == 0, "\(made.errors)")
+        let exported = try bench.loopy(
+            "train", "export", "--run", run, "--output", bench.folder + "/weights")
+        #expect(exported.status == 0, "\(exported.errors)")
+
+        try Workbench.ffmpeg(
+            "-i", Self.portraits + "/speech.wav", "-t", "0.6", bench.folder + "/short.wav")
+        func generate(
+            _ output: String, _ model: [String], _ arguments: String...
+        ) throws -> Workbench.Result {
+            try Workbench.run(
+                Workbench.executables + "/loopy",
+                [
+                    "generate", "--image", Self.portraits + "/single_face.jpg", "--audio",
+                    bench.folder + "/short.wav", "--output", bench.folder + "/" + output,
+                    "--threads", "1",
+                ] + model + arguments)
+        }
+        let first = try generate("first.mp4", ["--run", run])
+        #expect(first.status == 0, "\(first.errors)")
+        let record = try JSONSerialization.jsonObject(
+            with: Data(Workbench.bytes(bench.folder + "/first.json")))
+        let settings = (record as? [String: Any])?["settings"] as? [String: Any]
+        #expect(settings?["numInferenceSteps"] as? Int == 2)
+        let guidance = settings?["guidance"] as? [String: Double]
+        #expect(guidance?["audioRatio"] == 1 && guidance?["referenceRatio"] == 1)
+
+        // The exported model makes the same video, whatever the quality.
+        let weights = ["--weights", bench.folder + "/weights"]
+        let second = try generate("second.mp4", weights, "--quality", "draft", "--steps", "2")
+        #expect(second.status == 0, "\(second.errors)")
+        #expect(
+            try Workbench.bytes(bench.folder + "/first.mp4")
+                == Workbench.bytes(bench.folder + "/second.mp4"))
+
+        for arguments in [
+            ["--audio-ratio", "3"], ["--reference-ratio", "2"],
+            ["--set", "generate.guidance.last=0.5"],
+        ] {
+            let guided = try generate("no.mp4", weights + arguments)
+            #expect(guided.status == 64)
+            #expect(
+                guided.errors.contains("is distilled for 2 steps of one pass each")
+                    && guided.errors.contains("cannot be guided"), "\(guided.errors)")
+        }
+        for arguments in [
+            ["--steps", "4"], ["--set", "generate.solver=unipc"], ["--set", "generate.eta=1"],
+            ["--set", "generate.timestep_spacing=leading"],
+        ] {
+            let other = try generate("no.mp4", weights + arguments)
+            #expect(other.status == 64 && other.errors.contains("leave out --steps"))
+        }
+        #expect(!FileManager.default.fileExists(atPath: bench.folder + "/no.mp4"))
     }
 
     @Test func anotherSpeechEncoderMovesWhatDependsOnItAndTheTrainerTakesTheNewShards() throws {

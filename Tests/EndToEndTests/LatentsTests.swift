@@ -138,6 +138,12 @@ struct LatentsEndToEndTests {
             "bfloat16")
         #expect(tiny.status == 0)
         #expect(tiny.output.contains("memory for 2 x 12 frames of 32x32 latents"))
+        let distilled = try bench.loopy(
+            "model", "summary", "--preset", "small", "--depth", "0", "--set",
+            "model.stage=distilled", "--set", "model.distilled_steps=5")
+        #expect(distilled.status == 0)
+        let row = distilled.output.split(separator: "\n").first { $0.contains("sampling steps") }
+        #expect(row?.hasSuffix(" 5") == true && distilled.output.contains("  teacher "))
         try bench.write("model: { segments: { motion_frames: 60 }, heads: 3 }", to: "m.yaml")
         let odd = try bench.loopy(
             "model", "summary", "--config", bench.folder + "/m.yaml")

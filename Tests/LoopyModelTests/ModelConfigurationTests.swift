@@ -37,5 +37,13 @@ import Torch
         let double = MemoryEstimate(
             .sd15, parameters: summary.parameters, batch: 2, side: 64, precision: .float32)
         #expect(double.activations == 4 * memory.activations)
+        // A distilled model has its teacher beside it in training.
+        var few = LoopyConfiguration.sd15
+        few.stage = .distilled
+        let distilled = MemoryEstimate(
+            few, parameters: summary.parameters, batch: 2, side: 64, precision: .float32)
+        #expect(try ModelSummary(few).parameters == summary.parameters)
+        #expect(distilled.training == double.training + double.weights)
+        #expect(distilled.sampling == double.sampling)
     }
 }

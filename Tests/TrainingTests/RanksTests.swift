@@ -53,7 +53,7 @@ struct RanksTests {
     func ranksComeToTheLossesOfOne(stage: LoopyConfiguration.Stage) throws {
         try withFolder { folder in
             try writeTrainingShards(folder)
-            var settings = TrainingSettings.forTests(stage)
+            var settings = try TrainingSettings.forTests(stage, teacherIn: folder)
             settings.batchSize = 4
             settings.steps = 4
             settings.validation.every = 2

@@ -145,4 +145,22 @@ extension TrainingSettings {
         settings.validation.every = 3
         return settings
     }
+
+    /// The same; a distilled model has a teacher, which is trained on the shards in the folder.
+    static func forTests(
+        _ stage: LoopyConfiguration.Stage, teacherIn folder: String
+    ) throws -> TrainingSettings {
+        var settings = forTests(stage)
+        guard stage == .distilled else { return settings }
+        var ofTeacher = forTests(.video)
+        ofTeacher.validation.windows = 0
+        let run = RunDirectory(folder + "/teacher")
+        let trainer = try Trainer(
+            ofTeacher, TrainingSource(folder + "/shards"), run, resuming: true)
+        while !trainer.isFinished { try trainer.step() }
+        settings.initialWeights.model = run.path
+        settings.model.distilledSteps = 2
+        (settings.distillation.guidanceSteps, settings.distillation.solverSteps) = (3, 4)
+        return settings
+    }
 }

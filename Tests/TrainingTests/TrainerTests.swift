@@ -94,7 +94,7 @@ struct TrainerTests {
         try withFolder { folder in
             try writeTrainingShards(folder)
             for stage in LoopyConfiguration.Stage.allCases {
-                var settings = TrainingSettings.forTests(stage)
+                var settings = try TrainingSettings.forTests(stage, teacherIn: folder)
                 settings.batchSize = 4
                 let batches = try train(settings, folder, "batch-\(stage)")
                 (settings.batchSize, settings.gradientAccumulation) = (1, 4)
