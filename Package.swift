@@ -171,8 +171,8 @@ let package = Package(
         .executableTarget(
             name: "train-mouth-sync",
             dependencies: ["MouthSyncTraining", "Perception", "StageCommand", "Media"] + dataset,
-            path: "Speaker/TrainMouthSync", exclude: ["speak.py", "clips.tsv"], swiftSettings: cHeaders,
-            linkerSettings: cLibraries),
+            path: "Speaker/TrainMouthSync", exclude: ["speak.py", "clips.tsv"],
+            swiftSettings: cHeaders, linkerSettings: cLibraries),
 
         .target(
             name: "TorchConfiguration", dependencies: ["CTorch"], path: "Tests/TorchConfiguration"),

@@ -4,7 +4,8 @@ public enum EvaluationMetrics {
     static let all: [any EvaluationMetric.Type] = [
         FrechetInceptionDistance.self, FrechetVideoDistance.self,
         FrechetExpressionDistance.self, LipSyncMetric.self, MouthSyncMetric.self,
-        PictureQuality.self, Smoothness.self, HeadMotion.self, MouthCorrelation.self, PeakSignalToNoise.self,
+        PictureQuality.self, Smoothness.self, HeadMotion.self, MouthCorrelation.self,
+        PeakSignalToNoise.self,
         StructuralSimilarity.self, Grain.self, Drift.self,
     ]
 

@@ -50,9 +50,9 @@ public final class MouthSyncEvaluation {
         let face = try face ?? longestFace(path, probe)
         let frames = face.start..<(face.start + face.moments.count)
         let reach = MouthSyncNetwork.reach
-        let heard =
-            max(0, frames.lowerBound - reach)..<max(
-                frames.upperBound, min(probe.video.gridFrames, frames.upperBound + reach))
+        let first = max(0, frames.lowerBound - reach)
+        let end = min(probe.video.gridFrames, frames.upperBound + reach)
+        let heard = first..<max(end, frames.upperBound)
         let samples = try sound(path, probe, heard)
         let (seconds, score) = try network.score(
             lips: face.lips, samples: samples, isSpeech: voiceActivity.isSpeech(samples),

@@ -31,10 +31,12 @@ public struct LipShape: Sendable, Equatable {
     /// - Parameter mesh: the 468 points of FaceMesh: x, y and depth in one unit.
     /// - Returns: nil where the points lie in one plane or in one point, and so on no face.
     package init?(mesh: [SIMD3<Double>]) {
-        guard let toHead = Similarity(from: MeanFace.points.map { mesh[$0.key] }, to: MeanFace.values)
+        guard
+            let toHead = Similarity(from: MeanFace.points.map { mesh[$0.key] }, to: MeanFace.values)
         else { return nil }
         func point(_ index: Int) -> SIMD3<Double> { toHead(mesh[index]) }
-        let upper = (outer: point(0), inner: point(13)), lower = (outer: point(17), inner: point(14))
+        let upper = (outer: point(0), inner: point(13)),
+            lower = (outer: point(17), inner: point(14))
         let corners = (left: point(61), right: point(291))
         let values = [
             upper.inner.distance(to: lower.inner), point(82).distance(to: point(87)),

@@ -43,7 +43,9 @@ public struct MouthSyncScore: Codable, Sendable, Equatable {
 
     /// The distance from the greatest value to the top of the parabola through it and its neighbours.
     private static func shift(_ values: [Double], at index: Int) -> Double {
-        guard values.indices.contains(index - 1), values.indices.contains(index + 1) else { return 0 }
+        guard values.indices.contains(index - 1), values.indices.contains(index + 1) else {
+            return 0
+        }
         let (before, top, after) = (values[index - 1], values[index], values[index + 1])
         let curvature = before - 2 * top + after
         return curvature < 0 ? (before - after) / (2 * curvature) : 0
@@ -87,8 +89,9 @@ public final class MouthSync {
             Double(zip(filled, speaks).count { $0 != nil && $1 }) / Double(Grid.framesPerSecond)
         guard seconds >= Self.leastSeconds else { return (seconds, nil) }
         let counted = filled.indices.map { frame -> LipShape? in
-            let around = max(0, lead + frame - reach)..<min(isSpeech.count, lead + frame + reach + 1)
-            return !around.isEmpty && isSpeech[around].contains(true) ? filled[frame] : nil
+            let first = max(0, lead + frame - reach)
+            let end = min(isSpeech.count, lead + frame + reach + 1)
+            return first < end && isSpeech[first..<end].contains(true) ? filled[frame] : nil
         }
         let sound = try Self.spectra(of: samples)
 

@@ -63,7 +63,8 @@ public final class MouthSyncTrainer {
     }
 
     /// The averaged network.
-    public func withAverage<Result>(_ body: (MouthSyncNetwork) throws -> Result) rethrows -> Result {
+    public func withAverage<Result>(_ body: (MouthSyncNetwork) throws -> Result) rethrows -> Result
+    {
         try average.withAverages { try withoutGradient { try body(network) } }
     }
 

@@ -42,7 +42,8 @@ package enum SyncAugmentation {
                 let (a, b) = (before, before + 1)
                 let first = clip.spectra[a / steps], second = clip.spectra[b / steps]
                 for band in 0..<bands {
-                    let from = first[a % steps * bands + band], to = second[b % steps * bands + band]
+                    let from = first[a % steps * bands + band],
+                        to = second[b % steps * bands + band]
                     row.append(from + (to - from) * share)
                 }
             }

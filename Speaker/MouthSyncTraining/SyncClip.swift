@@ -47,7 +47,8 @@ public struct SyncClip: Sendable {
         }
         return try text.split(separator: "\n").map { line in
             let fields = line.split(separator: " ")
-            guard fields.count == 3, let start = Double(fields[0]), let end = Double(fields[1]) else {
+            guard fields.count == 3, let start = Double(fields[0]), let end = Double(fields[1])
+            else {
                 throw LoopyError(.malformed, "\"\(line)\" is no \"start end phone\"", path: path)
             }
             return Phone(start: start + pause, end: end + pause, name: String(fields[2]))

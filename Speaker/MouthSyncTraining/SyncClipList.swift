@@ -23,7 +23,8 @@ public struct SyncClipList {
         let folder = folder ?? (path as NSString).deletingLastPathComponent
         lines = try text.split(separator: "\n").filter { !$0.hasPrefix("#") }.map { line in
             let fields = line.split(separator: "\t").map(String.init)
-            guard fields.count == 3, let lead = Int(fields[1]), ["train", "check"].contains(fields[2])
+            guard fields.count == 3, let lead = Int(fields[1]),
+                ["train", "check"].contains(fields[2])
             else {
                 throw LoopyError(
                     .malformed,

@@ -73,11 +73,12 @@ public struct SyncTrial: Codable, Sendable {
         withinOne = share { abs($0.offset.rounded()) <= 1 }
         withinTwo = share { abs($0.offset.rounded()) <= 2 }
         let wins = pairs.reduce(0.0) { sum, pair in
-            sum + self.mixed.reduce(0.0) {
-                $0
-                    + (pair.confidence > $1.confidence
-                        ? 1 : pair.confidence == $1.confidence ? 0.5 : 0)
-            }
+            sum
+                + self.mixed.reduce(0.0) {
+                    $0
+                        + (pair.confidence > $1.confidence
+                            ? 1 : pair.confidence == $1.confidence ? 0.5 : 0)
+                }
         }
         areaUnderCurve = wins / Double(max(1, pairs.count * self.mixed.count))
     }

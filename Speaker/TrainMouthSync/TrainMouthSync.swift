@@ -32,7 +32,8 @@ struct Train: ParsableCommand {
     var videos: String?
 
     @Option(
-        help: ArgumentHelp("The folder of the list's clips; its own when left out.", valueName: "dir"))
+        help: ArgumentHelp(
+            "The folder of the list's clips; its own when left out.", valueName: "dir"))
     var folder: String?
 
     @Option(help: ArgumentHelp("The weights to write.", valueName: "file"))
@@ -59,7 +60,8 @@ struct Train: ParsableCommand {
             let synthetic = try speech.map(readSpeech) ?? []
             let (real, check) = try videos.map { try readClips($0, in: folder) } ?? ([], [])
             say(
-                "\(synthetic.count) synthetic clips, \(real.count) real ones, \(check.count) to check")
+                "\(synthetic.count) synthetic clips, \(real.count) real ones, \(check.count) to check"
+            )
             var options = MouthSyncTrainer.Options()
             (options.steps, options.syntheticShare) = (steps, syntheticShare)
             (options.learningRate, options.seed) = (learningRate, seed)
@@ -93,21 +95,25 @@ struct Train: ParsableCommand {
 
 struct Try: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Score real clips whose sound is in step, as they are and beside the sound of others.",
+        abstract:
+            "Score real clips whose sound is in step, as they are and beside the sound of others.",
         discussion: """
             Takes the lines of the list that say `check`. Clips are cut into pieces; where --shift is given, their \
             sound is made late by so many frames, and offsets are counted from there. The JSON holds the offset \
             and the confidence of every piece.
             """)
 
-    @Option(help: ArgumentHelp("The weights; those that come with Loopy when left out.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "The weights; those that come with Loopy when left out.", valueName: "file"))
     var weights: String?
 
     @Option(help: ArgumentHelp("The list of real clips.", valueName: "file"))
     var videos: String
 
     @Option(
-        help: ArgumentHelp("The folder of the list's clips; its own when left out.", valueName: "dir"))
+        help: ArgumentHelp(
+            "The folder of the list's clips; its own when left out.", valueName: "dir"))
     var folder: String?
 
     @Option(help: "The length of a piece in seconds.")
@@ -134,7 +140,8 @@ struct Try: ParsableCommand {
 
 struct Calibrate: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Make a network's confidence a probability, on real clips whose sound is in step.",
+        abstract:
+            "Make a network's confidence a probability, on real clips whose sound is in step.",
         discussion: """
             Takes the lines of the list that say `check`, in pieces of 3, 5 and 10 s, as they are and beside the \
             sound of others, and finds two numbers: a temperature, and what the logit of "unrelated" is moved by.
@@ -147,7 +154,8 @@ struct Calibrate: ParsableCommand {
     var videos: String
 
     @Option(
-        help: ArgumentHelp("The folder of the list's clips; its own when left out.", valueName: "dir"))
+        help: ArgumentHelp(
+            "The folder of the list's clips; its own when left out.", valueName: "dir"))
     var folder: String?
 
     @Option(help: ArgumentHelp("The weights to write.", valueName: "file"))
@@ -174,7 +182,9 @@ struct Calibrate: ParsableCommand {
 private func readClips(
     _ list: String, in folder: String?, onlyCheck: Bool = false
 ) throws -> (train: [SyncClip], check: [SyncClip]) {
-    let lines = try SyncClipList(path: list, folder: folder).lines.filter { !onlyCheck || !$0.isForTraining }
+    let lines = try SyncClipList(path: list, folder: folder).lines.filter {
+        !onlyCheck || !$0.isForTraining
+    }
     let follower = try FaceFollower()
     let progress = ProgressLine("videos", total: lines.count)
     defer { progress.end() }
@@ -190,4 +200,3 @@ private func readClips(
     }
     return result
 }
-

@@ -1,5 +1,6 @@
 import Curation
 import Dataset
+import Foundation
 import Testing
 
 @Suite struct StitchingTests {

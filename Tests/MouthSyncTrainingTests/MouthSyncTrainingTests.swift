@@ -40,7 +40,8 @@ import Torch
     @Test func speakersDiffer() {
         var (a, b) = (SeededNumbers("a"), SeededNumbers("b"))
         let phones = [Phone(start: 0, end: 1, name: "a")]
-        #expect(Articulation(phones, seconds: 1, &a).lips != Articulation(phones, seconds: 1, &b).lips)
+        #expect(
+            Articulation(phones, seconds: 1, &a).lips != Articulation(phones, seconds: 1, &b).lips)
     }
 }
 
@@ -94,7 +95,8 @@ import Torch
         try withFolder { folder in
             _ = try train(steps: 3, to: folder + "/a.safetensors")
             _ = try train(steps: 3, to: folder + "/b.safetensors")
-            #expect(try bytes(of: folder + "/a.safetensors") == bytes(of: folder + "/b.safetensors"))
+            #expect(
+                try bytes(of: folder + "/a.safetensors") == bytes(of: folder + "/b.safetensors"))
         }
     }
 

@@ -15,4 +15,3 @@ func speechSamples() throws -> [Float] {
     let samples = try stream.next(stream.sampleCount)
     return Array(samples.prefix(samples.count / 640 * 640))
 }
-

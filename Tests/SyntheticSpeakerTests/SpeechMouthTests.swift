@@ -73,7 +73,7 @@ import Testing
             let moments = mouth.opening.enumerated().map { Double($0) * $1 }.reduce(0, +)
             let middle = moments / mouth.opening.reduce(0, +)
             #expect(abs(middle - (Double(frame) - 1.25)) < 0.1)
-            #expect(max(mouth.opening[frame - 4], mouth.opening[frame + 2]) < 0.001)
+            #expect(max(mouth.opening[frame - 4], mouth.opening[frame + 2]) < 0.01)
             #expect(mouth.isHeard[frame])
         }
     }

@@ -47,7 +47,7 @@ extension Metric {
     static let sources: [any MetricSource.Type] = [
         SourceMeasurer.self, FaceMeasurer.self, OtherFaces.self, FramingMeasurer.self,
         MovementMeasurer.self, RotationMeasurer.self, PictureMeasurer.self, SoundMeasurer.self,
-        MouthSyncMeasurer.self, Speaker.self, SyncNetMeasurer.self,
+        Speaker.self, MouthSyncMeasurer.self, SyncNetMeasurer.self,
     ]
 
     /// Every metric.

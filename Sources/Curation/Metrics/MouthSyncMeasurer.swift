@@ -47,7 +47,8 @@ extension Metric {
             + "(Loopy's own network).")
     public static let syncOffset = Metric(
         "sync_offset", unit: "frames", .anew, limits: Limits(minimum: -8, maximum: 8),
-        "The offset of the sound, positive where it leads (Loopy's own network); `crop` takes it out.")
+        "The offset of the sound, positive where it leads (Loopy's own network); `crop` takes it out."
+    )
     public static let syncSeconds = Metric(
         "sync_seconds", unit: "s", .sum,
         "The time of speech with visible lips, on which sync_confidence and sync_offset rest; below 1 s they "
