@@ -143,8 +143,8 @@ def bench_short(dataset):
 
 
 def bench_lip_sync(dataset):
-    """What lip-sync by Loopy's own network adds to measuring 90 s of somebody who speaks."""
-    talk = make("talk.mp4", "-stream_loop", 9, "-i", ROOT / ".deps/samples/obama_speech.mp4", "-vf",
+    """What lip-sync by Loopy's own network adds to measuring 35 s of somebody who speaks."""
+    talk = make("talk-35.mp4", "-stream_loop", 3, "-i", ROOT / ".deps/samples/obama_speech.mp4", "-vf",
                 "scale=512:384,fps=25", "-c:v", "libx264", "-crf", 18, "-c:a", "aac")
     rates = {"embedded": [], "none": []}
     for _ in range(RUNS):
@@ -253,7 +253,7 @@ def bench_crop(video, dataset):
 
 def bench_memory(video, dataset):
     """Peak memory of measuring must not grow with length or number of sources."""
-    long = make("long.mp4", "-stream_loop", 9, "-i", video, "-c", "copy")
+    long = make("long.mp4", "-stream_loop", 3, "-i", video, "-c", "copy")
     _, short_peak, short_frames = measure(video, dataset)
     _, long_peak, long_frames = measure(long, dataset)
     row(f"peak memory, {long_frames} frames against {short_frames}", long_peak, short_peak, "MiB")
