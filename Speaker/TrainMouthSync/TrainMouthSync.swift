@@ -20,21 +20,15 @@ struct Train: ParsableCommand {
         discussion: """
             --speech is a folder of speech with known phones (Speaker/TrainMouthSync/speak.py FOLDER COUNT \
             makes it): mouths are made to move as they want. --videos is a list of real clips, a line each: \
-            PATH, tab, the frames by which the file's sound is known to be early, tab, `train` or `check`. Nothing is trained on clips to check; every so many steps it is \
-            said how well they are scored. The same input and seed make the same weights. See \
-            docs/mouth-sync.md.
+            PATH, tab, the frames by which the file's sound is known to be early, tab, `train` or `check`. \
+            Nothing is trained on clips to check; every so many steps it is said how well they are scored. The \
+            same input and seed make the same weights. See docs/mouth-sync.md.
             """)
 
     @Option(help: ArgumentHelp("A folder that speak.py made.", valueName: "dir"))
     var speech: String?
 
-    @Option(help: ArgumentHelp("The list of real clips.", valueName: "file"))
-    var videos: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "The folder of the list's clips; its own when left out.", valueName: "dir"))
-    var folder: String?
+    @OptionGroup var clips: ClipOptions
 
     @Option(help: ArgumentHelp("The weights to write.", valueName: "file"))
     var output: String
@@ -58,7 +52,7 @@ struct Train: ParsableCommand {
         try reporting {
             useThreads(1)
             let synthetic = try speech.map(readSpeech) ?? []
-            let (real, check) = try videos.map { try readClips($0, in: folder) } ?? ([], [])
+            let (real, check) = try clips.read()
             say(
                 "\(synthetic.count) synthetic clips, \(real.count) real ones, \(check.count) to check"
             )
@@ -108,13 +102,7 @@ struct Try: ParsableCommand {
             "The weights; those that come with Loopy when left out.", valueName: "file"))
     var weights: String?
 
-    @Option(help: ArgumentHelp("The list of real clips.", valueName: "file"))
-    var videos: String
-
-    @Option(
-        help: ArgumentHelp(
-            "The folder of the list's clips; its own when left out.", valueName: "dir"))
-    var folder: String?
+    @OptionGroup var clips: ClipOptions
 
     @Option(help: "The length of a piece in seconds.")
     var seconds = 5.0
@@ -129,7 +117,7 @@ struct Try: ParsableCommand {
         try reporting {
             useThreads(1)
             let network = try MouthSyncNetwork(path: weights ?? EmbeddedNetwork.mouthSync.path)
-            let clips = try readClips(videos, in: folder, onlyCheck: true).check
+            let clips = try clips.check()
             let trial = SyncTrial(
                 network, clips: clips, frames: Int((seconds * 25).rounded()), shift: shift)
             print(trial.summary)
@@ -150,13 +138,7 @@ struct Calibrate: ParsableCommand {
     @Option(help: ArgumentHelp("The weights.", valueName: "file"))
     var weights: String
 
-    @Option(help: ArgumentHelp("The list of real clips.", valueName: "file"))
-    var videos: String
-
-    @Option(
-        help: ArgumentHelp(
-            "The folder of the list's clips; its own when left out.", valueName: "dir"))
-    var folder: String?
+    @OptionGroup var clips: ClipOptions
 
     @Option(help: ArgumentHelp("The weights to write.", valueName: "file"))
     var output: String
@@ -165,7 +147,7 @@ struct Calibrate: ParsableCommand {
         try reporting {
             useThreads(1)
             let network = try MouthSyncNetwork(path: weights)
-            let clips = try readClips(videos, in: folder, onlyCheck: true).check
+            let clips = try clips.check()
             let trials = [3, 5, 10].map { SyncTrial(network, clips: clips, frames: $0 * 25) }
             let found = Calibration(trials)
             try found.apply(
@@ -178,25 +160,52 @@ struct Calibrate: ParsableCommand {
     }
 }
 
-/// Follows the faces of a list of clips; those that cannot be used are named.
-private func readClips(
-    _ list: String, in folder: String?, onlyCheck: Bool = false
-) throws -> (train: [SyncClip], check: [SyncClip]) {
-    let lines = try SyncClipList(path: list, folder: folder).lines.filter {
-        !onlyCheck || !$0.isForTraining
-    }
-    let follower = try FaceFollower()
-    let progress = ProgressLine("videos", total: lines.count)
-    defer { progress.end() }
-    var result: (train: [SyncClip], check: [SyncClip]) = ([], [])
-    for line in lines {
-        defer { progress.advance() }
-        do {
-            let clip = try SyncClip(video: line.path, soundLead: line.soundLead, follower: follower)
-            if line.isForTraining { result.train.append(clip) } else { result.check.append(clip) }
-        } catch let error as LoopyError where error.category.concernsInput {
-            say("left out: \(error)")
+struct ClipOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The list of real clips.", valueName: "file"))
+    var videos: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The folder of the list's clips; its own when left out.", valueName: "dir"))
+    var folder: String?
+
+    /// The clips to check.
+    ///
+    /// - Throws: `LoopyError` `.configuration` where there are none.
+    func check() throws -> [SyncClip] {
+        let clips = try read(onlyCheck: true).check
+        guard !clips.isEmpty else {
+            throw LoopyError(
+                .configuration,
+                "there is no clip to check: --videos names a list whose lines end in check")
         }
+        return clips
     }
-    return result
+
+    /// Follows the faces of the list's clips; those that cannot be used are named.
+    func read(onlyCheck: Bool = false) throws -> (train: [SyncClip], check: [SyncClip]) {
+        guard let videos else { return ([], []) }
+        let lines = try SyncClipList(path: videos, folder: folder).lines.filter {
+            !onlyCheck || !$0.isForTraining
+        }
+        let follower = try FaceFollower()
+        let progress = ProgressLine("videos", total: lines.count)
+        defer { progress.end() }
+        var result: (train: [SyncClip], check: [SyncClip]) = ([], [])
+        for line in lines {
+            defer { progress.advance() }
+            do {
+                let clip = try SyncClip(
+                    video: line.path, soundLead: line.soundLead, follower: follower)
+                if line.isForTraining {
+                    result.train.append(clip)
+                } else {
+                    result.check.append(clip)
+                }
+            } catch let error as LoopyError where error.category.concernsInput {
+                say("left out: \(error)")
+            }
+        }
+        return result
+    }
 }
