@@ -75,8 +75,11 @@ def list_files(url):
     store, path = located(url)
     files = []
     for name, entry in patiently(lambda: store.find(path, detail=True)).items():
-        # Some say nothing of a file that is asked for by its own name.
-        entry = entry or store.info(name)
+        try:
+            # Some say nothing of a file that is asked for by its own name.
+            entry = entry or store.info(name)
+        except FileNotFoundError:
+            continue
         modified = seconds(entry)
         tag = entry.get("ETag") or entry.get("etag") or f"{entry['size']}-{modified}"
         files.append({
@@ -134,8 +137,11 @@ def put_file(path, url, first):
             store.pipe_file(name, data, mode="create")
             return True
         except FileExistsError:
-            # Ours, where the answer to an earlier try was lost.
-            return store.cat_file(name) == data
+            # Ours, where the answer to an earlier try was lost; another's, which may be gone by now.
+            try:
+                return store.cat_file(name) == data
+            except FileNotFoundError:
+                return False
 
     return {"made": patiently(make)}
 

@@ -72,12 +72,14 @@ struct StoreEndToEndTests {
             }
             #expect(lost.isRunning)
             kill(lost.processIdentifier, SIGKILL)
-            let workers = try (0..<2).map { _ in
-                try bench.start(arguments(bench, pipeline, "s3://loopy/many"))
+            let logs = (0..<2).map { "\(bench.folder)/worker-\($0).log" }
+            let workers = try logs.map {
+                try bench.start(arguments(bench, pipeline, "s3://loopy/many"), log: $0)
             }
-            for worker in workers {
+            for (worker, log) in zip(workers, logs) {
                 worker.waitUntilExit()
-                #expect(worker.terminationStatus == 0)
+                let said = try String(contentsOfFile: log, encoding: .utf8)
+                #expect(worker.terminationStatus == 0, "\(said)")
             }
             try copy("s3://loopy/many", bench.dataset("many"))
             let other = try Workbench.differences(bench.dataset("one"), bench.dataset("many"))

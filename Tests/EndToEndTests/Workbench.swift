@@ -87,12 +87,17 @@ struct Workbench {
 
     func start(_ arguments: String...) throws -> Process { try start(arguments) }
 
-    func start(_ arguments: [String]) throws -> Process {
+    /// - Parameter log: takes what is said on standard error.
+    func start(_ arguments: [String], log: String? = nil) throws -> Process {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: Self.executables + "/loopy")
         process.arguments = arguments
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
+        if let log {
+            try Data().write(to: URL(fileURLWithPath: log))
+            process.standardError = FileHandle(forWritingAtPath: log)
+        }
         try process.run()
         return process
     }
