@@ -78,14 +78,6 @@ protocol PictureMeasurement: AnyObject {
     func findings(frames: Int) -> MetricFindings
 }
 
-/// A video and the face in it.
-struct FaceVideo {
-    let path: String
-    let probe: MediaProbe
-    let face: FollowedFace
-    let threads: Int
-}
-
 /// What a metric found in one video.
 struct MetricFindings {
     /// One number a figure.

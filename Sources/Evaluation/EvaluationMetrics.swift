@@ -5,8 +5,7 @@ public enum EvaluationMetrics {
         FrechetInceptionDistance.self, FrechetVideoDistance.self,
         FrechetExpressionDistance.self, LipSyncMetric.self, MouthSyncMetric.self,
         PictureQuality.self, Smoothness.self, HeadMotion.self, MouthCorrelation.self,
-        PeakSignalToNoise.self,
-        StructuralSimilarity.self, Grain.self, Drift.self,
+        PeakSignalToNoise.self, StructuralSimilarity.self, Grain.self, Drift.self,
     ]
 
     package static var names: [String] { all.map { $0.name } }

@@ -47,24 +47,16 @@ public struct MotionReport: Codable, Sendable {
 /// Measures head motion and expression of the face that fills most of a video: the means over all
 /// windows of what the column `motion` holds (`MotionVariance`), with and without the camera's motion.
 public final class MotionEvaluation {
-    private let follower: FaceFollower
-    private let threads: Int
+    private let opener: FaceVideoOpener
 
-    /// - Throws: when an embedded network is missing.
-    public init(threads: Int) throws {
-        follower = try FaceFollower()
-        self.threads = threads
-    }
+    public init(threads: Int) { opener = FaceVideoOpener(threads: threads) }
 
     /// - Throws: `LoopyError` when the video cannot be decoded, or there is no face
     ///   in it, or too little of it.
     public func report(_ path: String) throws -> MotionReport {
-        let probe = try MediaProbe(path: path)
-        let reader = try VideoReader(path: path, clock: probe.video.clock, threads: threads)
-        guard let face = try follower.longestFace(in: reader) else {
-            throw LoopyError(.unsuitable, "\(path): no face is seen in it")
-        }
-        return try Self.report(path, probe: probe, face: face, threads: threads)
+        let video = try opener.open(path)
+        return try Self.report(
+            path, probe: video.probe, face: video.face, threads: video.threads)
     }
 
     static func report(

@@ -25,9 +25,8 @@ public struct MouthSyncReport: Encodable, Sendable {
 public final class MouthSyncEvaluation {
     private let network: MouthSync
     private let voiceActivity: VoiceActivity
-    let digest: String
-    private let threads: Int
-    private var follower: FaceFollower?
+    private let digest: String
+    private let opener: FaceVideoOpener
 
     /// - Parameter weights: the network's file.
     /// - Throws: `LoopyError` for a file that does not hold the network.
@@ -35,25 +34,25 @@ public final class MouthSyncEvaluation {
         network = try MouthSync(path: weights)
         voiceActivity = try VoiceActivity()
         digest = try Digest.ofFile(weights)
-        self.threads = threads
+        opener = FaceVideoOpener(threads: threads)
     }
 
     /// - Throws: `LoopyError` when the video cannot be decoded, has no sound, or when
     ///   there is no face in it, or too little speech of it.
     public func report(_ path: String) throws -> MouthSyncReport {
-        try report(path, probe: MediaProbe(path: path), face: nil)
+        try MediaProbe(path: path).requireSound(path)
+        return try report(opener.open(path))
     }
 
-    /// - Parameter face: that the video is of, where it is known.
-    func report(_ path: String, probe: MediaProbe, face: FollowedFace?) throws -> MouthSyncReport {
-        try requireSound(probe, path)
-        let face = try face ?? longestFace(path, probe)
+    func report(_ video: FaceVideo) throws -> MouthSyncReport {
+        let (path, probe, face) = (video.path, video.probe, video.face)
+        try probe.requireSound(path)
         let frames = face.start..<(face.start + face.moments.count)
         let reach = MouthSyncNetwork.reach
         let first = max(0, frames.lowerBound - reach)
         let end = min(probe.video.gridFrames, frames.upperBound + reach)
         let heard = first..<max(end, frames.upperBound)
-        let samples = try sound(path, probe, heard)
+        let samples = try probe.sound(of: path, heard)
         let (seconds, score) = try network.score(
             lips: face.lips, samples: samples, isSpeech: voiceActivity.isSpeech(samples),
             lead: frames.lowerBound - heard.lowerBound)
@@ -65,11 +64,5 @@ public final class MouthSyncEvaluation {
             video: path, weights: digest, start: frames.lowerBound, frames: frames.count,
             offset: rounded(score.offset), confidence: rounded(score.confidence),
             seconds: rounded(seconds), curve: score.curve.map(rounded))
-    }
-
-    private func longestFace(_ path: String, _ probe: MediaProbe) throws -> FollowedFace {
-        let follower = try self.follower ?? FaceFollower()
-        self.follower = follower
-        return try longest(follower, path, probe, threads, otherwise: "no face is seen in it")
     }
 }

@@ -43,13 +43,14 @@ public final class SyncEvaluation {
     private let lipSync: LipSync
     let digest: String
     private let threads: Int
-    private var follower: FaceFollower?
+    private let opener: FaceVideoOpener
 
     /// - Throws: when the weights are not SyncNet's.
     public init(weights: String, threads: Int) throws {
         lipSync = try LipSync(path: weights)
         digest = try Digest.ofFile(weights)
         self.threads = threads
+        opener = FaceVideoOpener(threads: threads)
     }
 
     /// - Throws: `LoopyError` when the video cannot be decoded, has no sound, or when
@@ -62,17 +63,19 @@ public final class SyncEvaluation {
     func report(
         _ path: String, _ protocolName: LipSyncProtocol, probe: MediaProbe, face: FollowedFace?
     ) throws -> SyncReport {
-        try requireSound(probe, path)
+        try probe.requireSound(path)
         let crops: [Affine]
         var range = 0..<probe.video.gridFrames
         switch protocolName {
         case .wholeFrame: crops = []
         case .faceCrop:
-            let face = try face ?? longestFace(path, probe)
+            let face =
+                try face
+                ?? opener.open(path, advice: "; --whole-frame scores the whole picture").face
             range = face.start..<(face.start + face.moments.count)
             crops = LipSync.faceCrops(face.boxes)
         }
-        let samples = try sound(path, probe, range)
+        let samples = try probe.sound(of: path, range)
         let reader = try VideoReader(
             path: path, clock: probe.video.clock, range: range, threads: threads)
         let found = try lipSync.score(reader, samples: samples) { index, width, height in
@@ -89,39 +92,4 @@ public final class SyncEvaluation {
             video: path, protocolName: protocolName, weights: digest, start: range.lowerBound,
             frames: found.frames, score: found.all, interior: found.interior)
     }
-
-    private func longestFace(_ path: String, _ probe: MediaProbe) throws -> FollowedFace {
-        let follower = try self.follower ?? FaceFollower()
-        self.follower = follower
-        return try longest(
-            follower, path, probe, threads,
-            otherwise: "no face is seen in it; --whole-frame scores the whole picture")
-    }
-}
-
-func requireSound(_ probe: MediaProbe, _ path: String) throws {
-    guard probe.audio != nil else {
-        throw LoopyError(.noAudio, "has no sound that the lips could fit", path: path)
-    }
-}
-
-/// The sound of some frames of a video.
-func sound(_ path: String, _ probe: MediaProbe, _ frames: Range<Int>) throws -> [Float] {
-    try AudioReader.read(
-        path: path,
-        start: probe.video.clock.startSeconds
-            + Double(frames.lowerBound) / Double(Grid.framesPerSecond),
-        count: frames.count * Grid.samplesPerFrame)
-}
-
-/// The face that fills most of a video.
-func longest(
-    _ follower: FaceFollower, _ path: String, _ probe: MediaProbe, _ threads: Int,
-    otherwise message: String
-) throws -> FollowedFace {
-    let reader = try VideoReader(path: path, clock: probe.video.clock, threads: threads)
-    guard let face = try follower.longestFace(in: reader) else {
-        throw LoopyError(.unsuitable, "\(path): \(message)")
-    }
-    return face
 }

@@ -4,7 +4,7 @@ import Speech
 import Torch
 
 /// How well sound fits lips, as Loopy's own network sees it.
-public struct MouthSyncScore: Codable, Sendable, Equatable {
+public struct MouthSyncScore: Sendable, Equatable {
     /// The frames by which the sound leads the lips, as SyncNet counts them: delaying the sound by as many
     /// mends it. Between whole frames it is interpolated.
     public let offset: Double
@@ -106,9 +106,7 @@ public final class MouthSync {
                 let input = MouthSyncInput(
                     lips: Array(counted[range]),
                     spectra: around.map { sound.indices.contains($0) ? sound[$0] : nil })
-                let found = network.evidence(
-                    lips: input.lips.unsqueezed(0), spectra: input.spectra.unsqueezed(0),
-                    seen: input.seen.unsqueezed(0), heard: input.heard.unsqueezed(0))
+                let found = network.evidence(input)
                 sum = sum + found.sum
                 count = count + found.count
             }

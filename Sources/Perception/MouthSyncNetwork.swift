@@ -65,6 +65,13 @@ public struct MouthSyncNetwork {
         )
     }
 
+    /// What one piece says: `[1, K]` each.
+    package func evidence(_ piece: MouthSyncInput) -> (sum: Tensor, count: Tensor) {
+        evidence(
+            lips: piece.lips.unsqueezed(0), spectra: piece.spectra.unsqueezed(0),
+            seen: piece.seen.unsqueezed(0), heard: piece.heard.unsqueezed(0))
+    }
+
     /// Embeddings of length 1, times the weight that stands behind each.
     ///
     /// - Parameter x: `[B, C + 1, T]`

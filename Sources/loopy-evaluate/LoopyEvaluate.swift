@@ -135,7 +135,7 @@ struct Motion: ParsableCommand {
 
     func run() throws {
         try reporting {
-            let evaluation = try MotionEvaluation(threads: threads)
+            let evaluation = MotionEvaluation(threads: threads)
             try report(videos) { try evaluation.report($0) }
         }
     }

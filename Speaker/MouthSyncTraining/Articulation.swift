@@ -39,7 +39,7 @@ package struct Articulation {
 
     /// Frames of 10 ms, of which one in four is a picture.
     private static let rate = 100.0
-    /// The seconds by which lips are ahead of the sound. It decides what counts as in step: on 25 real clips
+    /// The seconds by which lips are ahead of the sound. It decides what counts as in step: on 23 real clips
     /// of 20 people the offset then is 0 in the median.
     private static let lead = 0.07
 
@@ -166,7 +166,7 @@ package struct Articulation {
         }
     }
 
-    /// In IPA.
+    /// What each letter of IPA wants.
     private static let targets: [String: Target] = {
         let rows: [(String, Target)] = [
             // vowels

@@ -6,7 +6,7 @@ import Weights
 
 /// What makes a network's confidence a probability on clips that it was not trained on: all logits are divided by
 /// a temperature ("On calibration of modern neural networks", Guo et al. 2017), and that of "unrelated" is moved.
-public struct Calibration: Codable, Sendable {
+public struct Calibration: Sendable {
     public let temperature: Double
     /// What is added to the logit of "unrelated" after the division.
     public let shift: Double

@@ -4,8 +4,8 @@ import Runs
 import Torch
 
 /// How well the offsets and the confidence of a network are, on clips whose sound is in step.
-public struct SyncTrial: Codable, Sendable {
-    /// The pieces of clips that were scored; those without enough speech are not among them.
+public struct SyncTrial: Encodable, Sendable {
+    /// The pieces of clips that were scored: all of them, whether somebody speaks or not.
     public var pieces = 0
     /// The share of pieces whose offset is right within one frame, and within two.
     public var withinOne = 0.0
@@ -18,7 +18,7 @@ public struct SyncTrial: Codable, Sendable {
     public var pairs: [Pair] = []
     public var mixed: [Pair] = []
 
-    public struct Pair: Codable, Sendable {
+    public struct Pair: Encodable, Sendable {
         /// The clip, and the piece's first frame in it.
         public let clip: String
         public let start: Int
@@ -62,25 +62,24 @@ public struct SyncTrial: Codable, Sendable {
                 guard other.clip != pair.clip else { continue }
                 // the shorter one decides
                 let frames = min(pair.piece.lips.count, other.piece.lips.count)
-                let mixed = SyncPiece(
+                let beside = SyncPiece(
                     lips: Array(pair.piece.lips.prefix(frames)),
                     spectra: Array(other.piece.spectra.prefix(frames + 2 * MouthSyncNetwork.reach)))
-                self.mixed.append(Pair(pair.clip, pairs[index].start, Self.score(network, mixed)))
+                mixed.append(Pair(pair.clip, pairs[index].start, Self.score(network, beside)))
             }
         }
         let near = pairs.map(\.offset).filter { abs($0) <= 4 }.sorted()
         median = near.isEmpty ? 0 : near[near.count / 2]
         withinOne = share { abs($0.offset.rounded()) <= 1 }
         withinTwo = share { abs($0.offset.rounded()) <= 2 }
-        let wins = pairs.reduce(0.0) { sum, pair in
-            sum
-                + self.mixed.reduce(0.0) {
-                    $0
-                        + (pair.confidence > $1.confidence
-                            ? 1 : pair.confidence == $1.confidence ? 0.5 : 0)
-                }
+        // Mann and Whitney's count: a tie is half a win.
+        var wins = 0.0
+        for pair in pairs {
+            for other in mixed where pair.confidence >= other.confidence {
+                wins += pair.confidence == other.confidence ? 0.5 : 1
+            }
         }
-        areaUnderCurve = wins / Double(max(1, pairs.count * self.mixed.count))
+        areaUnderCurve = wins / Double(max(1, pairs.count * mixed.count))
     }
 
     private func share(_ isRight: (Pair) -> Bool) -> Double {
@@ -88,11 +87,8 @@ public struct SyncTrial: Codable, Sendable {
     }
 
     private static func score(_ network: MouthSyncNetwork, _ piece: SyncPiece) -> MouthSyncScore {
-        let input = piece.input
         let logits = withoutGradient {
-            let found = network.evidence(
-                lips: input.lips.unsqueezed(0), spectra: input.spectra.unsqueezed(0),
-                seen: input.seen.unsqueezed(0), heard: input.heard.unsqueezed(0))
+            let found = network.evidence(piece.input)
             return network.logits(sum: found.sum, count: found.count).array(of: Float.self)
         }
         return MouthSyncScore(logits: logits.map(Double.init), seconds: 0)

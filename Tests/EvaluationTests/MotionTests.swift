@@ -39,7 +39,7 @@ import Testing
             "small.mp4", of: "single_face.mp4", seconds: 1.2, filters: "fps=25,scale=480:270")
         let large = try folder.video(
             "large.mp4", of: "single_face.mp4", seconds: 1.2, filters: "fps=25,scale=960:540")
-        let evaluation = try MotionEvaluation(threads: 1)
+        let evaluation = MotionEvaluation(threads: 1)
         let a = try evaluation.report(small), b = try evaluation.report(large)
         #expect(a.protocolName == .plannedCrop && b.protocolName == .plannedCrop)
         #expect(abs(Double(b.side) / Double(a.side) - 2) < 0.05)
@@ -50,7 +50,7 @@ import Testing
 
     @Test func aVideoWithoutAFaceOrTooShortIsAnError() throws {
         let folder = try Folder()
-        let evaluation = try MotionEvaluation(threads: 1)
+        let evaluation = MotionEvaluation(threads: 1)
         let without = #expect(throws: LoopyError.self) {
             try evaluation.report(Folder.samples + "/no_face.mp4")
         }

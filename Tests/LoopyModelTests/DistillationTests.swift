@@ -8,10 +8,10 @@ import Torch
     private let reference: Reference
     private let teacher: LoopyNet
     private let schedule: NoiseSchedule
-    /// Of four samples, as in use: motion latents come from speech.
+    /// The conditions of four samples, as in use: motion latents come from speech.
     private let conditions: Conditions
     private let clean: Tensor, noise: Tensor
-    /// In solver steps 0, 1, 2 and 3 of four.
+    /// Timesteps that lie in solver steps 0, 1, 2 and 3 of four.
     private let timesteps = [900, 700, 300, 20]
     private let beginnings = [999, 749, 499, 249]
 

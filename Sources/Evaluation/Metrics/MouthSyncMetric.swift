@@ -30,7 +30,7 @@ struct MouthSyncMetric: EvaluationMetric {
 
     var input: MetricInput {
         .face { video in
-            let found = try evaluation.report(video.path, probe: video.probe, face: video.face)
+            let found = try evaluation.report(video)
             return MetricFindings(values: [
                 "mouth_sync": .init(value: found.confidence, frames: found.frames),
                 "mouth_sync_offset": .init(value: abs(found.offset), frames: found.frames),
