@@ -55,7 +55,7 @@ import Testing
         let plain = try folder.video(
             "plain.mp4", of: "single_face.mp4", seconds: 0.8,
             filters: "fps=25,crop=300:300:150:40,scale=128:128,pad=512:512:192:192:gray")
-        let report = MotionEvaluation(threads: 1).report(plain)
+        let report = try MotionEvaluation(threads: 1).report(plain)
         #expect(report.windows > 0)
         #expect(report.stabilised == nil)
     }
