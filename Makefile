@@ -41,7 +41,7 @@ demo:
 		--set train.validation.every=$(STEPS) --set train.optimiser.learning_rate=1e-4
 	$(BIN)/loopy generate --weights small $(SPOKEN) --output $(DEMO)/generated.mp4
 	$(BIN)/loopy generate --run $(DEMO)/runs/one-speaker-stage2 $(SPOKEN) --output $(DEMO)/generated-here.mp4
-	$(BIN)/loopy page --dataset $(DEMO) --run $(DEMO)/runs/one-speaker-stage1 \
+	$(BIN)/loopy page $(DEMO) --run $(DEMO)/runs/one-speaker-stage1 \
 		--run $(DEMO)/runs/one-speaker-stage2 --generated $(DEMO)/generated.mp4 \
 		--generated $(DEMO)/generated-here.mp4 --output $(DEMO)/index.html
 	@echo
@@ -53,7 +53,7 @@ demo:
 	@echo "          $(DEMO)/generated-here.mp4  the same by the model that was trained here for $(STEPS) steps"
 
 test:
-	Scripts/setup.sh samples python stores
+	Scripts/setup.sh samples python stores browser
 	$(SWIFT_BUILD) --build-tests
 	Scripts/test.sh
 

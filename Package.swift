@@ -64,6 +64,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+        .package(url: "https://github.com/swhitty/FlyingFox", exact: "0.27.1"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2"),
     ],
     targets: [
@@ -118,7 +119,12 @@ let package = Package(
                 "Torch", "Weights",
             ] + dataset),
         module(
-            "Report", ["Media", "Perception"] + dataset, resources: [.embedInCode("page.html")]),
+            "Report", ["Curation", "Media", "Perception"] + dataset,
+            resources: [
+                "base.js", "limits.js", "list.js", "main.js", "page.html", "player.js", "runs.js",
+                "style.css", "table.js",
+            ].map { .embedInCode("web/" + $0) }),
+        module("Serving", ["Report", "FlyingFox"] + dataset),
         module("Work", dataset + [subprocess]),
 
         module(
@@ -131,7 +137,7 @@ let package = Package(
         executable(
             "loopy",
             [
-                "SettingsList", "Work", "Report", "Curation", "Features", "LoopyModel", "Weights",
+                "SettingsList", "Work", "Report", "Serving", "Curation", "Features", "LoopyModel", "Weights",
             ]),
         executable("loopy-ingest", ["Curation"]),
         executable("loopy-measure", ["Curation", "Torch"]),

@@ -123,36 +123,16 @@ public struct ContactSheet {
         }
     }
 
-    /// The square around the face, or the whole picture where there is none, and the points on it.
+    /// The square around the face, and the points on it.
     private func draw(
         _ picture: VideoFrame, _ points: [Point], crop: CropSquare?, x: Int, y: Int,
         on canvas: inout Canvas
     ) {
-        var centre = Point(Double(picture.width) / 2, Double(picture.height) / 2)
-        var side = Double(max(picture.width, picture.height))
-        if let crop {
-            side = Double(crop.side)
-            centre = Point(Double(crop.x) + side / 2, Double(crop.y) + side / 2)
-        } else if !points.isEmpty {
-            let box = Box(around: points)
-            centre = box.centre
-            side = max(box.width, box.height) * 2.2
-        }
-        let scale = side / Double(Self.tile)
-        let map = Affine(
-            xx: scale, xy: 0, x0: centre.x - side / 2, yx: 0, yy: scale, y0: centre.y - side / 2)
-        let pixels = [Float](unsafeUninitializedCapacity: Self.tile * Self.tile * 3) {
-            picture.sample(map, width: Self.tile, height: Self.tile, border: .black, into: $0)
-            $1 = Self.tile * Self.tile * 3
-        }
-        canvas.paste(pixels, x: x, y: y, width: Self.tile, height: Self.tile)
-        for point in points {
-            let px = (point.x - map.x0) / scale, py = (point.y - map.y0) / scale
-            guard px > 1, py > 1, px < Double(Self.tile) - 1, py < Double(Self.tile) - 1 else {
-                continue
-            }
+        let square = FaceSquare(picture, points, crop: crop, side: Self.tile)
+        canvas.paste(square.pixels, x: x, y: y, width: Self.tile, height: Self.tile)
+        for point in square.pointsInside {
             canvas.drawDisc(
-                x: Double(x) + px, y: Double(y) + py, radius: 1.6, .init(255, 220, 60))
+                x: Double(x) + point.x, y: Double(y) + point.y, radius: 1.6, .init(255, 220, 60))
         }
     }
 }

@@ -62,23 +62,33 @@ final class Measurements {
             })
     }
 
+    /// The key points of a candidate, its parts joined: `[T, 68, 3]`, x and y in pixels of the upright source.
+    func keypoints(of candidate: StitchedCandidate) throws -> [Float] {
+        try candidate.parts.flatMap { part in
+            try array(part.candidate.name + ".keypoints.npy", unit: part.unit).values
+        }
+    }
+
     /// The 68 points of a decision's face in one frame; none where there was no face.
     func points(of decision: Decision, source: Source, at frame: Int) throws -> [Point] {
         // A stitched candidate has a part for each stretch; each part numbers its faces anew.
         let span = source.spans?.first { $0.name == decision.annotation }
-        let candidates = try stitched(
-            lines(of: source).within(span).filter { $0.candidate.outcome == .candidate })
-        for candidate in candidates
+        for candidate in Selector.candidates(try lines(of: source).within(span))
         where candidate.first.face == decision.face
             && candidate.frames.lowerBound <= decision.frames.lowerBound
         {
-            for part in candidate.parts where part.candidate.frames.contains(frame) {
-                let name = part.candidate.name + ".keypoints.npy"
-                let values = try array(name, unit: part.unit).values
-                let start = (frame - part.candidate.start) * IBUG68.count * 3
-                return (0..<IBUG68.count).map {
-                    Point(Double(values[start + $0 * 3]), Double(values[start + $0 * 3 + 1]))
-                }
+            return try points(of: candidate, at: frame)
+        }
+        return []
+    }
+
+    /// The 68 points of a candidate in one of its frames.
+    func points(of candidate: StitchedCandidate, at frame: Int) throws -> [Point] {
+        for part in candidate.parts where part.candidate.frames.contains(frame) {
+            let values = try array(part.candidate.name + ".keypoints.npy", unit: part.unit).values
+            let start = (frame - part.candidate.start) * IBUG68.count * 3
+            return (0..<IBUG68.count).map {
+                Point(Double(values[start + $0 * 3]), Double(values[start + $0 * 3 + 1]))
             }
         }
         return []

@@ -13,8 +13,8 @@ public final class Selector {
         public var clips = 0
     }
 
-    private let dataset: DatasetDirectory
-    private let settings: SelectSettings
+    let dataset: DatasetDirectory
+    let settings: SelectSettings
     /// A face is the one that an annotation means when its centre is in the annotated box as often.
     private static let meantShare = 0.5
 
@@ -37,15 +37,10 @@ public final class Selector {
         for source in sources {
             let decisions: [Decision]
             if source.probe == nil {
-                var decision = Decision(
-                    source: source.digest, path: source.path, start: 0, end: 0, decision: .reject)
-                decision.rule = source.reason
-                decision.error = source.error
-                decisions = [decision]
+                decisions = [Self.unusable(source)]
             } else {
                 let measured = try measurements.lines(of: source)
-                let spans = source.spans.map { $0.map(Optional.some) } ?? [nil]
-                decisions = try spans.flatMap {
+                decisions = try source.parts.flatMap {
                     try decide(source, $0, measured.within($0), measurements, &state)
                 }
             }
@@ -64,6 +59,7 @@ public final class Selector {
             catalogue.counts.frames = former.frames
             catalogue.counts.hours = former.hours
             catalogue.rulesNotApplied = report.rulesNotApplied
+            catalogue.selection = try .init(settings: settings)
         }
         return report
     }
@@ -80,10 +76,8 @@ public final class Selector {
         _ source: Source, _ span: AnnotatedSpan?, _ measured: [StitchedCandidate.Part],
         _ measurements: Measurements, _ state: inout Progress
     ) throws -> [Decision] {
-        var decisions = withoutCandidates(measured.map(\.candidate), source, span)
-        var candidates = stitched(measured.filter { $0.candidate.outcome == .candidate })
-        let compared = comparedFaces(candidates.map { ($0.frames, $0.metrics) })
-        for index in compared.indices { candidates[index].metrics = compared[index] }
+        var decisions = Self.withoutCandidates(measured.map(\.candidate), source, span)
+        let candidates = Self.candidates(measured)
         state.report.counts.candidates += candidates.count
         for candidate in candidates {
             let made = try decide(candidate, source, span, measurements).map { decision in
@@ -100,8 +94,25 @@ public final class Selector {
         return decisions
     }
 
+    /// The candidates of a source, or of one annotated span of it, as the rules see them.
+    static func candidates(_ measured: [StitchedCandidate.Part]) -> [StitchedCandidate] {
+        var candidates = stitched(measured.filter { $0.candidate.outcome == .candidate })
+        let compared = comparedFaces(candidates.map { ($0.frames, $0.metrics) })
+        for index in compared.indices { candidates[index].metrics = compared[index] }
+        return candidates
+    }
+
+    /// The line of a source that cannot be used.
+    static func unusable(_ source: Source) -> Decision {
+        var decision = Decision(
+            source: source.digest, path: source.path, start: 0, end: 0, decision: .reject)
+        decision.rule = source.reason
+        decision.error = source.error
+        return decision
+    }
+
     /// One line for a source in which nothing was found, or that could not be decoded.
-    private func withoutCandidates(
+    static func withoutCandidates(
         _ lines: [Candidate], _ source: Source, _ span: AnnotatedSpan?
     ) -> [Decision] {
         let broken = lines.filter { $0.outcome == .undecodable }
@@ -128,9 +139,9 @@ public final class Selector {
             end: frames.upperBound, decision: .reject)
         rejection.face = candidate.first.face
         rejection.syncCurve = candidate.syncCurve
-        if let box = span?.box, box.count == 4, candidate.share(in: box) < Self.meantShare {
+        if let share = Self.shareOfAnotherFace(candidate, span) {
             rejection.rule = "other-face"
-            rejection.value = candidate.share(in: box)
+            rejection.value = share
             rejection.limit = Self.meantShare
             return [rejection]
         }
@@ -153,6 +164,16 @@ public final class Selector {
             notApplied: notApplied.map(\.name))
     }
 
+    /// How much of a face lies where an annotation says the meant one is; nil where that is enough, or nothing
+    /// is said.
+    static func shareOfAnotherFace(
+        _ candidate: StitchedCandidate, _ span: AnnotatedSpan?
+    ) -> Double? {
+        guard let box = span?.box, box.count == 4 else { return nil }
+        let share = candidate.share(in: box)
+        return share < meantShare ? share : nil
+    }
+
     /// The frames by which the sound is delayed to fit the lips. Nobody sees one frame, and measuring is not
     /// surer than that: what is nearer than one and a half is left as it is.
     private static func audioDelay(_ metrics: Metrics) -> Int? {
@@ -161,36 +182,26 @@ public final class Selector {
         }
     }
 
-    /// The clips of an accepted candidate: pieces of equal length that leave out no frame.
+    /// The clips of an accepted candidate.
     private func clips(
         of candidate: StitchedCandidate, _ source: Source, _ annotated: AnnotatedSpan?,
         _ measurements: Measurements, rejection: Decision, notApplied: [String]
     ) throws -> [Decision] {
-        guard let video = source.probe?.video else { return [] }
-        let planner = CropPlanner(
-            settings: settings.clips, leastHeadShare: settings.rules.leastHeadShare,
-            width: video.width, height: video.height)
-        let track = try measurements.track(of: candidate)
-        let frames = candidate.frames
-        let longest = max(1, Int(settings.clips.maximumSeconds * Double(Grid.framesPerSecond)))
-        let pieces = (frames.count + longest - 1) / longest
-        return (0..<pieces).map { piece in
-            let start = frames.count * piece / pieces, end = frames.count * (piece + 1) / pieces
-            let span = (frames.lowerBound + start)..<(frames.lowerBound + end)
-            let (heads, faceHeight) = track.heads(start..<end)
+        try pieces(of: candidate, source, measurements).map { piece in
             var decision = Decision(
-                source: source.digest, path: source.path, start: span.lowerBound,
-                end: span.upperBound, decision: .accept)
+                source: source.digest, path: source.path, start: piece.frames.lowerBound,
+                end: piece.frames.upperBound, decision: .accept)
             decision.face = rejection.face
             decision.syncCurve = candidate.syncCurve
-            switch planner.plan(heads: heads, faceHeight: faceHeight) {
+            switch piece.plan {
             case .doesNotFit(let share):
                 decision.decision = .reject
                 decision.rule = "crop"
                 decision.value = (share * 1e6).rounded() / 1e6
                 decision.limit = settings.rules.leastHeadShare
             case .crop(let crop, let margin):
-                decision.key = Decision.key(source: source.digest, frames: span, crop: crop)
+                decision.key = Decision.key(
+                    source: source.digest, frames: piece.frames, crop: crop)
                 decision.crop = crop
                 decision.cropMargin = (margin * 1e4).rounded() / 1e4
                 decision.split = settings.split.split(of: source)
@@ -203,6 +214,38 @@ public final class Selector {
             return decision
         }
     }
+
+    /// A piece of a candidate, which is a clip where the rules accept the candidate and a crop fits.
+    struct Piece {
+        let frames: Range<Int>
+        let plan: CropPlanner.Plan
+    }
+
+    /// The pieces of a candidate: of equal length, and no frame is left out.
+    func pieces(
+        of candidate: StitchedCandidate, _ source: Source, _ measurements: Measurements
+    ) throws -> [Piece] {
+        guard let video = source.probe?.video else { return [] }
+        let planner = CropPlanner(
+            settings: settings.clips, leastHeadShare: settings.rules.leastHeadShare,
+            width: video.width, height: video.height)
+        let track = try measurements.track(of: candidate)
+        let frames = candidate.frames
+        let longest = max(1, Int(settings.clips.maximumSeconds * Double(Grid.framesPerSecond)))
+        let count = (frames.count + longest - 1) / longest
+        return (0..<count).map { piece in
+            let start = frames.count * piece / count, end = frames.count * (piece + 1) / count
+            let (heads, faceHeight) = track.heads(start..<end)
+            return Piece(
+                frames: (frames.lowerBound + start)..<(frames.lowerBound + end),
+                plan: planner.plan(heads: heads, faceHeight: faceHeight))
+        }
+    }
+}
+
+extension Source {
+    /// What of the source is judged: each annotated span by itself, or nil for all of it.
+    var parts: [AnnotatedSpan?] { spans.map { $0.map(Optional.some) } ?? [nil] }
 }
 
 extension Decision {

@@ -42,15 +42,24 @@ public struct Catalogue: Codable, Sendable, Equatable {
         /// - Parameter defaults: what settings have that the version which made the column did not know.
         /// - Throws: `LoopyError` `.malformed` when they do not fit the type.
         public func settings<Settings: Codable>(or defaults: Settings) throws -> Settings {
-            do {
-                let stored = try JSONValue(settings: defaults).updated(with: settings)
-                let decoder = JSONDecoder()
-                decoder.keyDecodingStrategy = .convertFromSnakeCase
-                return try decoder.decode(Settings.self, from: Data(stored.line))
-            } catch {
-                throw LoopyError(
-                    .malformed, "\(folder): its settings cannot be understood (\(error))")
-            }
+            try self.settings.settings(or: defaults, of: folder)
+        }
+    }
+
+    public struct Selection: Codable, Sendable, Equatable {
+        /// All settings of `loopy-select`, keys in snake_case.
+        public var settings: JSONValue
+
+        public init(settings: some Encodable) throws {
+            self.settings = try JSONValue(settings: settings)
+        }
+
+        /// The settings that decided.
+        ///
+        /// - Parameter defaults: what settings have that the version which decided did not know.
+        /// - Throws: `LoopyError` `.malformed` when they do not fit the type.
+        public func settings<Settings: Codable>(or defaults: Settings) throws -> Settings {
+            try settings.settings(or: defaults, of: "selection")
         }
     }
 
@@ -90,6 +99,8 @@ public struct Catalogue: Codable, Sendable, Equatable {
 
     public var format = 1
     public var measurements: Measurements?
+    /// What decided; nil in datasets of versions that did not write it down.
+    public var selection: Selection?
     public var columns: [String: Column] = [:]
     /// Rules of the selection that could not be applied, because no network measured their value.
     public var rulesNotApplied: [String] = []
@@ -97,7 +108,7 @@ public struct Catalogue: Codable, Sendable, Equatable {
     public var shards: [Shard] = []
 
     enum CodingKeys: String, CodingKey {
-        case format, measurements, columns, counts, shards
+        case format, measurements, selection, columns, counts, shards
         case rulesNotApplied = "rules_not_applied"
     }
 
@@ -208,5 +219,23 @@ extension JSONValue {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
         self = try JSONDecoder().decode(JSONValue.self, from: encoder.encode(settings))
+    }
+
+    /// The settings that `init(settings:)` made this of.
+    ///
+    /// - Parameters:
+    ///   - defaults: for keys that are missing here.
+    ///   - name: of what they are settings, for the error.
+    fileprivate func settings<Settings: Codable>(
+        or defaults: Settings, of name: String
+    ) throws -> Settings {
+        do {
+            let stored = try JSONValue(settings: defaults).updated(with: self)
+            let decoder = JSONDecoder()
+            decoder.keyDecodingStrategy = .convertFromSnakeCase
+            return try decoder.decode(Settings.self, from: Data(stored.line))
+        } catch {
+            throw LoopyError(.malformed, "\(name): its settings cannot be understood (\(error))")
+        }
     }
 }

@@ -75,7 +75,19 @@ public struct Canvas {
     }
 
     /// The picture as a PNG file.
-    public func png() throws -> [UInt8] {
+    public func png() throws -> [UInt8] { try Canvas.encode(picture(), "png") }
+
+    /// The picture as a JPEG file, of good quality.
+    public func jpeg() throws -> [UInt8] {
+        let rgb = try picture()
+        let graph = try FilterGraph(
+            "scale=out_range=pc:out_color_matrix=bt601,format=yuvj420p", like: rgb,
+            timeBase: Grid.timeBase, threads: 1)
+        return try Canvas.encode(graph.push(rgb).first ?? rgb, "mjpeg")
+    }
+
+    /// What is drawn, in RGB.
+    private func picture() throws -> Frame {
         let frame = try Frame.picture(
             AV_PIX_FMT_RGB24, width: Int32(width), height: Int32(height))
         pixels.withUnsafeBufferPointer { pixels in
@@ -85,12 +97,12 @@ public struct Canvas {
                     from: pixels.baseAddress! + row * width * 3, count: width * 3)
             }
         }
-        guard !texts.isEmpty else { return try Canvas.encode(frame) }
         frame.pts = 0
+        guard !texts.isEmpty else { return frame }
         let graph = try FilterGraph(
             texts.map(Canvas.textFilter).joined(separator: ","), like: frame,
             timeBase: Grid.timeBase, threads: 1)
-        return try Canvas.encode(graph.push(frame).first ?? frame)
+        return try graph.push(frame).first ?? frame
     }
 
     private static func textFilter(
@@ -104,12 +116,17 @@ public struct Canvas {
             + ":fontcolor=\(colour):font=DejaVu Sans:expansion=none"
     }
 
-    private static func encode(_ frame: Frame) throws -> [UInt8] {
-        let encoder = try PacketEncoder(codec: "png", hasGlobalHeader: false) { context in
+    private static func encode(_ frame: Frame, _ codec: String) throws -> [UInt8] {
+        let encoder = try PacketEncoder(codec: codec, hasGlobalHeader: false) { context in
             (context.width, context.height) = (frame.width, frame.height)
             context.pix_fmt = frame.pixelFormat
+            context.color_range = frame.color_range
             context.time_base = Grid.timeBase
+            // JPEG's alone: the quantiser, of which small ones are good.
+            context.flags |= AV_CODEC_FLAG_QSCALE
+            context.global_quality = 4 * FF_QP2LAMBDA
         }
+        frame.quality = 4 * FF_QP2LAMBDA
         var bytes: [UInt8] = []
         for input in [frame, nil] { try encoder.encode(input) { bytes += $0.bytes } }
         return bytes

@@ -21,6 +21,11 @@ public enum Digest {
 
     public static func of(_ bytes: [UInt8]) -> String { SHA256.hash(data: bytes).hex }
 
+    /// The digest in base64, as browsers are told of scripts.
+    public static func base64(of text: String) -> String {
+        Data(SHA256.hash(data: Array(text.utf8))).base64EncodedString()
+    }
+
     /// Reads the file once, in pieces.
     public static func ofFile(_ path: String) throws -> String {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)

@@ -182,7 +182,7 @@ public struct PipelineRun: Sendable {
         try await runWhole(
             "page", "loopy",
             [
-                "page", "--dataset", dataset, "--output", dataset + "/index.html", "--metrics",
+                "page", dataset, "--output", dataset + "/index.html", "--metrics",
                 made + "/metrics.json",
             ] + runs.flatMap { ["--run", $0] } + shown.flatMap { ["--generated", $0] }, onEvent)
     }

@@ -2,8 +2,8 @@ import ArgumentParser
 import Foundation
 import StageCommand
 
-/// `loopy run`, `work`, `status`, `sheet`, `page`, `verify`, `models`, `model`, `settings`; and `loopy STAGE`, which runs
-/// `loopy-STAGE` from beside this executable, as git does.
+/// `loopy run`, `work`, `status`, `sheet`, `page`, `serve`, `verify`, `models`, `model`, `settings`; and
+/// `loopy STAGE`, which runs `loopy-STAGE` from beside this executable, as git does.
 @main
 struct Loopy: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -17,8 +17,8 @@ struct Loopy: AsyncParsableCommand {
             trained models.
             """,
         subcommands: [
-            Run.self, Work.self, Status.self, Sheet.self, MakePage.self, Verify.self, Models.self,
-            Model.self, SettingsCommand.self,
+            Run.self, Work.self, Status.self, Sheet.self, MakePage.self, Serve.self, Verify.self,
+            Models.self, Model.self, SettingsCommand.self,
         ])
 
     static func main() async {

@@ -204,7 +204,7 @@ extension RunSettings {
 }
 
 /// Runs a command's body as `reporting` does; a stop that was asked for is no error.
-private func interruptibly(_ body: () async throws -> Void) async throws {
+func interruptibly(_ body: () async throws -> Void) async throws {
     // A worker that has died cannot be written to, which is not this process's end.
     signal(SIGPIPE, SIG_IGN)
     do {

@@ -86,8 +86,7 @@ struct Funnel {
             "no candidate is accepted; to see why:",
             "  loopy sheet --dataset \(dataset.path) --output \(dataset.path)/sheet.png"
                 + "     every candidate with its verdict",
-            "  loopy page --dataset \(dataset.path) --output \(dataset.path)/index.html"
-                + "    the same on one page, with the numbers",
+            "  loopy serve \(dataset.path)     the same in a browser, with the numbers",
             "  \(dataset.selectionFile)    every decision: rule, value, limit",
         ]
     }

@@ -121,6 +121,15 @@ struct Workbench {
             errors: (try? String(contentsOfFile: log, encoding: .utf8)) ?? "")
     }
 
+    /// The resources that a page of `loopy page` holds, by name.
+    static func held(_ page: String) throws -> [String: Data] {
+        let text = try String(contentsOfFile: page, encoding: .utf8)
+        let start = try #require(text.range(of: #"id="resources">"#)).upperBound
+        let end = try #require(text.range(of: "</script>", range: start..<text.endIndex))
+        return try JSONDecoder().decode(
+            [String: Data].self, from: Data(text[start..<end.lowerBound].utf8))
+    }
+
     /// Whether there is a process whose command line has such a part.
     static func isRunning(_ pattern: String) throws -> Bool {
         try run("/usr/bin/pgrep", ["-f", pattern]).status == 0

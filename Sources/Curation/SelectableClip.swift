@@ -1,0 +1,99 @@
+import Dataset
+import Errors
+import Media
+import Storage
+
+/// A clip that a candidate becomes where the rules accept it; or a source, or a stretch of one, that no rule
+/// can make a clip of.
+///
+/// `Selector` asks three things in this order: whether something stands in the way whatever the rules say
+/// (`obstacle`), whether the values of the metrics keep the limits, and whether a crop fits. Here are the
+/// answers to the first and the last, and the values for the second: whoever applies other limits to them gets
+/// what `loopy-select` would decide.
+public struct SelectableClip: Sendable {
+    /// What no limit of a metric changes.
+    public enum Obstacle: Sendable, Equatable {
+        /// The word that `selection.jsonl` has for it: "no-face", "undecodable", "other-face".
+        case always(String)
+        /// The source has no sound track: "no-audio" as long as there is a rule for sound.
+        case noSound
+    }
+
+    /// The index of its source in `sources.jsonl`.
+    public let source: Int
+    /// On the 25 fps grid, from the source's first picture.
+    public let frames: Range<Int>
+    /// The number of the face that a candidate begins with; nil where there is none.
+    public let face: Int?
+    /// The index of the annotated span among the source's; nil where it has none.
+    public let span: Int?
+    /// Whether it is the first piece of its candidate: a rejected candidate is one decision.
+    public let isFirst: Bool
+    public let obstacle: Obstacle?
+    /// The square to be cut out; nil where none fits.
+    public let crop: CropSquare?
+    /// The key of the clip; nil where there is no crop.
+    public let key: String?
+    public var metrics: Metrics
+}
+
+extension Selector {
+    /// Gives every clip that any limits could make of a dataset, in the order of `selection.jsonl`.
+    ///
+    /// - Parameter body: called with each clip, and with the index of the source that is looked at.
+    /// - Throws: `LoopyError` when measurements are missing or not finished.
+    public func selectableClips(_ body: (SelectableClip) throws -> Void) throws {
+        let sources = try dataset.sources()
+        let measurements = try Measurements(dataset, sources: sources)
+        for (index, source) in sources.enumerated() {
+            guard source.probe != nil else {
+                try body(SelectableClip(nothing: Self.unusable(source), source: index))
+                continue
+            }
+            let measured = try measurements.lines(of: source)
+            for (number, span) in source.parts.enumerated() {
+                let parts = measured.within(span)
+                for decision in Self.withoutCandidates(parts.map(\.candidate), source, span) {
+                    try body(SelectableClip(nothing: decision, source: index))
+                }
+                for candidate in Self.candidates(parts) {
+                    let another = Self.shareOfAnotherFace(candidate, span) != nil
+                    let obstacle: SelectableClip.Obstacle? =
+                        another
+                        ? .always("other-face") : source.probe?.audio == nil ? .noSound : nil
+                    let pieces = try pieces(of: candidate, source, measurements)
+                    for (position, piece) in pieces.enumerated() {
+                        try body(
+                            SelectableClip(
+                                piece, of: candidate, source: (index, source),
+                                span: span == nil ? nil : number, isFirst: position == 0, obstacle: obstacle))
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension SelectableClip {
+    /// A decision about which nothing was measured.
+    fileprivate init(nothing decision: Decision, source: Int) {
+        self.init(
+            source: source, frames: decision.frames, face: nil, span: nil, isFirst: true,
+            obstacle: .always(decision.rule ?? "unusable"), crop: nil, key: nil,
+            metrics: Metrics())
+    }
+
+    fileprivate init(
+        _ piece: Selector.Piece, of candidate: StitchedCandidate,
+        source: (index: Int, Source), span: Int?, isFirst: Bool, obstacle: Obstacle?
+    ) {
+        var fitting: CropSquare?
+        if case .crop(let square, _) = piece.plan { fitting = square }
+        self.init(
+            source: source.index, frames: piece.frames, face: candidate.first.face, span: span,
+            isFirst: isFirst, obstacle: obstacle, crop: fitting,
+            key: fitting.map {
+                Decision.key(source: source.1.digest, frames: piece.frames, crop: $0)
+            }, metrics: candidate.metrics)
+    }
+}
