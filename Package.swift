@@ -240,7 +240,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             ["Media", "Diffusion", "Torch", "Weights"]
-                + executables.map { Target.Dependency(stringLiteral: $0) }),
+                + executables.map { Target.Dependency(stringLiteral: $0) },
+            exclude: ["browser.py", "export.py"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx20

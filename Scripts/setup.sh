@@ -208,7 +208,7 @@ for extra in "$@"; do
             soundfile==0.13.1 diffusers==0.42.1 ;;
         stores) environment stores s3fs==2026.9.0 'moto[s3]==5.2.5' flask flask-cors ;;
         browser) debian_packages+=(chromium); install_debian_packages
-            environment browser playwright==1.65.2 ;;
+            environment browser playwright==1.65.2 duckdb==2.0.1 ;;
         install) debian_packages+=(patchelf binutils); install_debian_packages ;;
         bench) environment bench mediapipe==0.10.14 av "torch==$torch_version" transformers==5.23.0 \
             diffusers==0.42.1 python_speech_features==0.6 scipy safetensors webdataset==1.0.2 ;;

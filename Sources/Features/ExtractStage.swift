@@ -37,7 +37,7 @@ public final class ExtractStage<Column: FeatureColumn>: UnitStage {
     private func begin() throws -> Work {
         let column = try Column(settings, context)
         let writer = try ColumnWriter(
-            Column.name, suffix: ".npy", column.identity,
+            Column.name, suffix: Column.suffix, column.identity,
             inputs: inputs.mapValues(\.column.fingerprint.digest), settings: column.settings,
             dataset: dataset, units: plan.units)
         return Work(column: column, writer: writer)
@@ -59,8 +59,11 @@ public final class ExtractStage<Column: FeatureColumn>: UnitStage {
         let work = try work ?? begin()
         self.work = work
         let archives = try inputs.mapValues { try $0.archive(unit) }
-        let finished = try inputs.values.map { Set(try $0.record(unit).items) }
-        let items = unit.items.filter { item in finished.allSatisfy { $0.contains(item) } }
+        let finished = try inputs.values.map { reader in
+            let record = try reader.record(unit)
+            return Dictionary(uniqueKeysWithValues: zip(record.items, record.frames))
+        }
+        let items = unit.items.filter { item in finished.allSatisfy { $0[item] != nil } }
         let present = WorkUnit(name: unit.name, items: items, digest: unit.digest)
         try work.writer.build(present, skipping: skipping) { key in
             onItem(key)
@@ -69,7 +72,8 @@ public final class ExtractStage<Column: FeatureColumn>: UnitStage {
                 let member = try archive.member(inputs[name]!.memberName(key))  // the same names
                 slices[name] = FileSlice(path: archive.path, bytes: member.bytes)
             }
-            return try work.column.member(of: ClipInputs(slices: slices))
+            return try work.column.member(
+                of: ClipInputs(key: key, frames: finished.first?[key], slices: slices))
         }
     }
 
@@ -99,7 +103,9 @@ extension FeatureColumn {
         }
         let context = ColumnContext(dataset: nil, catalogue: Catalogue(), threads: threads)
         let column = try Self(settings, context)
-        let member = try column.member(of: ClipInputs(slices: [input: FileSlice(path: path)]))
+        let name = ((path as NSString).lastPathComponent as NSString).deletingPathExtension
+        let member = try column.member(
+            of: ClipInputs(key: name, frames: nil, slices: [input: FileSlice(path: path)]))
         let file = try OutputFile(output)
         try member.produce { try file.write($0) }
         try file.commit()

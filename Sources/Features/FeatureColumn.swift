@@ -17,6 +17,9 @@ public protocol FeatureColumn {
     /// The columns that it is computed from.
     static var inputs: [String] { get }
 
+    /// The ending of its members' names; ".npy" for arrays whose first axis is time.
+    static var suffix: String { get }
+
     /// The frames of a clip whose member has so many rows.
     static func frames(rows: Int) -> Int
 
@@ -42,13 +45,15 @@ public protocol FeatureColumn {
     var settings: Settings { get }
     var identity: ColumnIdentity { get }
 
-    /// Makes the column's member of one clip: a `.npy` file whose first axis is time.
+    /// Makes the column's member of one clip.
     ///
     /// - Throws: `LoopyError` for a clip of which none can be made.
     func member(of clip: ClipInputs) throws -> ColumnMember
 }
 
 extension FeatureColumn {
+    public static var suffix: String { ".npy" }
+
     public static func frames(rows: Int) -> Int { rows }
 
     public static func isPrepared(_ settings: Settings, _ context: ColumnContext) -> Bool { true }
@@ -63,7 +68,10 @@ extension FeatureColumn {
 /// clip's members stand in a shard.
 public enum FeatureColumns {
     public static var all: [any FeatureColumn.Type] {
-        [KeypointsColumn.self, MotionColumn.self, SpeechColumn.self, LatentsColumn.self]
+        [
+            KeypointsColumn.self, MotionColumn.self, SpeechColumn.self, LatentsColumn.self,
+            TranscriptColumn.self, CaptionColumn.self,
+        ]
     }
 
     public static var names: [String] { all.map { $0.name } }
@@ -90,6 +98,10 @@ public struct ColumnContext {
 
 /// The members of one clip that a column is computed from.
 public struct ClipInputs {
+    /// The clip's; for a single file outside of any dataset, its name without the ending.
+    let key: String
+    /// The clip's frames; nil for a single file.
+    let frames: Int?
     let slices: [String: FileSlice]
 
     /// - Precondition: the column is among the `inputs` of the one that is computed.

@@ -132,9 +132,10 @@ public final class Packer: UnitStage {
             error: "frames by column: \(lengths.joined(separator: ", "))")
     }
 
-    /// Arrays carry the column's name (`.motion.npy`); media are told apart by their type.
+    /// Features carry the column's name (`.motion.npy`); media are told apart by their type.
     private func suffix(_ column: String, _ reader: ColumnReader) -> String {
-        reader.column.suffix == ".npy" ? ".\(column).npy" : reader.column.suffix
+        let isMedium = Catalogue.croppedColumns.contains(column)
+        return isMedium ? reader.column.suffix : ".\(column)\(reader.column.suffix)"
     }
 
     /// When every shard is finished: former shards go, and the catalogue lists the new ones.

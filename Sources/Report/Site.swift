@@ -39,6 +39,9 @@ public final class Site: Sendable {
         _ dataset: DatasetDirectory, runs: [String] = [], generated: [String] = [],
         metrics: [String] = [], work: [String] = [], onSource: (Int, Int) -> Void = { _, _ in }
     ) throws {
+        guard FileManager.default.fileExists(atPath: dataset.path) else {
+            throw LoopyError(.missing, "there is no such dataset", path: dataset.path)
+        }
         self.dataset = dataset
         let catalogue = try Catalogue.read(dataset)
         if catalogue.measurements == nil {

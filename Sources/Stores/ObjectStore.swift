@@ -22,7 +22,7 @@ public final class ObjectStore: Sendable {
 
     /// Where the files are, without a slash at the end.
     public let url: String
-    private let helper = Mutex<Helper?>(nil)
+    private let helper = Mutex<LineProcess?>(nil)
 
     public init(_ url: String) { self.url = Self.trimmed(url) }
 
@@ -113,13 +113,21 @@ public final class ObjectStore: Sendable {
         var missing: Bool?
     }
 
+    /// The process that runs `store.py`.
+    private static func startHelper() throws -> LineProcess {
+        try LineProcess([
+            ProcessInfo.processInfo.environment["LOOPY_PYTHON"] ?? "python3",
+            Bundle.module.resourcePath.map { $0 + "/store.py" } ?? "store.py",
+        ])
+    }
+
     private func ask(_ operation: String, _ details: [String: JSONValue]) throws -> Answer {
         let request = JSONValue.object(details.merging(["op": .string(operation)]) { $1 })
         let line = request.line + [UInt8(ascii: "\n")]
         let reply = try helper.withLock { helper in
             // One that was killed is started anew; all that is asked can be asked twice.
             if let reply = try helper?.ask(line) { return reply }
-            let new = try Helper()
+            let new = try Self.startHelper()
             helper = new
             guard let reply = try new.ask(line) else {
                 helper = nil
@@ -133,45 +141,5 @@ public final class ObjectStore: Sendable {
         let answer = try JSONDecoder().decode(Answer.self, from: reply)
         guard let error = answer.error else { return answer }
         throw LoopyError(answer.missing == true ? .missing : .output, error, path: url)
-    }
-}
-
-/// The process that runs `store.py`.
-private final class Helper: Sendable {
-    private let input: FileHandle
-    private let output: FileHandle
-
-    init() throws {
-        let python = ProcessInfo.processInfo.environment["LOOPY_PYTHON"] ?? "python3"
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = [
-            python, Bundle.module.resourcePath.map { $0 + "/store.py" } ?? "store.py",
-        ]
-        let (input, output) = (Pipe(), Pipe())
-        process.standardInput = input
-        process.standardOutput = output
-        // Writing to one that has ended is an error to be handled, not this process's end.
-        signal(SIGPIPE, SIG_IGN)
-        do {
-            try process.run()
-        } catch {
-            throw LoopyError(
-                .output, "'\(python)' cannot be started (\(error.localizedDescription))")
-        }
-        self.input = input.fileHandleForWriting
-        self.output = output.fileHandleForReading
-    }
-
-    /// - Returns: nil where the process has ended.
-    func ask(_ line: [UInt8]) throws -> Data? {
-        guard (try? input.write(contentsOf: line)) != nil else { return nil }
-        var reply = Data()
-        while reply.last != UInt8(ascii: "\n") {
-            let more = output.availableData
-            if more.isEmpty { return nil }
-            reply += more
-        }
-        return reply
     }
 }

@@ -17,7 +17,8 @@ struct Loopy: AsyncParsableCommand {
             trained models.
             """,
         subcommands: [
-            Run.self, Work.self, Status.self, Sheet.self, MakePage.self, Serve.self, Verify.self,
+            Run.self, Work.self, Status.self, Sheet.self, MakePage.self, Serve.self, Export.self,
+            Verify.self,
             Models.self, Model.self, SettingsCommand.self,
         ])
 

@@ -46,7 +46,7 @@ import Testing
         #expect(used.status == 0, "\(used.errors)")
     }
 
-    @Test func onePageShowsTheSameWithoutAServer() throws {
+    @Test func onePageShowsTheSameWithoutAServerAndDatabasesReadIt() throws {
         let (bench, dataset) = try Self.curated()
         defer { bench.remove() }
         let page = bench.folder + "/page.html"
@@ -54,16 +54,33 @@ import Testing
         #expect(made.status == 0, "\(made.errors)")
         let used = try Workbench.run(Self.python, [Self.script, "page", page, dataset])
         #expect(used.status == 0, "\(used.errors)")
+
+        let tables = bench.folder + "/tables"
+        let exported = try Workbench.run(
+            "/usr/bin/env",
+            [
+                "LOOPY_PYTHON=" + Self.python, Workbench.executables + "/loopy", "export", dataset,
+                "--to", tables,
+            ])
+        #expect(exported.status == 0, "\(exported.errors)")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: tables).count == 4)
+        let asked = try Workbench.run(
+            Self.python,
+            [
+                Workbench.package + "/Tests/EndToEndTests/export.py", dataset, tables,
+                Workbench.package + "/docs/questions.md",
+            ])
+        #expect(asked.status == 0, "\(asked.errors)")
     }
 
     @Test func whatCannotBeShownIsSaid() throws {
         let bench = try Workbench()
         defer { bench.remove() }
         let missing = try bench.loopy("page", bench.dataset("none"), "--output", "page.html")
-        #expect(missing.status != 0)
+        #expect(missing.status == 65 && missing.errors.contains("none"), "\(missing.errors)")
         let run = try bench.loopy(
-            "page", bench.dataset("none"), "--run", bench.folder + "/no-run", "--output",
+            "page", bench.folder, "--run", bench.folder + "/no-run", "--output",
             bench.folder + "/page.html")
-        #expect(run.status != 0 && run.errors.contains("no-run"), "\(run.errors)")
+        #expect(run.status == 65 && run.errors.contains("no-run"), "\(run.errors)")
     }
 }

@@ -61,6 +61,9 @@ def opened(browser, address, **options):
     context = browser.new_context(viewport={"width": 1440, "height": 900}, **options)
     page = context.new_page()
     page.wrong = []
+    # What the page's next question is answered with; nothing dismisses it.
+    page.reply = None
+    page.on("dialog", lambda dialog: dialog.dismiss() if page.reply is None else dialog.accept(page.reply))
     page.on("pageerror", lambda error: page.wrong.append(str(error)))
     # Nothing but the browser's own word about a resource that is not there may stand in the console.
     page.on("console", lambda message: page.wrong.append(message.text)
@@ -88,7 +91,6 @@ def show(page, metric):
 
 def settings(page):
     """What "Copy as settings" copies."""
-    page.on("dialog", lambda dialog: dialog.dismiss())
     page.locator("#copy").click()
     page.wait_for_function("() => window.loopy.copied !== undefined")
     return page.evaluate("() => { const text = window.loopy.copied; delete window.loopy.copied; return text; }").split()
@@ -239,13 +241,14 @@ def check_ranges(page, address):
 
 
 def check_saving(page, dataset, select, folder):
-    page.once("dialog", lambda dialog: dialog.accept("strict_1"))
+    page.reply = "strict_1"
     move(page, "face_height", "minimum", "150")
     page.locator("#save").click()
     saved = f"{dataset}/selections/strict_1.yaml"
     until = time.time() + 10
     while not os.path.exists(saved) and time.time() < until:
         page.wait_for_timeout(50)
+    page.reply = None
     subprocess.run([select, "--dataset", f"{folder}/copy", "--config", saved], check=True, stdout=subprocess.DEVNULL)
     assert funnel(page) == counted(f"{folder}/copy")
     page.locator("#reset").click()
