@@ -137,7 +137,8 @@ let package = Package(
         executable(
             "loopy",
             [
-                "SettingsList", "Work", "Report", "Serving", "Curation", "Features", "LoopyModel", "Weights",
+                "SettingsList", "Work", "Report", "Serving", "Curation", "Features", "LoopyModel",
+                "Weights",
             ]),
         executable("loopy-ingest", ["Curation"]),
         executable("loopy-measure", ["Curation", "Torch"]),

@@ -66,7 +66,8 @@ extension Selector {
                         try body(
                             SelectableClip(
                                 piece, of: candidate, source: (index, source),
-                                span: span == nil ? nil : number, isFirst: position == 0, obstacle: obstacle))
+                                span: span == nil ? nil : number, isFirst: position == 0,
+                                obstacle: obstacle))
                     }
                 }
             }

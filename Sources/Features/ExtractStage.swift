@@ -1,5 +1,6 @@
 import Dataset
 import Errors
+import Foundation
 import Storage
 
 /// `loopy-extract COLUMN`: one feature of every clip, or of one file.

@@ -99,7 +99,8 @@ public struct TextColumn<Kind: TextKind>: FeatureColumn {
                 .trimmingCharacters(in: .newlines)
             throw LoopyError(
                 .malformed,
-                "\(settings.command): its answer is no JSON object with the key \(clip.key): \(text)")
+                "\(settings.command): its answer is no JSON object with the key \(clip.key): \(text)"
+            )
         }
         if let error = members["error"], error != .null {
             throw LoopyError(.undecodable, "\(settings.command): \(error.string ?? "\(error)")")

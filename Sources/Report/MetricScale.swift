@@ -39,7 +39,8 @@ package struct MetricScale: Equatable {
     private static func round(from low: Double, to high: Double, count: Double) -> [Double] {
         let step = max((high - low) / count, 1e-6)
         let exponent = Int(log10(step).rounded(.down))
-        let mantissa = [1.0, 2, 5, 10].first { $0 * pow(10, Double(exponent)) >= step * 0.999 } ?? 10
+        let mantissa =
+            [1.0, 2, 5, 10].first { $0 * pow(10, Double(exponent)) >= step * 0.999 } ?? 10
         // Divisions of whole numbers: what a decimal fraction reads as, to the last bit.
         func number(_ index: Double) -> Double {
             exponent < 0

@@ -53,8 +53,7 @@ public final class Site: Sendable {
         }
         self.runs = RunResources(runs, in: dataset.path + "/runs")
         let heldOut = dataset.path + "/held-out"
-        videos = try VideoResources(
-            generated.isEmpty ? Self.videos(in: heldOut + "/generated") : generated)
+        videos = try VideoResources(generated, orIn: heldOut + "/generated")
         let report = heldOut + "/metrics.json"
         let hasReport = metrics.isEmpty && FileManager.default.fileExists(atPath: report)
         figures = try (hasReport ? [report] : metrics).map { path in
@@ -65,15 +64,6 @@ public final class Site: Sendable {
         state = try State(dataset, catalogue, work: work, hasVideos: !generated.isEmpty)
         // What is not there is better said now than when a browser asks for it.
         _ = try self.runs.description()
-    }
-
-    private static let mostVideos = 6
-
-    private static func videos(in folder: String) -> [String] {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        return names.filter { $0.hasSuffix(".mp4") }.sorted().prefix(mostVideos).map {
-            folder + "/" + $0
-        }
     }
 
     /// - Returns: nil where there is no such resource.
@@ -117,7 +107,9 @@ public final class Site: Sendable {
         while let next = parts.keys.compactMap({ rest.range(of: "{{\($0)}}") }).min(by: {
             $0.lowerBound < $1.lowerBound
         }) {
-            page += rest[..<next.lowerBound] + (parts[String(rest[next].dropFirst(2).dropLast(2))] ?? "")
+            page +=
+                rest[..<next.lowerBound]
+                + (parts[String(rest[next].dropFirst(2).dropLast(2))] ?? "")
             rest = rest[next.upperBound...]
         }
         return Array((page + rest).utf8)

@@ -13,15 +13,31 @@ import Synchronization
 ///     N.jpg            the picture in its middle
 ///     N.portrait.jpg   what it was made from
 final class VideoResources: Sendable {
-    private let paths: [String]
-    private let made = Mutex<[Description]?>(nil)
+    private let named: [String]
+    private let folder: String
+    /// What was found out of videos, by their paths and when they were written.
+    private let known = Mutex<[String: Description]>([:])
+    /// The most videos of the folder that are shown.
+    private static let most = 6
 
+    /// - Parameters:
+    ///   - named: videos; those of the folder where there are none.
+    ///   - folder: where a run leaves what its model makes of held-out clips.
     /// - Throws: `LoopyError` for a video that is not there.
-    init(_ paths: [String]) throws {
-        self.paths = paths
-        for path in paths where Resource.file(path, type: .mp4) == nil {
+    init(_ named: [String], orIn folder: String) throws {
+        (self.named, self.folder) = (named, folder)
+        for path in named where Resource.file(path, type: .mp4) == nil {
             throw LoopyError(.missing, "cannot be read", path: path)
         }
+    }
+
+    private var paths: [String] {
+        guard named.isEmpty else { return named }
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        // Of a video that is being made there is no record yet.
+        return names.filter { $0.hasSuffix(".mp4") }.sorted().map { folder + "/" + $0 }
+            .filter { FileManager.default.fileExists(atPath: Self.record(of: $0)) }
+            .prefix(Self.most).map { $0 }
     }
 
     struct Description: Encodable, Sendable {
@@ -39,32 +55,36 @@ final class VideoResources: Sendable {
         }
     }
 
-    /// Looks for the mouths in the videos when it is asked for the first time.
+    /// Looks for the mouth in each video when that is described for the first time.
     ///
     /// - Throws: `LoopyError` for a video or a record that cannot be read.
     func description() throws -> [Description] {
-        try made.withLock { made in
-            if let made { return made }
-            let descriptions = try describe()
-            made = descriptions
-            return descriptions
+        try known.withLock { known in
+            var follower: FaceFollower?
+            return try paths.map { path in
+                let date = try FileManager.default.attributesOfItem(atPath: path)[.modificationDate]
+                let identity = "\(path) \((date as? Date)?.timeIntervalSince1970 ?? 0)"
+                if let description = known[identity] { return description }
+                let made = try follower ?? FaceFollower()
+                follower = made
+                let description = try Self.describe(path, made)
+                known[identity] = description
+                return description
+            }
         }
     }
 
-    private func describe() throws -> [Description] {
-        guard !paths.isEmpty else { return [] }
-        let follower = try FaceFollower()
-        return try paths.map { path in
-            let reference = reference(of: path)
-            return Description(
-                name: (path as NSString).lastPathComponent,
-                record: try JSONLines.readDocument(JSONValue.self, from: Self.record(of: path)),
-                curves: try VideoCurves(of: path, follower), hasReference: reference != nil,
-                psnr: try reference.map { try framePSNR(of: path, against: $0) })
-        }
+    private static func describe(_ path: String, _ follower: FaceFollower) throws -> Description {
+        let reference = reference(of: path)
+        return Description(
+            name: (path as NSString).lastPathComponent,
+            record: try JSONLines.readDocument(JSONValue.self, from: record(of: path)),
+            curves: try VideoCurves(of: path, follower), hasReference: reference != nil,
+            psnr: try reference.map { try framePSNR(of: path, against: $0) })
     }
 
     func resource(_ name: String) throws -> Resource? {
+        let paths = paths
         let parts = name.split(separator: ".", maxSplits: 1).map(String.init)
         guard parts.count == 2, let index = Int(parts[0]), paths.indices.contains(index) else {
             return nil
@@ -72,7 +92,7 @@ final class VideoResources: Sendable {
         let path = paths[index]
         switch parts[1] {
         case "mp4": return .file(path, type: .mp4)
-        case "true.mp4": return reference(of: path).flatMap { .file($0, type: .mp4) }
+        case "true.mp4": return Self.reference(of: path).flatMap { .file($0, type: .mp4) }
         case "jpg":
             let middle = try MediaProbe(path: path).video.gridFrames / 2
             let reader = try VideoReader(path: path, range: middle..<(middle + 1))
@@ -97,11 +117,12 @@ final class VideoResources: Sendable {
         (path as NSString).deletingPathExtension + ".json"
     }
 
-    private func reference(of path: String) -> String? {
+    private static func reference(of path: String) -> String? {
         let folder = URL(fileURLWithPath: path).standardizedFileURL.deletingLastPathComponent()
         guard folder.lastPathComponent == "generated" else { return nil }
         let reference =
-            folder.deletingLastPathComponent().path + "/true/" + (path as NSString).lastPathComponent
+            folder.deletingLastPathComponent().path + "/true/"
+            + (path as NSString).lastPathComponent
         return FileManager.default.fileExists(atPath: reference) ? reference : nil
     }
 

@@ -108,6 +108,9 @@ public final class SiteServer: Sendable {
                 return .text(.notFound, "not found")
             }
             return try answer(with: resource, request)
+        } catch let error as LoopyError where error.category != .output {
+            // A source that has gone or cannot be decoded: there is nothing to see of it.
+            return .text(.notFound, "\(error)")
         } catch {
             return .text(.internalServerError, "\(error)")
         }

@@ -63,7 +63,8 @@ public struct TableExport: Sendable {
     ///   cannot write.
     public func write(to folder: String) async throws -> [String] {
         guard FileManager.default.fileExists(atPath: dataset.sourcesFile) else {
-            throw LoopyError(.missing, "lists no sources: run loopy-ingest first", path: dataset.path)
+            throw LoopyError(
+                .missing, "lists no sources: run loopy-ingest first", path: dataset.path)
         }
         try OutputFile.makeFolder(folder)
         let tables = try tables()
@@ -174,7 +175,8 @@ public struct TableExport: Sendable {
         let python = ProcessInfo.processInfo.environment["LOOPY_PYTHON"] ?? "python3"
         let program = "import sys, duckdb; duckdb.connect().execute(sys.stdin.read())"
         let result = try await Subprocess.run(
-            python.contains("/") ? .path(FilePath(python)) : .name(python), arguments: ["-c", program], input: .string(statements),
+            python.contains("/") ? .path(FilePath(python)) : .name(python),
+            arguments: ["-c", program], input: .string(statements),
             output: .discarded, error: .string(limit: 1 << 16))
         guard result.terminationStatus.isSuccess else {
             let error = result.standardError.split(separator: "\n").last ?? ""

@@ -25,7 +25,10 @@ struct Export: AsyncParsableCommand {
     func run() async throws {
         try await interruptibly {
             let metrics = Metric.all.map { metric in
-                (metric.name, metric.unit.isEmpty ? metric.meaning : "\(metric.unit): \(metric.meaning)")
+                (
+                    metric.name,
+                    metric.unit.isEmpty ? metric.meaning : "\(metric.unit): \(metric.meaning)"
+                )
             }
             let export = TableExport(DatasetDirectory(dataset), format: format, metrics: metrics)
             for path in try await export.write(to: to ?? dataset + "/tables") { print(path) }

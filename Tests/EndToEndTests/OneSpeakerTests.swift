@@ -47,7 +47,9 @@ struct OneSpeakerTests {
         let metrics = try #require(report["metrics"] as? [String: Any])
         #expect(metrics["mouth_r"] != nil && metrics["psnr"] != nil && metrics["grain"] != nil)
         let page = try Workbench.held(dataset + "/index.html")
-        func text(_ name: String) -> String { String(decoding: page[name] ?? Data(), as: UTF8.self) }
+        func text(_ name: String) -> String {
+            String(decoding: page[name] ?? Data(), as: UTF8.self)
+        }
         // After two steps no face need be found in what is generated: then there is no mouth to compare.
         #expect(text("figures.json").contains("psnr_mean_frame"))
         #expect(text("runs.json").contains("one-speaker-stage2"))

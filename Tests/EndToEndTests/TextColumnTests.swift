@@ -31,7 +31,9 @@ import Testing
         let pipeline = try bench.pipeline {
             $0.replacingOccurrences(
                 of: "motion: , speech: }",
-                with: "transcript: { command: python3 \(bench.folder)/says.py \(bench.folder)/ended } }")
+                with:
+                    "transcript: { command: python3 \(bench.folder)/says.py \(bench.folder)/ended } }"
+            )
         }
         let made = try run(bench, pipeline)
         #expect(made.status == 1, "\(made.errors)")

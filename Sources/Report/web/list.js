@@ -11,7 +11,11 @@ function verdictText(table, row) {
 
 function thumbnail(table, row) {
   const address = table.frames[row] ? resources.address(`clips/${row}.jpg`) : null;
-  return address ? node("img", { src: address, loading: "lazy", alt: "" }) : node("span", { class: "blank" });
+  const blank = node("span", { class: "blank" });
+  if (!address) return blank;
+  // The source may be gone.
+  const picture = node("img", { src: address, loading: "lazy", alt: "", onerror: () => picture.replaceWith(blank) });
+  return picture;
 }
 
 const spanText = (table, row) => `${seconds(table.start[row]).toFixed(2)}–${seconds(table.end(row)).toFixed(2)} s`;

@@ -14,6 +14,7 @@ async function start() {
     for (const [other, view] of Object.entries(views)) view.hidden = other !== name;
     for (const tab of tabs) tab.setAttribute("aria-selected", tab.dataset.tab === name);
     document.body.dataset.view = name;
+    if (name === "generated") generated.refresh();
   }
   const summary = node("span", { id: "summary", role: "status" });
   document.body.append(node("header", { class: "top" }, node("h1", {}, state.dataset), summary,
@@ -23,10 +24,11 @@ async function start() {
   about(views.about, state);
   if (hasTable) explore(views.clips, new Table(bytes), summary, state);
   else views.clips.append(node("p", { class: "note" }, "Nothing is selected yet: run loopy select."));
-  const [trained, made] = await Promise.all([runs.refresh(), generated.refresh()]);
+  choose(location.hash.slice(1) in views ? location.hash.slice(1) : state.begins_with_videos ? "generated" : "clips");
   if (resources.isServed) setInterval(() => { if (!views.training.hidden) runs.refresh(); }, 2000);
-  choose(location.hash.slice(1) in views ? location.hash.slice(1) : hasTable && !state.begins_with_videos ? "clips" : made ? "generated" : trained ? "training" : "clips");
   document.body.dataset.ready = "";
+  await runs.refresh();
+  if (!hasTable && views.generated.hidden) choose("training");
 }
 
 // The clips: limits on the left, what they make of the dataset on the right.
@@ -97,6 +99,14 @@ function explore(view, table, summary, state) {
       node("div", { class: "tools" }, button("pin", "Side by side (p)", "keep this clip, and open the next beside it", pin),
         button("close", "Close", "", () => document.body.classList.remove("opened"))),
       node("div", { class: "players" }, ...players.map(player => player.element))));
+  sum();
+  limits.refresh();
+  list.refresh();
+  // Where there is room for it, something is open from the beginning.
+  if (table.rows && matchMedia("(min-width: 68rem)").matches) {
+    const first = table.verdicts.indexOf(0);
+    open(first >= 0 ? first : 0);
+  }
   document.addEventListener("keydown", event => {
     if (event.target.matches("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey || view.hidden) return;
     const actions = {
@@ -115,9 +125,6 @@ function explore(view, table, summary, state) {
     if (row !== null) open(row);
   }
   window.loopy = { table, list, limits };
-  sum();
-  limits.refresh();
-  list.refresh();
   const first = table.metrics.find(metric => table.hasRule(metric) && table.spans[table.ruleCode + metric.index])
     ?? table.metrics.find(metric => table.hasRule(metric));
   if (first) limits.focus(first);

@@ -11,9 +11,10 @@ function stepsPlot(lines, unit = "steps") {
   const x = step => left + (width - left - 10) * step / lastStep;
   const y = value => 10 + (height - bottom - 10) * (top - value) / Math.max(1e-9, top - low);
   const drawing = node("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": lines.map(line => line[0]).join(", ") });
+  const digits = Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(Math.max(1e-9, top - low)))));
   for (const value of [top, (top + low) / 2, low]) drawing.append(
     node("line", { x1: left, x2: width - 10, y1: y(value), y2: y(value), stroke: "var(--line)" }),
-    node("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, value.toPrecision(3)));
+    node("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, value.toFixed(digits)));
   drawing.append(node("text", { x: width - 10, y: height - 6, "text-anchor": "end" }, `${lastStep} ${unit}`));
   lines.forEach(([name, colour, values], index) => drawing.append(
     node("path", { d: values.map(([s, v], i) => (i ? "L" : "M") + x(s).toFixed(1) + " " + y(v).toFixed(1)).join(""),
@@ -32,11 +33,10 @@ class Runs {
   async refresh() {
     const runs = await resources.json("runs.json") ?? [];
     const state = JSON.stringify(runs);
-    if (state === this.state) return runs.length;
+    if (state === this.state) return;
     this.state = state;
     this.element.replaceChildren(...(runs.length ? runs.flatMap(run => this.run(run))
       : [node("p", { class: "note" }, "No training runs. loopy serve looks into the dataset's folder runs; --run names others.")]));
-    return runs.length;
   }
 
   run(run) {
@@ -54,7 +54,7 @@ class Runs {
       ...(without.length ? [node("h4", {}, "What each condition contributes: the validation loss without it, over the loss with all"),
         stepsPlot(without.map((name, i) => [name.replaceAll("_", " "), Runs.colours[i % Runs.colours.length],
           values(line => line.validation?.[name] && line.validation[overall] ? line.validation[name] / line.validation[overall] : null)]))] : []),
-      ...(run.samples.length ? [node("div", { class: "samples" }, ...run.samples.slice(-3).map(({ step, picture }) => {
+      ...(run.samples.length ? [node("div", { class: "samples" }, ...run.samples.slice(-3).reverse().map(({ step, picture }) => {
         const address = resources.address(picture);
         return address && node("figure", {}, node("img", { src: address, loading: "lazy", alt: `samples at step ${step}` }),
           node("figcaption", {}, `step ${step}: the reference and true frames, and below them the model's`));
@@ -97,6 +97,10 @@ class Generated {
 
   async refresh() {
     const videos = await resources.json("videos.json") ?? [], figures = await resources.json("figures.json") ?? [];
+    const state = JSON.stringify([videos, figures]);
+    // What plays goes on.
+    if (state === this.state) return;
+    this.state = state;
     this.element.replaceChildren(...videos.map((one, index) => this.video(one, index)),
       ...figures.map(report => node("div", { class: "scroll" }, node("table", {},
         node("tr", {}, ...["figure", "value", "videos", "frames", "how"].map(word => node("th", {}, word))),
@@ -105,7 +109,6 @@ class Generated {
           node("td", { class: "number" }, String(one.frames)), node("td", { class: "note" }, one.protocol)))))),
       ...(videos.length + figures.length ? [] : [node("p", { class: "note" },
         "No generated videos. loopy serve looks into the dataset's folder held-out; --generated names others.")]));
-    return videos.length + figures.length;
   }
 
   video(one, index) {
