@@ -119,6 +119,7 @@ let package = Package(
             ] + dataset),
         module(
             "Report", ["Media", "Perception"] + dataset, resources: [.embedInCode("page.html")]),
+        module("Publishing", ["Curation", "Features", "Media"] + dataset),
         module("Work", dataset + [subprocess]),
 
         module(
@@ -131,7 +132,9 @@ let package = Package(
         executable(
             "loopy",
             [
-                "SettingsList", "Work", "Report", "Curation", "Features", "LoopyModel", "Weights",
+                "SettingsList", "Work", "Report", "Publishing", "Curation", "Features",
+                "LoopyModel",
+                "Weights",
             ]),
         executable("loopy-ingest", ["Curation"]),
         executable("loopy-measure", ["Curation", "Torch"]),

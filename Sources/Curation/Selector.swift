@@ -57,6 +57,7 @@ public final class Selector {
         try file.commit()
         var report = state.report
         report.rulesNotApplied = state.unmeasured.names
+        let settings = try JSONValue(settings: settings)
         try Catalogue.update(dataset) { catalogue in
             let former = catalogue.counts
             catalogue.counts = report.counts
@@ -64,6 +65,7 @@ public final class Selector {
             catalogue.counts.frames = former.frames
             catalogue.counts.hours = former.hours
             catalogue.rulesNotApplied = report.rulesNotApplied
+            catalogue.selection = settings
         }
         return report
     }

@@ -91,13 +91,15 @@ public struct Catalogue: Codable, Sendable, Equatable {
     public var format = 1
     public var measurements: Measurements?
     public var columns: [String: Column] = [:]
+    /// The settings that the selection was made with: rules, clips, split. Nil where an earlier version made it.
+    public var selection: JSONValue?
     /// Rules of the selection that could not be applied, because no network measured their value.
     public var rulesNotApplied: [String] = []
     public var counts = Counts()
     public var shards: [Shard] = []
 
     enum CodingKeys: String, CodingKey {
-        case format, measurements, columns, counts, shards
+        case format, measurements, columns, selection, counts, shards
         case rulesNotApplied = "rules_not_applied"
     }
 
@@ -204,7 +206,7 @@ extension DatasetDirectory {
 extension JSONValue {
     /// Settings as a catalogue holds them: keys in snake_case. Numbers have Foundation's form, which
     /// reading and writing again does not change.
-    init(settings: some Encodable) throws {
+    package init(settings: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
         self = try JSONDecoder().decode(JSONValue.self, from: encoder.encode(settings))

@@ -17,6 +17,10 @@ public protocol FeatureColumn {
     /// The columns that it is computed from.
     static var inputs: [String] { get }
 
+    /// Whether pictures or sound can be made from its members again, at least in part. Such a column is not
+    /// published without the columns that it is computed from.
+    static var revealsInputs: Bool { get }
+
     /// The frames of a clip whose member has so many rows.
     static func frames(rows: Int) -> Int
 
@@ -49,6 +53,8 @@ public protocol FeatureColumn {
 }
 
 extension FeatureColumn {
+    public static var revealsInputs: Bool { true }
+
     public static func frames(rows: Int) -> Int { rows }
 
     public static func isPrepared(_ settings: Settings, _ context: ColumnContext) -> Bool { true }

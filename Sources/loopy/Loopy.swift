@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import StageCommand
 
-/// `loopy run`, `work`, `status`, `sheet`, `page`, `verify`, `models`, `model`, `settings`; and `loopy STAGE`, which runs
+/// `loopy run`, `work`, `status`, `sheet`, `page`, `verify`, `publish`, `models`, `model`, `settings`; and `loopy STAGE`, which runs
 /// `loopy-STAGE` from beside this executable, as git does.
 @main
 struct Loopy: AsyncParsableCommand {
@@ -17,8 +17,8 @@ struct Loopy: AsyncParsableCommand {
             trained models.
             """,
         subcommands: [
-            Run.self, Work.self, Status.self, Sheet.self, MakePage.self, Verify.self, Models.self,
-            Model.self, SettingsCommand.self,
+            Run.self, Work.self, Status.self, Sheet.self, MakePage.self, Verify.self, Publish.self,
+            Models.self, Model.self, SettingsCommand.self,
         ])
 
     static func main() async {
