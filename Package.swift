@@ -125,6 +125,7 @@ let package = Package(
                 "style.css", "table.js",
             ].map { .embedInCode("web/" + $0) }),
         module("Serving", ["Report", "FlyingFox"] + dataset),
+        module("Publishing", ["Curation", "Features", "Media"] + dataset),
         module("Work", dataset + [subprocess]),
 
         module(
@@ -137,7 +138,8 @@ let package = Package(
         executable(
             "loopy",
             [
-                "SettingsList", "Work", "Report", "Serving", "Curation", "Features", "LoopyModel",
+                "SettingsList", "Work", "Report", "Serving", "Publishing", "Curation", "Features",
+                "LoopyModel",
                 "Weights",
             ]),
         executable("loopy-ingest", ["Curation"]),

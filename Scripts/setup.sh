@@ -37,7 +37,7 @@ need_command() {
 # ---- Debian packages ---------------------------------------------------------------------------
 debian_packages=(
     libavformat-dev libavcodec-dev libavfilter-dev libswscale-dev libswresample-dev libavutil-dev
-    libsndfile1-dev ffmpeg pkg-config fonts-dejavu-core libgoogle-perftools-dev
+    libsndfile1-dev ffmpeg pkg-config fonts-dejavu-core libgoogle-perftools-dev curl
 )
 install_debian_packages() {
     local missing=()

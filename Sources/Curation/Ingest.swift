@@ -21,8 +21,8 @@ public struct Ingest {
         public var imported: ImportReport?
     }
 
-    private let dataset: DatasetDirectory
-    private let settings: IngestSettings
+    let dataset: DatasetDirectory
+    let settings: IngestSettings
 
     public init(_ dataset: DatasetDirectory, settings: IngestSettings) {
         self.dataset = dataset
@@ -43,17 +43,15 @@ public struct Ingest {
         report.ignored = found.others.count
         let annotations = try settings.readAnnotations(
             videos: paths, others: found.others.sorted())
+        if settings.format == .loopy { return try runPublished(found, onSource: onSource) }
         let match = annotations.map { AnnotationMatch($0.videos, files: paths) }
         if let annotations, let match {
             report.imported = ImportReport(settings.format, annotations, match)
             paths = paths.filter { match.videos[$0] != nil }
         }
 
-        let listed =
-            FileManager.default.fileExists(atPath: dataset.sourcesFile)
-            ? try dataset.sources() : []
-        let known = Dictionary(
-            listed.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
+        let listed = try listedSources()
+        let known = Self.byPath(listed)
         var read: [Source] = found.unreadable
         for (number, path) in paths.enumerated() {
             let source = try source(at: path, known: known[path], remote: found.remote[path])
@@ -96,8 +94,17 @@ public struct Ingest {
         return report
     }
 
+    /// The sources of former runs.
+    func listedSources() throws -> [Source] {
+        FileManager.default.fileExists(atPath: dataset.sourcesFile) ? try dataset.sources() : []
+    }
+
+    static func byPath(_ sources: [Source]) -> [String: Source] {
+        Dictionary(sources.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
     /// The size of a file, and the time of its last change in nanoseconds; zeros where there is none.
-    private static func state(of path: String) -> (bytes: Int, modified: Int) {
+    static func state(of path: String) -> (bytes: Int, modified: Int) {
         var information = stat()
         guard RecordedPath(path).withCString({ stat($0, &information) }) == 0 else { return (0, 0) }
         let time = information.st_mtim
@@ -107,7 +114,7 @@ public struct Ingest {
     /// - Parameter remote: what an object store says of the file, where it is in one.
     /// - Throws: `LoopyError` `.output` where the store cannot be reached; what is wrong with the file
     ///   itself is said by the source.
-    private func source(
+    func source(
         at path: String, known: Source?, remote: ObjectStore.Entry?
     ) throws -> Source {
         let (bytes, modified) =

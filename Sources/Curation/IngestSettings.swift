@@ -11,6 +11,8 @@ public struct IngestSettings: DescribedSettings {
         case hdtf
         case celebvHQ = "celebv-hq"
         case ravdess
+        /// A published dataset of Loopy's own.
+        case loopy
     }
 
     public var format = Format.folder
@@ -28,11 +30,13 @@ public struct IngestSettings: DescribedSettings {
             .choice(
                 "format", \.format,
                 "What says which videos are wanted and what of them: folder takes all videos, whole; "
-                    + "the others are public datasets, which come with annotations."),
+                    + "loopy is a dataset that loopy publish wrote, whose clips are cut again; the others "
+                    + "are public datasets, which come with annotations."),
             .text(
                 "annotations", \.annotations, "a file or folder", mayBeEmpty: true,
                 "The annotations: for hdtf the folder of its text files, for celebv-hq the file "
-                    + "celebvhq_info.json; folder and ravdess have none."),
+                    + "celebvhq_info.json, for loopy the folder that loopy publish wrote; folder and ravdess "
+                    + "have none."),
             .list(
                 "extensions", \.extensions,
                 "Files in folders are sources when their names end so; files that are named one by "
@@ -48,7 +52,7 @@ public struct IngestSettings: DescribedSettings {
     ///   - others: paths of the other files beside them.
     /// - Throws: `LoopyError` when they are not named, or cannot be read.
     func readAnnotations(videos: [String], others: [String]) throws -> Annotations? {
-        let needsFile = format == .hdtf || format == .celebvHQ
+        let needsFile = [.hdtf, .celebvHQ, .loopy].contains(format)
         guard annotations.isEmpty != needsFile else {
             throw LoopyError(
                 .configuration,
@@ -58,7 +62,8 @@ public struct IngestSettings: DescribedSettings {
             )
         }
         switch format {
-        case .folder: return nil
+        // Its sources are known by their bytes, not by their names: `Ingest.runPublished`.
+        case .folder, .loopy: return nil
         case .hdtf: return try HDTF.read(annotations)
         case .celebvHQ: return try CelebVHQ.read(annotations)
         case .ravdess: return RAVDESS.annotations(videos: videos, others: others)

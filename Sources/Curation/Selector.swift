@@ -52,6 +52,7 @@ public final class Selector {
         try file.commit()
         var report = state.report
         report.rulesNotApplied = state.unmeasured.names
+        let settings = try JSONValue(settings: settings)
         try Catalogue.update(dataset) { catalogue in
             let former = catalogue.counts
             catalogue.counts = report.counts
@@ -59,7 +60,7 @@ public final class Selector {
             catalogue.counts.frames = former.frames
             catalogue.counts.hours = former.hours
             catalogue.rulesNotApplied = report.rulesNotApplied
-            catalogue.selection = try .init(settings: settings)
+            catalogue.selection = settings
         }
         return report
     }

@@ -46,23 +46,6 @@ public struct Catalogue: Codable, Sendable, Equatable {
         }
     }
 
-    public struct Selection: Codable, Sendable, Equatable {
-        /// All settings of `loopy-select`, keys in snake_case.
-        public var settings: JSONValue
-
-        public init(settings: some Encodable) throws {
-            self.settings = try JSONValue(settings: settings)
-        }
-
-        /// The settings that decided.
-        ///
-        /// - Parameter defaults: what settings have that the version which decided did not know.
-        /// - Throws: `LoopyError` `.malformed` when they do not fit the type.
-        public func settings<Settings: Codable>(or defaults: Settings) throws -> Settings {
-            try settings.settings(or: defaults, of: "selection")
-        }
-    }
-
     public struct Shard: Codable, Sendable, Equatable {
         public var name: String
         public var split: Decision.Split
@@ -99,16 +82,16 @@ public struct Catalogue: Codable, Sendable, Equatable {
 
     public var format = 1
     public var measurements: Measurements?
-    /// What decided; nil in datasets of versions that did not write it down.
-    public var selection: Selection?
     public var columns: [String: Column] = [:]
+    /// The settings that the selection was made with: rules, clips, split. Nil where an earlier version made it.
+    public var selection: JSONValue?
     /// Rules of the selection that could not be applied, because no network measured their value.
     public var rulesNotApplied: [String] = []
     public var counts = Counts()
     public var shards: [Shard] = []
 
     enum CodingKeys: String, CodingKey {
-        case format, measurements, selection, columns, counts, shards
+        case format, measurements, columns, selection, counts, shards
         case rulesNotApplied = "rules_not_applied"
     }
 
@@ -215,7 +198,7 @@ extension DatasetDirectory {
 extension JSONValue {
     /// Settings as a catalogue holds them: keys in snake_case. Numbers have Foundation's form, which
     /// reading and writing again does not change.
-    init(settings: some Encodable) throws {
+    package init(settings: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
         self = try JSONDecoder().decode(JSONValue.self, from: encoder.encode(settings))
@@ -226,7 +209,7 @@ extension JSONValue {
     /// - Parameters:
     ///   - defaults: for keys that are missing here.
     ///   - name: of what they are settings, for the error.
-    fileprivate func settings<Settings: Codable>(
+    public func settings<Settings: Codable>(
         or defaults: Settings, of name: String
     ) throws -> Settings {
         do {

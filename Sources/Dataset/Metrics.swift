@@ -18,6 +18,9 @@ public struct Metrics: Codable, Sendable, Equatable {
         values = Array(repeating: nil, count: names.count)
     }
 
+    /// The metrics' names, those that were not measured among them.
+    public var allNames: [String] { names.keys.map(\.stringValue) }
+
     /// Values are kept to six decimals: more is noise, and makes files larger. A value that is not a finite
     /// number counts as not measured.
     public subscript(name: String) -> Double? {

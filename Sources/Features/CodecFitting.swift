@@ -19,7 +19,7 @@ struct CodecFitting {
     private let threads: Int
 
     /// The folder of fitted codecs in a dataset directory.
-    static let folder = "codecs/"
+    static let folder = LatentsSettings.fittedFolder
     /// The most clips that are looked at.
     private static let clips = 256
     /// About the most pictures that components are fitted on.

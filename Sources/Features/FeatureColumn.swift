@@ -20,6 +20,10 @@ public protocol FeatureColumn {
     /// The ending of its members' names; ".npy" for arrays whose first axis is time.
     static var suffix: String { get }
 
+    /// Whether pictures or sound can be made from its members again, at least in part. Such a column is not
+    /// published without the columns that it is computed from.
+    static var revealsInputs: Bool { get }
+
     /// The frames of a clip whose member has so many rows.
     static func frames(rows: Int) -> Int
 
@@ -53,6 +57,7 @@ public protocol FeatureColumn {
 
 extension FeatureColumn {
     public static var suffix: String { ".npy" }
+    public static var revealsInputs: Bool { true }
 
     public static func frames(rows: Int) -> Int { rows }
 

@@ -49,6 +49,7 @@ extension KeypointsSettings {
 public struct KeypointsColumn: FeatureColumn {
     public static let name = "keypoints"
     public static let inputs = ["video"]
+    public static let revealsInputs = false
 
     public let settings: KeypointsSettings
     public let identity: ColumnIdentity

@@ -72,6 +72,9 @@ public struct LatentsSettings: DescribedSettings {
 }
 
 extension LatentsSettings {
+    /// The folder of a dataset in which codecs lie that were fitted on it.
+    public static let fittedFolder = "codecs/"
+
     /// The codec, outside of a dataset, and the digests of its files by name.
     ///
     /// - Throws: `LoopyError` `.configuration` for settings that cannot be used; what is wrong with

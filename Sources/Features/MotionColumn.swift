@@ -8,6 +8,7 @@ import Storage
 public struct MotionColumn: FeatureColumn {
     public static let name = "motion"
     public static let inputs = ["keypoints"]
+    public static let revealsInputs = false
 
     public static func frames(rows: Int) -> Int { rows + MotionVariance.window - 1 }
 

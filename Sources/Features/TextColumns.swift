@@ -58,6 +58,8 @@ public struct TextColumn<Kind: TextKind>: FeatureColumn {
     public static var name: String { Kind.name }
     public static var inputs: [String] { [Kind.input] }
     public static var suffix: String { ".json" }
+    /// Words are no pictures and no sound.
+    public static var revealsInputs: Bool { false }
 
     public let settings: TextSettings
     public let identity: ColumnIdentity

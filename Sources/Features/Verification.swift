@@ -18,6 +18,7 @@ public struct Verification {
             throw LoopyError(.missing, "\(dataset.path): holds no dataset.json")
         }
         let catalogue = try Catalogue.read(dataset)
+        checkPublished(in: dataset.path)
         if sources { check(try dataset.sources()) }
         var folders = catalogue.columns.sorted { $0.key < $1.key }.map {
             dataset.path + "/" + $0.value.folder
@@ -49,6 +50,27 @@ public struct Verification {
                 continue
             }
             if digest != source.digest { problems.append("\(source.path): changed since ingest") }
+        }
+    }
+
+    /// Files of a published dataset against its list. A card may be written on.
+    private mutating func checkPublished(in folder: String) {
+        let list = folder + "/" + PublishedFolder.list
+        guard FileManager.default.fileExists(atPath: list) else { return }
+        guard let listed = try? JSONLines.read(PublishedFile.self, from: list) else {
+            problems.append("\(list): cannot be understood")
+            return
+        }
+        for file in listed where file.name != PublishedFolder.card {
+            files += 1
+            let path = folder + "/" + file.name
+            guard let digest = try? Digest.ofFile(path) else {
+                problems.append("\(path): is missing; publish or download it again")
+                continue
+            }
+            if digest != file.sha256 {
+                problems.append("\(path): its bytes changed; publish or download it again")
+            }
         }
     }
 

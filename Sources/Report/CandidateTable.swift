@@ -23,7 +23,7 @@ public struct CandidateTable {
     /// - Throws: `LoopyError` when measurements are missing or not finished.
     public init(_ dataset: DatasetDirectory, onSource: (Int, Int) -> Void = { _, _ in }) throws {
         let settings =
-            try Catalogue.read(dataset).selection?.settings(or: SelectSettings())
+            try Catalogue.read(dataset).selection?.settings(or: SelectSettings(), of: "selection")
             ?? SelectSettings()
         rules = settings.rules
         metrics = Metric.all

@@ -212,8 +212,8 @@ private struct State: Encodable, Sendable {
         columns = catalogue.columns.mapValues(\.settings)
         self.work = work
         beginsWithVideos = hasVideos
-        let defaults = try Catalogue.Selection(settings: SelectSettings()).settings.leaves
-        let used = catalogue.selection?.settings.leaves ?? [:]
+        let defaults = try JSONValue(settings: SelectSettings()).leaves
+        let used = catalogue.selection?.leaves ?? [:]
         settings = used.filter { !$0.key.hasPrefix("rules.") && defaults[$0.key] != $0.value }
     }
 }

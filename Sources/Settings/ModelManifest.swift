@@ -12,6 +12,8 @@ public struct ModelManifest: Sendable {
         /// Names of the files that are needed; of alternatives, any one.
         public let files: [[String]]
         public let licence: String
+        /// SHA-256 of files, by name, as far as somebody has published them.
+        public let digests: [String: String]
         /// Settings that can name it, such as "extract.speech.encoder".
         public let usedBy: [String]
         /// What is done where it is missing.
@@ -98,6 +100,13 @@ public struct ModelManifest: Sendable {
         return expanded.hasPrefix("/") ? expanded : folder + "/" + expanded
     }
 
+    /// Where one file of an entry belongs.
+    public func location(of file: String, of entry: Entry) -> String {
+        let location = location(of: entry)
+        let isFile = entry.path != nil && (location as NSString).lastPathComponent == file
+        return isFile ? location : location + "/" + file
+    }
+
     public func presence(of entry: Entry) -> Presence {
         let location = location(of: entry)
         if entry.files.count == 1, Self.isFile(location) { return Presence(found: [location]) }
@@ -148,7 +157,7 @@ public struct ModelManifest: Sendable {
 }
 
 extension ModelManifest.Entry {
-    private static let keys = ["url", "files", "licence", "used_by", "stand_in", "path"]
+    private static let keys = ["url", "files", "sha256", "licence", "used_by", "stand_in", "path"]
 
     fileprivate init(name: String, _ node: Node, file: String) throws {
         func wrong(_ what: String) -> LoopyError {
@@ -186,5 +195,19 @@ extension ModelManifest.Entry {
             }
             return names
         }
+        let names = Set(files.joined())
+        let pinned = mapping[Node("sha256")]?.mapping ?? [:]
+        digests = try Dictionary(
+            pinned.map { key, value in
+                let name = key.string ?? "", digest = value.string ?? ""
+                guard names.contains(name) else {
+                    throw wrong(
+                        "'sha256' names '\(name)', which is not among its files"
+                            + Configuration.suggest(name, names.sorted()))
+                }
+                guard digest.count == 64, digest.allSatisfy({ $0.isHexDigit && !$0.isUppercase })
+                else { throw wrong("the sha256 of \(name) is not 64 digits from 0 to f") }
+                return (name, digest)
+            }, uniquingKeysWith: { $1 })
     }
 }

@@ -142,6 +142,26 @@ public final class OutputFile {
         return try file.commit()
     }
 
+    /// A copy of a whole file.
+    ///
+    /// - Returns: the SHA-256 of its bytes.
+    /// - Throws: `LoopyError` `.missing` where it cannot be read, `.output` where the copy cannot be written.
+    @discardableResult
+    public static func copy(_ original: String, to path: String) throws -> String {
+        let copy = try OutputFile(path)
+        do {
+            let source = try FileHandle(forReadingFrom: URL(fileURLWithPath: original))
+            defer { try? source.close() }
+            while let piece = try source.read(upToCount: 1 << 20), !piece.isEmpty {
+                try copy.write(piece)
+            }
+        } catch let error where !(error is LoopyError) {
+            throw LoopyError(
+                .missing, "cannot be read (\(error.localizedDescription))", path: original)
+        }
+        return try copy.commit()
+    }
+
     /// A whole file that something else writes.
     ///
     /// - Parameter body: gets the path to write to.

@@ -12,6 +12,7 @@ struct LoopyIngest: ParsableCommand {
             loopy-ingest --format hdtf FOLDER --videos DIR --dataset DIR
             loopy-ingest --format celebv-hq celebvhq_info.json --videos DIR --dataset DIR
             loopy-ingest --format ravdess --videos DIR --dataset DIR
+            loopy-ingest --format loopy PUBLISHED --videos DIR --dataset DIR
             """,
         discussion: """
             Folders are searched to the bottom for files with video extensions. Files are only \
@@ -23,7 +24,8 @@ struct LoopyIngest: ParsableCommand {
             used, of the face in the annotated crop box, and splits part no identity. What is \
             listed and not on disk, on disk and not listed, and wrong in the annotations is \
             counted, and named in ingest-report.json; the exit status is 1 when nothing is on disk. \
-            HDTF: the folder of its text files. RAVDESS: its file names say all.
+            HDTF: the folder of its text files. RAVDESS: its file names say all. Loopy: the folder that \
+            'loopy publish' wrote; videos are known by their bytes, and the selection is written as it was.
             """)
 
     @Argument(help: "Video files, and folders of them; or annotations, where there is --videos.")

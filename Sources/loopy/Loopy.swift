@@ -2,8 +2,8 @@ import ArgumentParser
 import Foundation
 import StageCommand
 
-/// `loopy run`, `work`, `status`, `sheet`, `page`, `serve`, `verify`, `models`, `model`, `settings`; and
-/// `loopy STAGE`, which runs `loopy-STAGE` from beside this executable, as git does.
+/// `loopy run`, `work`, `status`, `sheet`, `page`, `serve`, `export`, `verify`, `publish`, `models`, `model`,
+/// `settings`; and `loopy STAGE`, which runs `loopy-STAGE` from beside this executable, as git does.
 @main
 struct Loopy: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -18,7 +18,7 @@ struct Loopy: AsyncParsableCommand {
             """,
         subcommands: [
             Run.self, Work.self, Status.self, Sheet.self, MakePage.self, Serve.self, Export.self,
-            Verify.self,
+            Verify.self, Publish.self,
             Models.self, Model.self, SettingsCommand.self,
         ])
 

@@ -8,6 +8,13 @@ import Weights
 
 struct Models: ParsableCommand {
     static let configuration = CommandConfiguration(
+        abstract: "List the networks that can be used, and fetch them.",
+        subcommands: [ListModels.self, FetchModels.self], defaultSubcommand: ListModels.self)
+}
+
+struct ListModels: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
         abstract: "List the networks that can be used: which are there, and what stands in.",
         discussion: """
             They are those of Manifests/models.yaml, or of the file that LOOPY_MODELS names. Exit \
@@ -21,7 +28,7 @@ struct Models: ParsableCommand {
         try reporting {
             let manifest = try ModelManifest.locate()
             let reports = try manifest.entries.map {
-                try ModelReport($0, in: manifest, check: WeightFile.problem)
+                try ModelReport($0, in: manifest) { WeightFile.problem($0) }
             }
             if json {
                 let document = try JSONLines.document(reports)
@@ -88,7 +95,7 @@ struct ModelTable {
         }
     }
 
-    private static func size(_ bytes: Int) -> String {
+    static func size(_ bytes: Int) -> String {
         let units = ["B", "kB", "MB", "GB"]
         let unit = min(3, max(0, (String(bytes).count - 1) / 3))
         let value = Double(bytes) / pow(1000, Double(unit))
@@ -98,10 +105,11 @@ struct ModelTable {
 
 /// What is wrong with a file of weights, by what it holds.
 enum WeightFile {
-    static func problem(_ path: String) -> String? {
+    /// - Parameter name: what the file is to be called; its path's end where that is its name.
+    static func problem(_ path: String, called name: String? = nil) -> String? {
         // Configurations, ONNX graphs and TorchScript are for those who read them to judge.
         let others = [".json", ".onnx", ".pt", ".yaml"]
-        guard !others.contains(where: path.hasSuffix) else { return nil }
+        guard !others.contains(where: (name ?? path).hasSuffix) else { return nil }
         do {
             _ = try Checkpoint(path)
             return nil

@@ -74,6 +74,40 @@ import Testing
         }
     }
 
+    @Test func digestsBelongToFiles() throws {
+        let digest = String(repeating: "0a", count: 32)
+        func manifest(_ pinned: String) -> String {
+            Self.text.replacingOccurrences(
+                of: "files: [coder.onnx]", with: "files: [coder.onnx]\n  sha256: { \(pinned) }")
+        }
+        try with(manifest: manifest("coder.onnx: \(digest)")) { _, manifest throws in
+            #expect(try manifest.entry(named: "pictures/coder").digests == ["coder.onnx": digest])
+            #expect(try manifest.entry(named: "speech").digests == [:])
+        }
+        for (wrong, message) in [
+            ("coder.onx: \(digest)", "did you mean 'coder.onnx'"), ("coder.onnx: 0a", "64 digits"),
+        ] {
+            let error = #expect(throws: LoopyError.self) {
+                try with(manifest: manifest(wrong)) { _, _ in }
+            }
+            #expect(error?.message.contains(message) == true, "\(error?.message ?? "")")
+        }
+    }
+
+    @Test func filesBelongIntoTheFolderOrWhereThePathSays() throws {
+        try with { folder, manifest throws in
+            let entry = try manifest.entry(named: "speech")
+            let place = manifest.location(of: "config.json", of: entry)
+            #expect(place == folder + "/Models/speech/config.json")
+        }
+        let text = Self.text + "\n  path: elsewhere/coder.onnx"
+        try with(manifest: text) { folder, manifest throws in
+            let entry = try manifest.entry(named: "pictures/coder")
+            let place = manifest.location(of: "coder.onnx", of: entry)
+            #expect(place == folder + "/elsewhere/coder.onnx")
+        }
+    }
+
     @Test func whatIsMissingIsNil() throws {
         try with { _, manifest throws in
             #expect(try manifest.resolve("speech") == nil)

@@ -21,9 +21,9 @@ public struct ImportReport: Codable, Sendable, Equatable {
 
     public var format: IngestSettings.Format
     /// What the annotations' rows count, those that cannot be used among them.
-    public var listed: Counts
+    public var listed = Counts()
     /// Without those named in `problems`.
-    public var usable: Counts
+    public var usable = Counts()
     /// What is on disk too, and so in `sources.jsonl`.
     public var imported = Counts()
     /// Videos that are listed and not on disk, by the annotations' names.
@@ -44,6 +44,16 @@ public struct ImportReport: Codable, Sendable, Equatable {
         unlisted = match.unlisted.filter { !skipped.contains($0) }
         self.skipped = annotations.skipped
         problems = annotations.problems + match.problems
+    }
+
+    /// Makes the report of a published dataset, whose clips are counted as spans.
+    init(published: PublishedAnnotations) {
+        format = .loopy
+        listed.videos = published.sources.count
+        listed.spans = published.clips.count
+        listed.crops = published.clips.count { $0.crop != nil }
+        usable = listed
+        (missing, unlisted, skipped, problems) = ([], [], [], [])
     }
 
     /// Counts a source whose spans are as they will be used.

@@ -1,0 +1,46 @@
+import Dataset
+import Features
+import Storage
+
+extension Publication {
+    /// The pipeline that makes the same dataset from the sources: it cuts the clips that are annotated, and
+    /// extracts and packs the same columns with the same settings.
+    var pipeline: String {
+        var lines = [
+            "# Makes this dataset again, from the sources that sources.jsonl names:",
+            "#",
+            "#   loopy run FOLDER/\(PublishedFolder.pipeline) --input VIDEOS --dataset DATASET "
+                + "--set ingest.annotations=FOLDER",
+            "#",
+            "# The clips are those of \(PublishedFolder.metadata)/: nothing is measured or decided anew.",
+            "ingest: { format: loopy }",
+        ]
+        let video = settings("video").map { ["video": $0] } ?? [:]
+        lines.append("crop: \(Self.text(.object(video)))")
+        let known = FeatureColumns.names.filter(columns.packed.contains)
+        if !known.isEmpty {
+            lines.append("extract:")
+            lines += known.map { "  \($0): \(Self.text(settings($0) ?? .object([:])))" }
+        }
+        lines.append(
+            "pack: \(Self.text(.object(["columns": .array(columns.packed.map(JSONValue.string))])))"
+        )
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// The settings of a column, as others can use them.
+    private func settings(_ column: String) -> JSONValue? {
+        guard case .object(var members) = catalogue.columns[column]?.settings.withoutFolders else {
+            return nil
+        }
+        // A codec that was fitted on these clips is fitted on them again.
+        let weights = members["weights"]?.string ?? ""
+        if weights.hasPrefix(LatentsSettings.fittedFolder) { members["weights"] = nil }
+        return .object(members)
+    }
+
+    /// JSON is YAML.
+    private static func text(_ value: JSONValue) -> String {
+        String(decoding: value.line, as: UTF8.self)
+    }
+}
