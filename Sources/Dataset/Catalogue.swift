@@ -122,6 +122,14 @@ public struct Catalogue: Codable, Sendable, Equatable {
     /// The columns that `loopy-crop` makes, which no clip is without; others are computed from them.
     public static let croppedColumns = ["video", "audio"]
 
+    /// The end of the names of a column's members in shards: features carry the column's name (`.motion.npy`),
+    /// media are told apart by their type. Empty for a column that is not there.
+    public func suffixInShards(of column: String) -> String {
+        let suffix = columns[column]?.suffix ?? ""
+        let isMedium = Self.croppedColumns.contains(column)
+        return isMedium || suffix.isEmpty ? suffix : ".\(column)\(suffix)"
+    }
+
     /// The column in use under a name.
     ///
     /// - Throws: `LoopyError` `.missing` that names the stage to run.

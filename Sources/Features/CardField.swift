@@ -1,5 +1,6 @@
 import Dataset
 import Errors
+import Foundation
 import Storage
 
 /// A field of a dataset and its type, in the words of Hugging Face's `datasets`.
@@ -45,6 +46,19 @@ extension CardField.Kind {
         return yaml.map { "  " + $0 }
     }
 
+    /// What a value is. Of a text's column the first clip tells; others have the same keys.
+    static func like(_ value: JSONValue) -> CardField.Kind {
+        switch value {
+        case .bool: .value("bool")
+        case .integer, .unsigned: .value("int64")
+        case .number: .value("float64")
+        case .null, .string: .value("string")
+        case .array(let elements): .list(elements.first.map(like) ?? .value("string"))
+        case .object(let members):
+            .structure(members.sorted { $0.key < $1.key }.map { CardField($0.key, like($0.value)) })
+        }
+    }
+
     /// A list of lists, of so many dimensions.
     static func array(_ type: String, dimensions: Int) -> CardField.Kind {
         (0..<dimensions).reduce(.value(type)) { kind, _ in .list(kind) }
@@ -66,6 +80,11 @@ extension CardField {
             let suffix = String(member.name.dropFirst(clip.count + 1))
             if suffix == "json" {
                 return CardField(suffix, .structure(ClipFacts.fields(of: clips)))
+            }
+            if suffix.hasSuffix(".json") {
+                let text = Data(try shard.read(member.name))
+                let value = try JSONDecoder().decode(JSONValue.self, from: text)
+                return CardField(suffix, .like(value))
             }
             guard suffix.hasSuffix("npy") else { return CardField(suffix, "binary") }
             let head = try shard.read(member.name, 0..<NumPyHeader.longest)

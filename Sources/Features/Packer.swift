@@ -29,6 +29,8 @@ public final class Packer: UnitStage {
     private let dataset: DatasetDirectory
     /// Names of the columns, and where they are read.
     private let columns: [String]
+    /// The ends of the names of their members.
+    private let suffixes: [String]
     private let plan: ClipPlan
     /// The selection, which says of clips more than the plan does.
     private let lines: [Data]
@@ -44,6 +46,7 @@ public final class Packer: UnitStage {
         let plan = try ClipPlan(dataset)
         let lines = try JSONLines.lines(of: dataset.selectionFile)
         columns = settings.columns.isEmpty ? Self.columns(catalogue) : settings.columns
+        suffixes = columns.map(catalogue.suffixInShards)
         // Without clips there is nothing to read, and columns may be missing.
         let readers =
             try plan.shards.isEmpty
@@ -109,7 +112,7 @@ public final class Packer: UnitStage {
                     continue
                 }
                 for (index, reader) in readers.enumerated() {
-                    let name = key + suffix(columns[index], reader)
+                    let name = key + suffixes[index]
                     try archives[index].copy(reader.memberName(key), to: shard, as: name)
                 }
                 let facts = ClipFacts(
@@ -130,12 +133,6 @@ public final class Packer: UnitStage {
         return Failure(
             stage: "pack", path: plan.clips[key]?.path, key: key, reason: "lengths differ",
             error: "frames by column: \(lengths.joined(separator: ", "))")
-    }
-
-    /// Features carry the column's name (`.motion.npy`); media are told apart by their type.
-    private func suffix(_ column: String, _ reader: ColumnReader) -> String {
-        let isMedium = Catalogue.croppedColumns.contains(column)
-        return isMedium ? reader.column.suffix : ".\(column)\(reader.column.suffix)"
     }
 
     /// When every shard is finished: former shards go, and the catalogue lists the new ones.

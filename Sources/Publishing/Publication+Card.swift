@@ -99,7 +99,7 @@ extension Publication {
             return [
                 name,
                 columns.kept.contains(name)
-                    ? "`KEY\(Self.suffix(name, catalogue))`" : "not published",
+                    ? "`KEY\(catalogue.suffixInShards(of: name))`" : "not published",
                 "`\(column?.fingerprint.digest.prefix(16) ?? "")`",
                 networks.isEmpty ? "none" : networks.joined(separator: ", "),
             ]

@@ -120,7 +120,7 @@ public struct Publication {
             return shard
         }
         // What is not known to be a kept column's stays out.
-        let suffixes = Set(columns.kept.map { Self.suffix($0, catalogue) } + [".json"])
+        let suffixes = Set(columns.kept.map { catalogue.suffixInShards(of: $0) } + [".json"])
         var published = shard
         (published.bytes, published.sha256) = try writer.write(name) { file in
             let reader = try TarReader(original), archive = TarWriter(file)
@@ -134,16 +134,10 @@ public struct Publication {
         return published
     }
 
-    /// The end of the names of a column's members in shards.
-    static func suffix(_ column: String, _ catalogue: Catalogue) -> String {
-        let suffix = catalogue.columns[column]?.suffix ?? ""
-        return suffix == ".npy" ? ".\(column).npy" : suffix
-    }
-
     /// The columns that shards hold, in the order of a clip's members.
     private static func columns(in archive: TarReader, _ catalogue: Catalogue) -> [String] {
         let names = Dictionary(
-            catalogue.columns.keys.map { (suffix($0, catalogue), $0) }, uniquingKeysWith: { $1 })
+            catalogue.columns.keys.map { (catalogue.suffixInShards(of: $0), $0) }, uniquingKeysWith: { $1 })
         let first = archive.members.first?.name.prefix { $0 != "." } ?? ""
         return archive.members.filter { $0.name.hasPrefix(first + ".") }.compactMap { member in
             names[String(member.name.dropFirst(first.count))]
