@@ -110,7 +110,8 @@ public struct Verification {
             return
         }
         var frames = 0
-        for member in archive.members where member.name.hasSuffix(".json") {
+        // "KEY.json" is every clip's; columns of text have others that end so.
+        for member in archive.members where member.name.drop(while: { $0 != "." }) == ".json" {
             let key = String(member.name.dropLast(".json".count))
             clips += 1
             do {

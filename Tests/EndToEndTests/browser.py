@@ -58,7 +58,7 @@ def keep(page, name):
 
 
 def opened(browser, address, **options):
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, **options)
+    context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
     page = context.new_page()
     page.wrong = []
     # What the page's next question is answered with; nothing dismisses it.
@@ -180,8 +180,7 @@ def check_player(page):
 
 
 def check_phone(browser, address):
-    page = opened(browser, address, is_mobile=True, has_touch=True)
-    page.set_viewport_size({"width": 390, "height": 844})
+    page = opened(browser, address, is_mobile=True, has_touch=True, viewport={"width": 390, "height": 844})
     page.wait_for_timeout(300)
     assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth"), "wider than the phone"
     keep(page, "phone")
