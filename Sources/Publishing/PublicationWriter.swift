@@ -24,7 +24,9 @@ struct PublicationWriter {
         let entries =
             FileManager.default.fileExists(atPath: list)
             ? try JSONLines.read(PublishedFile.self, from: list) : []
-        former = Dictionary(entries.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
+        // A list that came with a download may name anything; what is outside is nobody's to remove.
+        let inside = entries.filter { !$0.name.split(separator: "/").contains("..") }
+        former = Dictionary(inside.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
         for name in names where former[name] == nil {
             guard FileManager.default.fileExists(atPath: folder + "/" + name) else { continue }
             throw LoopyError(
@@ -116,8 +118,8 @@ struct PublicationWriter {
             rmdir(((folder + "/" + name) as NSString).deletingLastPathComponent)
         }
         try JSONLines.write(written, to: folder + "/" + PublishedFolder.list)
-        for part in [folder, folder + "/" + PublishedFolder.shards] {
-            OutputFile.removeAbandoned(in: part)
+        for part in ["", "/" + PublishedFolder.shards, "/" + PublishedFolder.metadata] {
+            OutputFile.removeAbandoned(in: folder + part)
         }
         return written
     }

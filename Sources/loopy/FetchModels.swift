@@ -56,7 +56,7 @@ struct FetchModels: ParsableCommand {
         }
     }
 
-    /// - Throws: `LoopyError` `.refused` where it is not accepted.
+    /// - Throws: `LoopyError` `.configuration` where it is not accepted.
     private func askForLicence(_ entry: ModelManifest.Entry) throws {
         print("\(entry.name), published at \(entry.url)\nlicence: \(entry.licence)")
         if acceptLicence { return }
@@ -68,7 +68,8 @@ struct FetchModels: ParsableCommand {
         fflush(nil)
         guard ["y", "yes"].contains(readLine()?.lowercased() ?? "") else {
             throw LoopyError(
-                .refused, "\(entry.name): its licence is not accepted; nothing was fetched")
+                .configuration,
+                "\(entry.name): its licence is not accepted; nothing was fetched")
         }
     }
 }
