@@ -155,8 +155,8 @@ let package = Package(
         .executableTarget(
             name: "bench-loopy",
             dependencies: [
-                "Training", "Generation", "Runs", "LoopyModel", "Diffusion", "Speech", "Torch",
-                "TestSupport", arguments,
+                "Training", "Generation", "Curation", "Runs", "LoopyModel", "Diffusion", "Speech",
+                "Torch", "TestSupport", arguments,
             ],
             path: "Benchmarks/Loopy", swiftSettings: cHeaders, linkerSettings: cLibraries),
 
@@ -186,8 +186,9 @@ let package = Package(
         .target(
             name: "TorchConfiguration", dependencies: ["CTorch"], path: "Tests/TorchConfiguration"),
         .target(
-            name: "TestSupport", dependencies: ["TorchConfiguration", "Torch"] + dataset,
-            path: "Tests/TestSupport"),
+            name: "TestSupport",
+            dependencies: ["TorchConfiguration", "Torch", "Curation"] + dataset,
+            path: "Tests/TestSupport", swiftSettings: cHeaders),
         tests("StorageTests", exclude: ["Fixtures"]),
         tests("StoresTests"),
         tests("SettingsTests", ["loopy"]),

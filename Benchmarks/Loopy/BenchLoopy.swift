@@ -12,7 +12,7 @@ struct BenchLoopy: ParsableCommand {
         abstract: "Measure Loopy's parts; compare a GPU with the processor, and measure it.",
         subcommands: [
             Forward.self, Step.self, Sampling.self, Windows.self, Quality.self, Check.self,
-            Speed.self,
+            Speed.self, DuplicatesBench.self,
         ])
 
     /// What runs on the processor runs on two threads, and prints JSON.

@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 import Media
 import Perception
@@ -14,6 +15,7 @@ public struct MeasureSettings: DescribedSettings {
     public var keypoints = KeypointChoice()
     public var voiceActivity = "embedded"
     public var lipSync = "embedded"
+    public var identity = "none"
     public var limits = MediaLimits()
 
     public init() {}
@@ -37,12 +39,19 @@ public struct MeasureSettings: DescribedSettings {
                 "lip_sync", \.lipSync, LipSyncChoice.allowed + ", or none",
                 "The network that measures lip-sync: Loopy's own (`sync_*`; a file of its weights ends in "
                     + ".safetensors), or SyncNet (`syncnet_*`)."),
+            .text(
+                "identity", \.identity, "a file, dlib-face, or none",
+                "The network that says who a face is, so that clips of one person are found and never parted "
+                    + "(.onnx): dlib's, which `Scripts/setup.sh faces` makes, or one that takes faces as ArcFace "
+                    + "does."),
             .group("limits", \.limits),
         ]
     }
 
     /// The roles of the two networks that measure lip-sync.
     static let mouthSyncRole = "lip_sync", syncNetRole = "syncnet"
+    /// The role of the network that says who a face is.
+    static let identityRole = "identity"
 
     /// The files of the networks in use, by role. What is measured without a network is not among them.
     ///
@@ -59,6 +68,15 @@ public struct MeasureSettings: DescribedSettings {
             case .syncNet(let file): files[Self.syncNetRole] = file
             }
         }
+        if identity != "none" {
+            guard let file = try ModelManifest.resolve(identity) else {
+                throw LoopyError(
+                    .configuration,
+                    "measure.identity is \(identity), whose file is not here: `Scripts/setup.sh faces` makes "
+                        + "dlib-face; none needs none")
+            }
+            files[Self.identityRole] = file
+        }
         return files.merging(try keypointNetworks().files) { $1 }
     }
 
@@ -71,7 +89,7 @@ public struct MeasureSettings: DescribedSettings {
 /// The choice of the key-point network stands beside the other settings, in the same section.
 extension MeasureSettings {
     private enum CodingKeys: CodingKey {
-        case unitSeconds, nearDetector, farDetector, voiceActivity, lipSync, limits
+        case unitSeconds, nearDetector, farDetector, voiceActivity, lipSync, identity, limits
     }
 
     public init(from decoder: any Decoder) throws {
@@ -82,6 +100,7 @@ extension MeasureSettings {
         keypoints = try KeypointChoice(from: decoder)
         voiceActivity = try values.decode(String.self, forKey: .voiceActivity)
         lipSync = try values.decode(String.self, forKey: .lipSync)
+        identity = try values.decode(String.self, forKey: .identity)
         limits = try values.decode(MediaLimits.self, forKey: .limits)
     }
 
@@ -93,6 +112,7 @@ extension MeasureSettings {
         try keypoints.encode(to: encoder)
         try values.encode(voiceActivity, forKey: .voiceActivity)
         try values.encode(lipSync, forKey: .lipSync)
+        try values.encode(identity, forKey: .identity)
         try values.encode(limits, forKey: .limits)
     }
 }

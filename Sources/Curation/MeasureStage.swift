@@ -8,7 +8,7 @@ import Storage
 public final class MeasureStage: UnitStage {
     /// A number that is raised whenever other candidates are found, or other tracks are written; each
     /// metric has a version of its own.
-    private static let version = 3
+    private static let version = 4
 
     private let dataset: DatasetDirectory
     private let settings: MeasureSettings
@@ -127,6 +127,11 @@ public final class MeasureStage: UnitStage {
             try archive.add(
                 name + ".keypoints.npy",
                 NumPyArray(shape: [track.count, 68, 3], values: track.points).encoded())
+            try Footage.write(
+                measured.sound, hashes: track.hashes, of: name, to: archive)
+            if networks[MeasureSettings.identityRole] != nil {
+                try FaceIdentity.write(track.embeddings, of: name, to: archive)
+            }
         }
     }
 

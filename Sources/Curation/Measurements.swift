@@ -19,6 +19,7 @@ final class Measurements {
             throw LoopyError(.missing, "nothing is measured yet: run loopy-measure first")
         }
         store = UnitStore(dataset.measurementsFolder(measurements.fingerprint))
+        knowsIdentities = measurements.networks[MeasureSettings.identityRole] != nil
         units = MeasurePlan(sources, unitSeconds: measurements.unitSeconds).units
         let missing = store.pending(units)
         guard missing.isEmpty else {
@@ -67,6 +68,31 @@ final class Measurements {
         try candidate.parts.flatMap { part in
             try array(part.candidate.name + ".keypoints.npy", unit: part.unit).values
         }
+    }
+
+    /// What a candidate sounds and looks like, its parts joined, to be compared with others.
+    func footage(of candidate: StitchedCandidate) throws -> Footage {
+        let parts = try candidate.parts.map { part in
+            func values(_ member: String) throws -> NumPyArray {
+                try array(part.candidate.name + member, unit: part.unit)
+            }
+            return Footage(
+                start: part.candidate.start, sound: try values(Footage.soundMember),
+                hashes: try values(Footage.picturesMember),
+                track: try values(".track.npy"))
+        }
+        return Footage(joining: parts)
+    }
+
+    /// Whether it was measured who faces are.
+    let knowsIdentities: Bool
+
+    /// Who a candidate's face is, all its parts together; nil where no picture shows it well.
+    func identity(of candidate: StitchedCandidate) throws -> FaceIdentity? {
+        let arrays = try candidate.parts.map { part in
+            try array(part.candidate.name + FaceIdentity.member, unit: part.unit)
+        }
+        return FaceIdentity(joining: arrays)
     }
 
     /// The 68 points of a decision's face in one frame; none where there was no face.

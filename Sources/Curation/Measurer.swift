@@ -8,6 +8,8 @@ struct StretchMeasurement {
     struct Measured {
         var candidate: Candidate
         var track: TrackRecorder
+        /// What is heard; nothing without sound.
+        var sound: FootageSound
     }
 
     var candidates: [Measured] = []
@@ -21,6 +23,10 @@ final class Measurer {
     private let tracker: FaceTracker
     private let voiceActivity: VoiceActivity
     private let measurers: MetricMeasurers
+    private let soundWords = SoundWords()
+    private let soundDetails = SoundDetails()
+    /// The network that says who a face is, if any.
+    private let faceRecognition: FaceRecognition?
     /// The network whose points replace those of FaceMesh, if any.
     private let keypointNetwork: (any WholePictureNetwork)?
     /// Pictures that a source may show one picture for: longer, and it is a hole, not a slow source.
@@ -40,6 +46,7 @@ final class Measurer {
         keypointNetwork = keypoints.replacing
         voiceActivity = try VoiceActivity(path: files["voice_activity"])
         measurers = try MetricMeasurers(networks: files)
+        faceRecognition = try files[MeasureSettings.identityRole].map(FaceRecognition.init)
     }
 
     func measure(_ stretch: Stretch) throws -> StretchMeasurement {
@@ -78,7 +85,11 @@ final class Measurer {
                     track: track, sound: sound,
                     framesPerSecond: media.probe.video.framesPerSecond, media: media))
             candidate.add(values)
-            result.candidates.append(.init(candidate: candidate, track: track))
+            result.candidates.append(
+                .init(
+                    candidate: candidate, track: track,
+                    sound: sound?.words(of: track.start..<track.end)
+                        ?? FootageSound(silentFrames: track.count)))
         }
         let compared = comparedFaces(
             result.candidates.map { ($0.candidate.frames, $0.candidate.metrics) })
@@ -140,7 +151,7 @@ final class Measurer {
                 tracker.startShot()
             }
             let observations = try tracker.update(picture.frame)
-            record(observations, picture, open: &open, closed: &result.closed)
+            try record(observations, picture, open: &open, closed: &result.closed)
         }
         closeAll()
         return result
@@ -162,13 +173,14 @@ final class Measurer {
     private func record(
         _ observations: [FaceObservation], _ picture: GridFrame, open: inout [TrackRecorder],
         closed: inout [TrackRecorder]
-    ) {
+    ) throws {
         var stillOpen: [TrackRecorder] = []
         for var track in open {
             let fits =
                 track.width == picture.frame.width && track.height == picture.frame.height
             if fits, let seen = observations.first(where: { $0.face == track.face }) {
                 track.append(seen, frame: picture)
+                try recognise(&track, seen, picture)
                 stillOpen.append(track)
             } else {
                 track.trim()
@@ -179,9 +191,23 @@ final class Measurer {
             if seen.isCoasting { continue }
             var track = TrackRecorder(face: seen.face, start: picture.index, frame: picture.frame)
             track.append(seen, frame: picture)
+            try recognise(&track, seen, picture)
             stillOpen.append(track)
         }
         open = stillOpen
+    }
+
+    /// Adds who a face is, in pictures that show it well: once a second of the source, so that it does not matter
+    /// where stretches begin.
+    private func recognise(
+        _ track: inout TrackRecorder, _ seen: FaceObservation, _ picture: GridFrame
+    ) throws {
+        guard let faceRecognition, picture.index.isMultiple(of: FaceIdentity.step),
+            !seen.isCoasting, FaceIdentity.isFrontal(seen.landmarks.pose),
+            let embedding = try faceRecognition.embedding(
+                of: seen.landmarks.points, in: picture.frame)
+        else { return }
+        track.embeddings.append(embedding)
     }
 
     // MARK: Sound
@@ -190,7 +216,11 @@ final class Measurer {
     /// - Returns: nil where there is no sound track, or none that can be decoded: the pictures are
     ///   worth measuring all the same, and the rules see that there is no sound.
     private func listen(_ frames: Range<Int>, _ media: SourceMedia) throws -> StretchSound? {
-        guard let samples = try media.sound(frames) else { return nil }
+        // A frame's word depends on what is heard around it, on this side of the stretch's ends or not.
+        let around = (frames.lowerBound - SoundWords.reach)..<(frames.upperBound + SoundWords.reach)
+        guard let heard = try media.sound(around) else { return nil }
+        let lead = SoundWords.reach * Grid.samplesPerFrame
+        let samples = Array(heard[lead..<(heard.count - lead)])
         let audible = (0..<frames.count).map { frame -> Bool in
             let range = frame * Grid.samplesPerFrame..<(frame + 1) * Grid.samplesPerFrame
             let energy = samples[range].reduce(Float(0)) { $0 + $1 * $1 }
@@ -198,7 +228,9 @@ final class Measurer {
         }
         return StretchSound(
             start: frames.lowerBound, isSpeech: try voiceActivity.isSpeech(samples),
-            isAudible: audible, samples: samples)
+            isAudible: audible, samples: samples,
+            words: FootageSound(
+                words: soundWords.words(of: heard), details: soundDetails.words(of: heard)))
     }
 }
 

@@ -8,12 +8,29 @@ public struct SelectSettings: DescribedSettings {
     public var rules = Rules()
     public var clips = ClipSettings()
     public var split = SplitSettings()
+    public var duplicates = Copies.reject
+    public var samePerson = 0.95
+
+    /// What becomes of a clip that shows the same footage as another.
+    public enum Copies: String, Codable, Sendable, CaseIterable {
+        case reject, keep
+    }
 
     public init() {}
 
     public static var settings: [Setting<SelectSettings>] {
         [
             .group("rules", \.rules), .group("clips", \.clips), .group("split", \.split),
+            .choice(
+                "duplicates", \.duplicates,
+                "What becomes of clips of footage that another clip shows better (encoded anew, resized, "
+                    + "cropped, mirrored, with subtitles): they are rejected, or nobody looks for them."
+            ),
+            .number(
+                "same_person", \.samePerson, in: -1...1,
+                "The cosine between two faces' embeddings from which they are one person's, where "
+                    + "`measure.identity` names a network. The default was chosen for dlib-face; "
+                    + "ArcFace and networks like it want a lower one."),
         ]
     }
 }
@@ -89,8 +106,9 @@ public struct SplitSettings: DescribedSettings {
         val + test > 1 + 1e-9 ? "val: \(val) and test: \(test) are more than 1 together" : nil
     }
 
-    package func split(of source: Source) -> Decision.Split {
-        let digest = Digest.of("split " + (source.identity ?? source.digest))
+    /// - Parameter group: the name of sources that are not to be parted (`SplitGroups`).
+    package func split(of group: String) -> Decision.Split {
+        let digest = Digest.of("split " + group)
         let number = Double(UInt32(digest.prefix(8), radix: 16) ?? 0) / Double(UInt32.max)
         if number < test { return .test }
         return number < test + val ? .val : .train

@@ -29,12 +29,11 @@ public final class Selector {
     public func run() throws -> Report {
         let sources = try dataset.sources()
         let measurements = try Measurements(dataset, sources: sources)
-        var lines = DecisionWriter(perShard: settings.clips.perShard)
-        let file = try OutputFile(dataset.selectionFile)
-
         var state = Progress(unmeasured: UnmeasuredRules(settings.rules))
         state.report.counts.sources = sources.count
-        for source in sources {
+        var drafts: [[Decision]] = []
+        for (index, source) in sources.enumerated() {
+            state.source = index
             let decisions: [Decision]
             if source.probe == nil {
                 decisions = [Self.unusable(source)]
@@ -44,13 +43,13 @@ public final class Selector {
                     try decide(source, $0, measured.within($0), measurements, &state)
                 }
             }
-            for decision in settings.split.divided(decisions) {
-                if let rule = decision.rule { state.report.counts.rejected[rule, default: 0] += 1 }
-                try file.write(JSONLines.line(lines.placed(decision)))
-            }
+            drafts.append(decisions)
         }
-        try file.commit()
-        var report = state.report
+        let duplicates = try Duplicates(of: state.clips, in: state.library)
+        let people = People(state.faces, likeness: settings.samePerson)
+        let links = duplicates.pairs.map { (state.sources[$0], state.sources[$1]) } + people.links
+        var report = try write(
+            drafts, duplicates, people, SplitGroups(sources, links: links), state)
         report.rulesNotApplied = state.unmeasured.names
         let settings = try JSONValue(settings: settings)
         try Catalogue.update(dataset) { catalogue in
@@ -65,11 +64,59 @@ public final class Selector {
         return report
     }
 
+    /// Writes the selection, when it is known how clips are related.
+    private func write(
+        _ drafts: [[Decision]], _ duplicates: Duplicates, _ people: People, _ groups: SplitGroups,
+        _ state: Progress
+    ) throws -> Report {
+        var groups = groups
+        var lines = DecisionWriter(perShard: settings.clips.perShard)
+        let file = try OutputFile(dataset.selectionFile)
+        var report = state.report
+        var accepted = Set<Int>()
+        for (source, decisions) in drafts.enumerated() {
+            let split = settings.split.split(of: groups.name(of: source))
+            let decided = decisions.map { decision in
+                var decision = decision
+                // The clip with the same crop may be a copy itself.
+                if let other = decision.duplicateOf, let copy = duplicates.copies[other] {
+                    decision.duplicateOf = copy.original
+                }
+                guard let key = decision.key, let candidate = state.candidates[key] else {
+                    return decision
+                }
+                if let copy = duplicates.copies[key] { return decision.rejected(as: copy) }
+                decision.split = split
+                decision.identity = decision.identity ?? people.names[candidate]
+                accepted.insert(candidate)
+                report.clips += 1
+                return decision
+            }
+            for decision in settings.split.divided(decided) {
+                if let rule = decision.rule { report.counts.rejected[rule, default: 0] += 1 }
+                try file.write(JSONLines.line(lines.placed(decision)))
+            }
+        }
+        report.counts.accepted = accepted.count
+        try file.commit()
+        return report
+    }
+
     /// What accumulates while one source after the other is decided about.
     private struct Progress {
         var report = Report()
         var unmeasured: UnmeasuredRules
-        var keys = Set<String>()
+        /// The number of the source that is being decided about.
+        var source = 0
+        /// The source of each candidate of which the rules accept clips.
+        var sources: [Int] = []
+        /// The candidate of every clip that the rules accept, by the clip's key.
+        var candidates: [String: Int] = [:]
+        /// What is compared to find copies: nothing where copies are kept.
+        var clips: [Duplicates.Clip] = []
+        var library = FootageLibrary()
+        /// The faces of candidates, where it was measured who they are.
+        var faces: [People.Face] = []
     }
 
     /// Decides about a source, or about one annotated span of it: each is judged by itself.
@@ -82,13 +129,12 @@ public final class Selector {
         state.report.counts.candidates += candidates.count
         for candidate in candidates {
             let made = try decide(candidate, source, span, measurements).map { decision in
-                guard let key = decision.key else { return decision }
-                return state.keys.insert(key).inserted ? decision : decision.asCopy
+                guard let key = decision.key, state.candidates[key] != nil else { return decision }
+                // two faces whose crops are one square make one clip
+                return decision.rejected(as: Duplicates.Copy(original: key, share: 1))
             }
             state.unmeasured.add(candidate.metrics)
-            let clips = made.count { $0.decision == .accept }
-            state.report.clips += clips
-            if clips > 0 { state.report.counts.accepted += 1 }
+            try accept(made, of: candidate, measurements, &state)
             decisions += made
         }
         for index in decisions.indices { decisions[index].annotation = span?.name }
@@ -110,6 +156,39 @@ public final class Selector {
         decision.rule = source.reason
         decision.error = source.error
         return decision
+    }
+
+    /// Notes what is to be compared when all candidates are known.
+    private func accept(
+        _ decisions: [Decision], of candidate: StitchedCandidate, _ measurements: Measurements,
+        _ state: inout Progress
+    ) throws {
+        let number = state.sources.count
+        let first = candidate.frames.lowerBound
+        var isAccepted = false
+        for decision in decisions {
+            guard let key = decision.key else { continue }
+            isAccepted = true
+            state.candidates[key] = number
+            guard settings.duplicates == .reject else { continue }
+            let frames = decision.frames.lowerBound - first..<decision.frames.upperBound - first
+            let worth = Duplicates.Worth(
+                faceHeight: candidate.metrics[.faceHeight] ?? 0, frames: frames.count,
+                sharpness: candidate.metrics[.sharpness] ?? 0, key: key)
+            state.clips.append(
+                Duplicates.Clip(key: key, candidate: number, frames: frames, worth: worth))
+        }
+        guard isAccepted else { return }
+        state.sources.append(state.source)
+        if measurements.knowsIdentities, let identity = try measurements.identity(of: candidate) {
+            state.faces.append(
+                People.Face(
+                    candidate: number, source: state.source, name: candidate.first.name,
+                    identity: identity))
+        }
+        if settings.duplicates == .reject {
+            state.library.add(try measurements.footage(of: candidate), source: state.source)
+        }
     }
 
     /// One line for a source in which nothing was found, or that could not be decoded.
@@ -205,7 +284,6 @@ public final class Selector {
                     source: source.digest, frames: piece.frames, crop: crop)
                 decision.crop = crop
                 decision.cropMargin = (margin * 1e4).rounded() / 1e4
-                decision.split = settings.split.split(of: source)
                 decision.identity = annotated == nil ? nil : source.identity
                 decision.attributes = annotated?.attributes
                 decision.metrics = candidate.metrics
@@ -250,11 +328,14 @@ extension Source {
 }
 
 extension Decision {
-    /// Rejected: two faces whose crops are one square make one clip.
-    fileprivate var asCopy: Decision {
+    /// The decision about a clip that shows what another one shows.
+    fileprivate func rejected(as duplicate: Duplicates.Copy) -> Decision {
         var copy = self
         copy.decision = .reject
         copy.rule = "duplicate"
+        copy.value = (duplicate.share * 1e4).rounded() / 1e4
+        copy.limit = Duplicates.leastShare
+        copy.duplicateOf = duplicate.original
         (copy.key, copy.crop, copy.cropMargin, copy.split) = (nil, nil, nil, nil)
         (copy.metrics, copy.notApplied, copy.audioDelay) = (nil, nil, nil)
         (copy.identity, copy.attributes) = (nil, nil)

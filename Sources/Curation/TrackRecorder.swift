@@ -12,6 +12,10 @@ package struct TrackRecorder {
     package private(set) var points: [Float] = []
     /// `[T]`: the shape of the lips, nil where a picture does not show it, or repeats the one before.
     package private(set) var lips: [LipShape?] = []
+    /// The hashes of the frames that are multiples of `Footage.hashStep`; nil where the face is not seen.
+    private(set) var hashes: [FaceHash?] = []
+    /// Who the face is, in pictures that show it well (`FaceRecognition`).
+    var embeddings: [[Float]] = []
     /// Size of the upright picture.
     let width: Int
     let height: Int
@@ -60,6 +64,10 @@ package struct TrackRecorder {
         points += Self.pointRow(
             landmarks.points, observation.isCoasting ? nil : landmarks.confidences)
         lips.append(observation.isCoasting ? nil : landmarks.lips)
+        if (end - 1).isMultiple(of: Footage.hashStep) {
+            hashes.append(
+                observation.isCoasting ? nil : FaceHash(landmarks.box, in: frame.frame))
+        }
         if frame.frame.isDamaged { damaged += 1 }
         unseen = observation.isCoasting ? unseen + 1 : 0
     }
@@ -72,6 +80,7 @@ package struct TrackRecorder {
         rows += row
         points += Array(points.suffix(Self.pointValues))
         lips.append(nil)
+        if (end - 1).isMultiple(of: Footage.hashStep) { hashes.append(hashes.last ?? nil) }
     }
 
     /// Puts the points of another network, and what is measured of them, in the place of a frame's.
@@ -112,6 +121,7 @@ package struct TrackRecorder {
         rows.removeLast(min(rows.count, frames * TrackColumn.allCases.count))
         points.removeLast(min(points.count, frames * Self.pointValues))
         lips.removeLast(min(lips.count, frames))
+        hashes.removeLast(hashes.count - Footage.hashes(of: start..<end).count)
         unseen = 0
     }
 

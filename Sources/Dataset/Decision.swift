@@ -23,6 +23,8 @@ public struct Decision: Codable, Sendable, Equatable {
     public var rule: String?
     public var value: Double?
     public var limit: Double?
+    /// The key of the clip that is kept instead, of a clip that the rule `duplicate` rejected.
+    public var duplicateOf: String?
     /// Rules that could not be applied, because what they look at was not measured.
     public var notApplied: [String]?
     /// How likely each offset of the sound is (`Candidate.syncCurve`), where that was measured.
@@ -76,6 +78,7 @@ public struct Decision: Codable, Sendable, Equatable {
         case source, path, start, end, face, annotation, decision, rule, value, limit, error
         case key, crop, shard, split, identity, attributes, metrics
         case cropMargin = "crop_margin"
+        case duplicateOf = "duplicate_of"
         case notApplied = "not_applied"
         case audioDelay = "audio_delay"
         case syncCurve = "sync_curve"

@@ -22,7 +22,7 @@ public protocol KeypointNetwork: Sendable {
     var configuration: [String: String] { get }
 
     /// The role of a file among all networks of measuring, which have roles of their own:
-    /// `near_detector`, `far_detector`, `landmarks`, `voice_activity`, `lip_sync`.
+    /// `near_detector`, `far_detector`, `landmarks`, `voice_activity`, `lip_sync`, `identity`.
     static func measuringRole(_ role: String) -> String
 
     /// What the network looks at, and how it is loaded.

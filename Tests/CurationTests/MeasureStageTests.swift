@@ -9,7 +9,10 @@ import Testing
     /// Measures files into a new dataset and selects from it.
     private func measure(
         _ files: [String], unitSeconds: Double = 60, in folder: String
-    ) throws -> (lines: [Candidate], decisions: [Decision], failures: [Failure]) {
+    ) throws -> (
+        lines: [Candidate], decisions: [Decision], failures: [Failure],
+        fingerprints: [String: [Float]]
+    ) {
         let dataset = DatasetDirectory(folder)
         _ = try Ingest(dataset, settings: IngestSettings()).run(files)
         var settings = MeasureSettings()
@@ -24,13 +27,27 @@ import Testing
         let lines = try FileManager.default.contentsOfDirectory(atPath: measured).sorted()
             .filter { $0.hasSuffix(".jsonl") }
             .flatMap { try JSONLines.read(Candidate.self, from: measured + "/" + $0) }
-        return (lines, try dataset.selection(), failures)
+        // What is heard and seen of each candidate, by the member's ending, one candidate after the other.
+        var fingerprints: [String: [Float]] = [:]
+        for archive in try FileManager.default.contentsOfDirectory(atPath: measured).sorted()
+        where archive.hasSuffix(".tar") {
+            let reader = try TarReader(measured + "/" + archive)
+            for ending in [".sound.npy", ".pictures.npy"] {
+                for member in reader.members where member.name.hasSuffix(ending) {
+                    let array = try NumPyArray(
+                        decoding: reader.read(member.name), name: member.name)
+                    fingerprints[ending, default: []] += array.values
+                }
+            }
+        }
+        return (lines, try dataset.selection(), failures, fingerprints)
     }
 
     /// Two men stand beside each other; the one on the right speaks.
     @Test func theSpeakerIsToldFromTheListener() throws {
         try withFolder { folder in
-            let (lines, _, failures) = try measure([Place.sample("obama_speech.mp4")], in: folder)
+            let (lines, _, failures, _) = try measure(
+                [Place.sample("obama_speech.mp4")], in: folder)
             #expect(failures == [])
             let long = lines.filter { $0.end - $0.start > 150 }
             #expect(long.count == 2)
@@ -64,11 +81,22 @@ import Testing
             let (a, b) = (whole.lines[0].metrics[metric]!, joined[metric]!)  // all measured
             #expect(abs(a - b) <= 0.05 * abs(a) + 0.05, "\(metric): \(a), \(b)")
         }
+        // What copies are found by does not depend on where stretches end.
+        for ending in [".sound.npy", ".pictures.npy"] {
+            let (one, other) = (
+                try #require(whole.fingerprints[ending]), try #require(cut.fingerprints[ending])
+            )
+            #expect(one.count == other.count && !one.isEmpty)
+            let bits = zip(one, other).reduce(0) {
+                $0 + (Int16($1.0) ^ Int16($1.1)).nonzeroBitCount
+            }
+            #expect(Double(bits) < 0.05 * Double(16 * one.count), "\(ending): \(bits)")
+        }
     }
 
     @Test func aFilmWithoutFacesSaysSo() throws {
         try withFolder { folder in
-            let (lines, decisions, failures) = try measure(
+            let (lines, decisions, failures, _) = try measure(
                 [Place.sample("small.mp4")], in: folder)
             #expect(failures == [])
             #expect(lines.map(\.outcome) == [.noFace])

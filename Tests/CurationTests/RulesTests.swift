@@ -142,7 +142,7 @@ import Testing
     @Test func sharesAreAboutRight() {
         var settings = SplitSettings()
         (settings.val, settings.test) = (0.1, 0.05)
-        let splits = sources(10_000).map(settings.split)
+        let splits = sources(10_000).map { settings.split(of: $0.digest) }
         #expect(abs(splits.count { $0 == .val } - 1000) < 100)
         #expect(abs(splits.count { $0 == .test } - 500) < 75)
     }
@@ -151,11 +151,17 @@ import Testing
         var settings = SplitSettings()
         (settings.val, settings.test) = (0.3, 0.3)
         let all = sources(1000) { "person \($0 % 50)" }
+        var groups = SplitGroups(all, links: [])
+        let names = Dictionary(
+            uniqueKeysWithValues: all.indices.map { (all[$0].digest, groups.name(of: $0)) })
+        func split(_ source: Source) -> Decision.Split {
+            settings.split(of: names[source.digest] ?? "")
+        }
         let byPerson = Dictionary(grouping: all, by: \.identity)
         for (_, sources) in byPerson {
-            #expect(Set(sources.map(settings.split)).count == 1)
+            #expect(Set(sources.map { split($0) }).count == 1)
         }
-        #expect(Set(all.map(settings.split)).count == 3)
+        #expect(Set(all.map { split($0) }).count == 3)
     }
 
     @Test func largerSharesOnlyTakeFromTraining() {
@@ -163,19 +169,22 @@ import Testing
         var large = SplitSettings()
         (small.val, small.test) = (0.1, 0.1)
         (large.val, large.test) = (0.2, 0.1)
-        for source in sources(2000) {
+        for source in sources(2000).map(\.digest) {
             let (before, after) = (small.split(of: source), large.split(of: source))
             #expect(before == after || (before == .train && after == .val))
         }
         // What a source is does not depend on the others, nor on the run.
-        #expect(small.split(of: sources(3)[2]) == small.split(of: sources(2000)[2]))
+        #expect(small.split(of: sources(3)[2].digest) == small.split(of: sources(2000)[2].digest))
     }
 
     @Test func noSharesGiveTrainingAlone() {
         var settings = SplitSettings()
         (settings.val, settings.test) = (0, 0)
-        #expect(Set(sources(1000).map(settings.split)) == [.train])
+        func splits() -> Set<Decision.Split> {
+            Set(sources(1000).map { settings.split(of: $0.digest) })
+        }
+        #expect(splits() == [.train])
         settings.test = 1
-        #expect(Set(sources(1000).map(settings.split)) == [.test])
+        #expect(splits() == [.test])
     }
 }

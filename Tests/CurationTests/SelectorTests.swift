@@ -26,6 +26,8 @@ struct FakeMeasurements {
         var opens = false
         var closes = false
         var change: (inout Metrics) -> Void = { _ in }
+        /// What it sounds and looks like; nothing by default.
+        var footage: Footage?
     }
 
     /// Writes every unit.
@@ -50,10 +52,13 @@ struct FakeMeasurements {
                 for (number, face) in (faces ?? []).enumerated() {
                     let line = candidate(face, number, stretch.source)
                     try file.write(JSONLines.line(line))
-                    let values = face.frames.flatMap { row(face.head($0)) }
+                    let values = face.frames.flatMap { frame in
+                        row(face.head(frame), mouth: face.footage?.mouth[frame])
+                    }
                     let array = NumPyArray(
                         shape: [face.frames.count, TrackColumn.allCases.count], values: values)
                     try archive.add(line.name + ".track.npy", array.encoded())
+                    try addFootage(of: line, face, to: archive)
                 }
             }
             try archive.finish()
@@ -63,6 +68,25 @@ struct FakeMeasurements {
         try Catalogue.update(dataset) {
             $0.measurements = .init(fingerprint: fingerprint, networks: [:], unitSeconds: 60)
         }
+    }
+
+    /// What measuring writes for the search of copies.
+    private func addFootage(of line: Candidate, _ face: Face, to archive: TarWriter) throws {
+        func halves(_ number: UInt64, _ count: Int) -> [Float] {
+            (0..<count).map { Float(Int16(truncatingIfNeeded: number >> UInt64($0 * 16))) }
+        }
+        let words = (0..<face.frames.count).flatMap { frame in
+            halves(UInt64(face.footage?.sound.words[frame] ?? 0), 2)
+                + halves(UInt64(face.footage?.sound.details[frame] ?? 0), 2)
+        }
+        let hashes = Footage.hashes(of: face.frames)
+        let bits = (0..<hashes.count).flatMap { halves(face.footage?.hashes[$0] ?? 0, 4) }
+        try archive.add(
+            line.name + ".sound.npy",
+            NumPyArray(shape: [face.frames.count, 4], values: words).encoded(as: .int16))
+        try archive.add(
+            line.name + ".pictures.npy",
+            NumPyArray(shape: [hashes.count, 4], values: bits).encoded(as: .int16))
     }
 
     private func candidate(_ face: Face, _ number: Int, _ source: Source) -> Candidate {
@@ -85,8 +109,9 @@ struct FakeMeasurements {
     }
 
     /// The face is as tall as the head here.
-    private func row(_ head: [Double]) -> [Float] {
+    private func row(_ head: [Double], mouth: UInt8?) -> [Float] {
         var row = [Float](repeating: 0, count: TrackColumn.allCases.count)
+        row[TrackColumn.mouthOpening.rawValue] = (Float(mouth ?? 0) + 0.5) / 255
         for side in 0..<4 {
             row[TrackColumn.faceLeft.rawValue + side] = Float(head[side])
             row[TrackColumn.headLeft.rawValue + side] = Float(head[side])
@@ -212,8 +237,43 @@ struct FakeMeasurements {
             #expect(decisions.map(\.decision) == [.accept, .reject])
             #expect(decisions.map(\.rule) == [nil, "duplicate"])
             #expect(decisions[1].key == nil && decisions[1].shard == nil)
+            #expect(decisions[1].duplicateOf == decisions[0].key)
             #expect(report.counts.accepted == 1)
             #expect(report.clips == 1)
+        }
+    }
+
+    /// Three files: one is a copy of another, with a smaller face.
+    @Test func aCopyIsRejectedAndNamesTheClipThatIsKept() throws {
+        try withFolder { folder in
+            let names = ["copy", "original", "other"]
+            let measured = try FakeMeasurements(
+                folder, names.map { try makeSource($0, frames: 200) })
+            var synthetic = SyntheticFootage(seed: 1)
+            let original = synthetic.original(frames: 200)
+            let footage = [
+                "copy": synthetic.copy(of: original, from: 0), "original": original,
+                "other": synthetic.original(frames: 200),
+            ]
+            try measured.write { stretch in
+                let name = String(stretch.source.path.dropFirst(8).dropLast(4))
+                return [
+                    Face(
+                        frames: 0..<200, head: still,
+                        change: { $0[.faceHeight] = name == "copy" ? 90 : 120 },
+                        footage: footage[name])
+                ]
+            }
+            let (report, decisions) = try measured.select()
+            #expect(decisions.map(\.rule) == ["duplicate", nil, nil])
+            #expect(decisions[0].duplicateOf == decisions[1].key)
+            #expect(decisions[0].value == 1 && decisions[0].limit == 0.5)
+            #expect(decisions[0].key == nil && decisions[0].split == nil)
+            #expect((report.counts.candidates, report.counts.accepted, report.clips) == (3, 2, 2))
+            #expect(report.counts.rejected == ["duplicate": 1])
+
+            let kept = try measured.select { $0.duplicates = .keep }
+            #expect(kept.decisions.map(\.decision) == [.accept, .accept, .accept])
         }
     }
 

@@ -79,12 +79,14 @@ package struct StretchSound {
     let isAudible: [Bool]
     /// 16 kHz, 640 for each frame.
     private let samples: [Float]
+    private let words: FootageSound
 
     package init(
-        start: Int = 0, isSpeech: [Bool], isAudible: [Bool], samples: [Float] = []
+        start: Int = 0, isSpeech: [Bool], isAudible: [Bool], samples: [Float] = [],
+        words: FootageSound = FootageSound(silentFrames: 0)
     ) {
         (self.start, self.isSpeech, self.isAudible) = (start, isSpeech, isAudible)
-        self.samples = samples
+        (self.samples, self.words) = (samples, words)
     }
 
     /// The sound of some frames, counted from the stretch's first.
@@ -92,6 +94,11 @@ package struct StretchSound {
         let wanted =
             frames.lowerBound * Grid.samplesPerFrame..<frames.upperBound * Grid.samplesPerFrame
         return Array(samples[wanted.clamped(to: samples.indices)])
+    }
+
+    /// The words of some frames of the source; silence beyond the stretch.
+    func words(of frames: Range<Int>) -> FootageSound {
+        words.frames((frames.lowerBound - start)..<(frames.upperBound - start))
     }
 }
 

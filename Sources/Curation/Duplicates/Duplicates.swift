@@ -1,0 +1,150 @@
+import Dataset
+import Foundation
+
+/// Which clips show footage that other clips show too: of each group one is kept.
+///
+/// Clips are looked at in the order in which they are worth keeping. One of which half or more is seen in clips
+/// that were kept before it is a copy.
+package struct Duplicates {
+    /// A clip that was accepted: a span of a candidate.
+    package struct Clip {
+        package let key: String
+        /// The candidate's number in the library.
+        let candidate: Int
+        /// The frames of the candidate, from its first.
+        let frames: Range<Int>
+        /// What makes it worth keeping.
+        let worth: Worth
+
+        package init(key: String, candidate: Int, frames: Range<Int>, worth: Worth) {
+            (self.key, self.candidate) = (key, candidate)
+            (self.frames, self.worth) = (frames, worth)
+        }
+    }
+
+    /// The clip that a copy repeats, and the share of the copy that kept clips show.
+    package struct Copy: Equatable {
+        package let original: String
+        package let share: Double
+    }
+
+    /// The order in which clips are worth keeping: larger faces, longer clips, sharper pictures; and where all
+    /// these are alike, the smaller key, so that the same clips are kept whatever order they come in.
+    ///
+    /// Sizes and lengths that differ by less than a fifth or so are alike: a copy at another rate of pictures
+    /// measures a little larger.
+    package struct Worth: Comparable {
+        let faceSize: Int
+        let length: Int
+        let sharpness: Double
+        let key: String
+
+        package init(faceHeight: Double, frames: Int, sharpness: Double, key: String) {
+            faceSize = Self.step(faceHeight)
+            length = Self.step(Double(frames))
+            (self.sharpness, self.key) = (sharpness, key)
+        }
+
+        /// The nearest power of 1.2.
+        private static func step(_ value: Double) -> Int {
+            Int((log(max(1, value)) / log(1.2)).rounded())
+        }
+
+        /// More worth comes first.
+        package static func < (a: Worth, b: Worth) -> Bool {
+            (b.faceSize, b.length, b.sharpness, a.key) < (a.faceSize, a.length, a.sharpness, b.key)
+        }
+    }
+
+    /// The share of a clip that must be seen in others to make it a copy.
+    package static let leastShare = 0.5
+
+    /// The copies by their keys.
+    package private(set) var copies: [String: Copy] = [:]
+    /// The candidates that share footage, in pairs.
+    package let pairs: [(Int, Int)]
+
+    private let library: FootageLibrary
+    /// Of each candidate, those that share footage with it, and what they share, seen from it.
+    private var neighbours: [Int: [(other: Int, match: FootageMatch)]] = [:]
+
+    /// - Throws: `LoopyError` where there are too many candidates.
+    package init(of clips: [Clip], in library: FootageLibrary) throws {
+        self.library = library
+        let found = try FootageSearch.matches(in: library)
+        pairs = found.map { ($0.first, $0.second) }
+        for (first, second, matches) in found {
+            for match in matches {
+                neighbours[first, default: []].append((second, match))
+                neighbours[second, default: []].append((first, match.seenFromSecond))
+            }
+        }
+        guard !found.isEmpty else { return }
+
+        var kept: [Int: [Clip]] = [:]
+        var known: Set<Int> = []
+        for clip in clips.sorted(by: { $0.worth < $1.worth })
+        where neighbours[clip.candidate] != nil {
+            if let copy = copy(clip, of: kept) {
+                copies[clip.key] = copy
+                continue
+            }
+            kept[clip.candidate, default: []].append(clip)
+            // Each must be known to share footage with the one that is kept.
+            if known.insert(clip.candidate).inserted { addDistantNeighbours(of: clip.candidate) }
+        }
+    }
+
+    private func copy(_ clip: Clip, of kept: [Int: [Clip]]) -> Copy? {
+        var isSeen = [Bool](repeating: false, count: clip.frames.count)
+        var most: (frames: Int, key: String)?
+        for (other, match) in neighbours[clip.candidate] ?? [] {
+            for original in kept[other] ?? [] {
+                let first = original.frames.lowerBound - match.offset
+                let shown = first..<(first + original.frames.count)
+                let common = match.frames.clamped(to: clip.frames).clamped(to: shown)
+                for frame in common { isSeen[frame - clip.frames.lowerBound] = true }
+                if common.count > 0,
+                    (common.count, original.key) > (most?.frames ?? 0, most?.key ?? "")
+                {
+                    most = (common.count, original.key)
+                }
+            }
+        }
+        let share = Double(isSeen.count { $0 }) / Double(max(1, clip.frames.count))
+        guard let most, share >= Self.leastShare else { return nil }
+        return Copy(original: most.key, share: share)
+    }
+
+    /// Finds out what a candidate shares with those that it is related to through others.
+    private mutating func addDistantNeighbours(of candidate: Int) {
+        var reached = Set((neighbours[candidate] ?? []).map(\.other) + [candidate])
+        var queue = (neighbours[candidate] ?? []).map { ($0.other, $0.match.offset) }
+        var next = 0
+        while next < queue.count {
+            let (middle, offset) = queue[next]
+            next += 1
+            for (other, match) in neighbours[middle] ?? [] where !reached.contains(other) {
+                let found = FootageMatch.stretches(
+                    candidate, other, offset: offset + match.offset, in: library)
+                guard let first = found.first else { continue }
+                reached.insert(other)
+                queue.append((other, first.offset))
+                for match in found {
+                    neighbours[candidate, default: []].append((other, match))
+                    neighbours[other, default: []].append((candidate, match.seenFromSecond))
+                }
+            }
+        }
+    }
+}
+
+extension FootageMatch {
+    /// The same, with the candidates in the other order.
+    var seenFromSecond: FootageMatch {
+        FootageMatch(
+            frames: (frames.lowerBound + offset)..<(frames.upperBound + offset), offset: -offset,
+            isMirrored: isMirrored, soundDistance: soundDistance,
+            pictureDistance: pictureDistance, movement: movement)
+    }
+}
