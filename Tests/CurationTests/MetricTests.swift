@@ -19,8 +19,9 @@ import Testing
     @Test func rulesHaveTheirOrder() {
         #expect(
             Rules().applied.map(\.metric.name) == [
-                "duration", "damaged", "face_width", "face_height", "presence", "completeness",
-                "movement", "movement_maximum", "rotation", "sharpness", "brightness", "sound",
+                "duration", "damaged", "face_width", "face_height", "presence", "other_faces",
+                "completeness", "movement", "movement_maximum", "rotation", "sharpness",
+                "brightness", "sound",
                 "speech", "mouth_in_speech", "speaker", "sync_confidence", "sync_offset",
             ])
     }

@@ -22,6 +22,8 @@ public struct Metric: Sendable {
         case sum, least, greatest
         /// The mean, weighted by time; by the time with speech; by the time without.
         case mean, meanInSpeech, meanInSilence
+        /// A level in dB: the mean of the powers, weighted by the time with speech.
+        case levelInSpeech
         /// The variance of a metric whose mean is known: within the stretches, and between their means.
         case variance(of: String)
         /// The value is computed anew from the joined candidates (`MetricComparer`, `StitchedCandidate`).
@@ -47,7 +49,7 @@ extension Metric {
     static let sources: [any MetricSource.Type] = [
         SourceMeasurer.self, FaceMeasurer.self, OtherFaces.self, FramingMeasurer.self,
         MovementMeasurer.self, RotationMeasurer.self, PictureMeasurer.self, SoundMeasurer.self,
-        Speaker.self, MouthSyncMeasurer.self, SyncNetMeasurer.self,
+        SoundQualityMeasurer.self, SignalToNoise.self, Speaker.self, MouthSyncMeasurer.self, SyncNetMeasurer.self,
     ]
 
     /// Every metric.
