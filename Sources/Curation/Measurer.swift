@@ -117,10 +117,13 @@ final class Measurer {
             }
             open = []
         }
+        var observations: [FaceObservation] = []
         tracker.startVideo()
+        measurers.start(after: nil)
         while let picture = try prefetcher.next() {
             if picture.index < stretch.frames.lowerBound {
                 _ = shots.isCut(picture.frame)
+                measurers.start(after: picture.frame)
                 continue
             }
             result.frames += 1
@@ -129,17 +132,22 @@ final class Measurer {
                 if repeats == Self.longestRepeat {
                     closeAll(droppingRepeats: repeats - 1)
                     tracker.startShot()
+                    observations = []
                 }
                 for index in open.indices { open[index].appendRepeat() }
+                try measurers.see(SeenPicture(picture, faces: observations))
                 continue
             }
             repeats = 0
-            if shots.isCut(picture.frame) {
+            let startsShot = shots.isCut(picture.frame)
+            if startsShot {
                 if picture.index == stretch.frames.lowerBound { result.opensWithCut = true }
                 closeAll()
                 tracker.startShot()
             }
-            let observations = try tracker.update(picture.frame)
+            observations = try tracker.update(picture.frame)
+            try measurers.see(
+                SeenPicture(picture, faces: observations, startsShot: startsShot))
             record(observations, picture, open: &open, closed: &result.closed)
         }
         closeAll()

@@ -48,8 +48,10 @@ extension Metric {
     /// Everything that measures candidates. The rules are tried in the order of this list.
     static let sources: [any MetricSource.Type] = [
         SourceMeasurer.self, FaceMeasurer.self, OtherFaces.self, FramingMeasurer.self,
-        MovementMeasurer.self, RotationMeasurer.self, PictureMeasurer.self, SoundMeasurer.self,
-        SoundQualityMeasurer.self, SignalToNoise.self, Speaker.self, MouthSyncMeasurer.self, SyncNetMeasurer.self,
+        MovementMeasurer.self, RotationMeasurer.self, PictureMeasurer.self, OverlayMeasurer.self,
+        MouthColourMeasurer.self, CodingMeasurer.self, CameraMeasurer.self, SoundMeasurer.self,
+        SoundQualityMeasurer.self, SignalToNoise.self, Speaker.self, MouthSyncMeasurer.self,
+        SyncNetMeasurer.self,
     ]
 
     /// Every metric.

@@ -98,12 +98,23 @@ package struct StretchSound {
 /// All measurers that have what they need.
 package struct MetricMeasurers {
     private let measurers: [any MetricMeasurer]
+    private let watchers: [any PictureWatcher]
 
     /// - Parameter networks: files of networks, by role.
     package init(networks: [String: String] = [:]) throws {
         measurers = try Metric.sources.compactMap {
             try ($0 as? any MetricMeasurer.Type)?.init(networks: networks)
         }
+        watchers = measurers.compactMap { $0 as? any PictureWatcher }
+    }
+
+    /// Begins a stretch: see `PictureWatcher`.
+    package func start(after last: VideoFrame?) {
+        for watcher in watchers { watcher.start(after: last) }
+    }
+
+    package func see(_ picture: SeenPicture) throws {
+        for watcher in watchers { try watcher.see(picture) }
     }
 
     /// What is measured of a candidate: everything but what compares it with others.
