@@ -1,3 +1,4 @@
+import Errors
 import Foundation
 import Media
 import Perception
@@ -14,6 +15,8 @@ public struct MeasureSettings: DescribedSettings {
     public var keypoints = KeypointChoice()
     public var voiceActivity = "embedded"
     public var lipSync = "embedded"
+    /// Networks of the user's, by the names of their metrics.
+    public var networks: [String: NetworkMetricSettings] = [:]
     public var limits = MediaLimits()
 
     public init() {}
@@ -37,17 +40,39 @@ public struct MeasureSettings: DescribedSettings {
                 "lip_sync", \.lipSync, LipSyncChoice.allowed + ", or none",
                 "The network that measures lip-sync: Loopy's own (`sync_*`; a file of its weights ends in "
                     + ".safetensors), or SyncNet (`syncnet_*`)."),
+            .named("networks", \.networks),
             .group("limits", \.limits),
         ]
+    }
+
+    public var conflict: String? {
+        for name in networks.keys.sorted() {
+            if name.wholeMatch(of: /[a-z][a-z0-9_]*/) == nil {
+                return "networks.\(name): is no name for a metric: small letters, digits and _"
+            }
+            if Metric.byName[name] != nil {
+                return
+                    "networks.\(name): is a metric that Loopy measures itself; choose another name"
+            }
+        }
+        return nil
+    }
+
+    /// The metrics of the networks that the user named, in the order of their names.
+    public var networkMetrics: [Metric] {
+        networks.sorted { $0.key < $1.key }.map { Metric.network($0, $1.pooling) }
     }
 
     /// The roles of the two networks that measure lip-sync.
     static let mouthSyncRole = "lip_sync", syncNetRole = "syncnet"
 
+    /// The role of a network that the user named.
+    static func role(of name: String) -> String { "networks." + name }
+
     /// The files of the networks in use, by role. What is measured without a network is not among them.
     ///
     /// - Throws: `LoopyError` for a setting that is neither a file nor a known name.
-    func networks() throws -> [String: String] {
+    func networkFiles() throws -> [String: String] {
         var files = [
             "near_detector": EmbeddedNetwork.blazeFaceShortRange.path(or: nearDetector),
             "far_detector": EmbeddedNetwork.blazeFaceFullRange.path(or: farDetector),
@@ -58,6 +83,14 @@ public struct MeasureSettings: DescribedSettings {
             case .mouthSync(let file): files[Self.mouthSyncRole] = file
             case .syncNet(let file): files[Self.syncNetRole] = file
             }
+        }
+        for (name, network) in networks {
+            guard FileManager.default.isReadableFile(atPath: network.file) else {
+                throw LoopyError(
+                    .configuration,
+                    "measure.networks.\(name).file: \(network.file) is missing or cannot be read")
+            }
+            files[Self.role(of: name)] = network.file
         }
         return files.merging(try keypointNetworks().files) { $1 }
     }
@@ -71,7 +104,7 @@ public struct MeasureSettings: DescribedSettings {
 /// The choice of the key-point network stands beside the other settings, in the same section.
 extension MeasureSettings {
     private enum CodingKeys: CodingKey {
-        case unitSeconds, nearDetector, farDetector, voiceActivity, lipSync, limits
+        case unitSeconds, nearDetector, farDetector, voiceActivity, lipSync, networks, limits
     }
 
     public init(from decoder: any Decoder) throws {
@@ -82,6 +115,7 @@ extension MeasureSettings {
         keypoints = try KeypointChoice(from: decoder)
         voiceActivity = try values.decode(String.self, forKey: .voiceActivity)
         lipSync = try values.decode(String.self, forKey: .lipSync)
+        networks = try values.decode([String: NetworkMetricSettings].self, forKey: .networks)
         limits = try values.decode(MediaLimits.self, forKey: .limits)
     }
 
@@ -93,6 +127,7 @@ extension MeasureSettings {
         try keypoints.encode(to: encoder)
         try values.encode(voiceActivity, forKey: .voiceActivity)
         try values.encode(lipSync, forKey: .lipSync)
+        try values.encode(networks, forKey: .networks)
         try values.encode(limits, forKey: .limits)
     }
 }

@@ -9,6 +9,8 @@ import Storage
 final class Measurements {
     private let units: [WorkUnit]
     private let store: UnitStore
+    /// The metrics of networks that the user named.
+    let networkMetrics: [Metric]
     /// Indices of the units that hold stretches of a source.
     private var unitsOfSource: [Substring: [Int]] = [:]
     private var loaded: (unit: Int, lines: [Candidate])?
@@ -19,6 +21,7 @@ final class Measurements {
             throw LoopyError(.missing, "nothing is measured yet: run loopy-measure first")
         }
         store = UnitStore(dataset.measurementsFolder(measurements.fingerprint))
+        networkMetrics = measurements.metricsOfNetworks
         units = MeasurePlan(sources, unitSeconds: measurements.unitSeconds).units
         let missing = store.pending(units)
         guard missing.isEmpty else {
@@ -95,6 +98,15 @@ final class Measurements {
         }
         let bytes = try archive!.reader.read(name)  // opened above
         return try NumPyArray(decoding: bytes, name: name)
+    }
+}
+
+extension Catalogue.Measurements {
+    /// The metrics of networks that the user named, in the order of their names.
+    public var metricsOfNetworks: [Metric] {
+        (networkMetrics ?? [:]).sorted { $0.key < $1.key }.map {
+            Metric.network($0, NetworkMetricSettings.Pooling(rawValue: $1) ?? .mean)
+        }
     }
 }
 

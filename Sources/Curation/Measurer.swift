@@ -39,7 +39,11 @@ final class Measurer {
             network: keypoints.following)
         keypointNetwork = keypoints.replacing
         voiceActivity = try VoiceActivity(path: files["voice_activity"])
-        measurers = try MetricMeasurers(networks: files)
+        measurers = try MetricMeasurers(
+            networks: files,
+            chosen: settings.networks.sorted { $0.key < $1.key }.map {
+                try NetworkMeasurer($0, $1, threads: threads)
+            })
     }
 
     func measure(_ stretch: Stretch) throws -> StretchMeasurement {
@@ -77,6 +81,7 @@ final class Measurer {
                 of: TrackedFace(
                     track: track, sound: sound,
                     framesPerSecond: media.probe.video.framesPerSecond, media: media))
+            candidate.metrics = .unmeasured(and: settings.networkMetrics)
             candidate.add(values)
             result.candidates.append(.init(candidate: candidate, track: track))
         }
@@ -212,7 +217,6 @@ final class Measurer {
 
 extension Candidate {
     fileprivate mutating func add(_ values: MetricValues) {
-        metrics = .unmeasured
         metrics.add(values.metrics)
         if !values.notes.isEmpty {
             notes = Dictionary(uniqueKeysWithValues: values.notes.map { ($0.name, $1) })

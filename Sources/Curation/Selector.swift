@@ -81,7 +81,9 @@ public final class Selector {
         _ measurements: Measurements, _ state: inout Progress
     ) throws -> [Decision] {
         var decisions = withoutCandidates(measured.map(\.candidate), source, span)
-        var candidates = stitched(measured.filter { $0.candidate.outcome == .candidate })
+        var candidates = stitched(
+            measured.filter { $0.candidate.outcome == .candidate },
+            networks: measurements.networkMetrics)
         let compared = comparedFaces(candidates.map { ($0.frames, $0.metrics) })
         for index in compared.indices { candidates[index].metrics = compared[index] }
         state.report.counts.candidates += candidates.count

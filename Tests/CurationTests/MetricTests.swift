@@ -64,12 +64,4 @@ import Testing
         #expect(a != b)
         #expect(a != Metrics(names: ["x", "z"]))
     }
-
-    @Test func anUnknownRuleNamesTheNearest() {
-        let error = #expect(throws: DecodingError.self) {
-            try JSONDecoder().decode(
-                Rules.self, from: Data(#"{"spech": {"minimum": 0.1, "maximum": null}}"#.utf8))
-        }
-        #expect("\(error.map(String.init(describing:)) ?? "")".contains("did you mean 'speech'?"))
-    }
 }

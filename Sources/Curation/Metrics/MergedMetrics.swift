@@ -3,9 +3,11 @@ import Foundation
 
 extension Metrics {
     /// The values of two stretches of one candidate, taken together.
-    package func merged(with other: Metrics) -> Metrics {
-        var result = Metrics.unmeasured
-        for metric in Metric.all {
+    ///
+    /// - Parameter networks: the metrics of networks that the user named.
+    package func merged(with other: Metrics, networks: [Metric] = []) -> Metrics {
+        var result = Metrics.unmeasured(and: networks)
+        for metric in Metric.all + networks {
             if case .anew = metric.merging { continue }
             guard let a = self[metric], let b = other[metric] else {
                 result[metric] = self[metric] ?? other[metric]

@@ -54,7 +54,7 @@ extension Metric {
         SyncNetMeasurer.self,
     ]
 
-    /// Every metric.
+    /// Every metric that Loopy measures; networks that users name give others (`Metric.network`).
     public static let all = sources.flatMap { $0.metrics }
 
     static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
@@ -69,6 +69,11 @@ extension Metric {
 extension Metrics {
     /// Every metric, none of them measured.
     package static let unmeasured = Metrics(names: Metric.all.map(\.name))
+
+    /// Every metric and those of networks that the user named, none of them measured.
+    package static func unmeasured(and networks: [Metric]) -> Metrics {
+        networks.isEmpty ? unmeasured : Metrics(names: (Metric.all + networks).map(\.name))
+    }
 
     public subscript(metric: Metric) -> Double? {
         get { self[metric.name] }
