@@ -147,7 +147,8 @@ public final class ClipDetails {
         guard let face = clip.face else { return nil }
         let source = sources[clip.source]
         let span = clip.span.flatMap { source.spans?[$0] }
-        return Selector.candidates(try measurements.lines(of: source).within(span)).first {
+        let parts = try measurements.lines(of: source).within(span)
+        return Selector.candidates(parts, measurements).first {
             $0.first.face == face && $0.frames.lowerBound <= clip.frames.lowerBound
                 && clip.frames.upperBound <= $0.frames.upperBound
         }

@@ -16,6 +16,8 @@ public struct MeasureSettings: DescribedSettings {
     public var voiceActivity = "embedded"
     public var lipSync = "embedded"
     public var identity = "none"
+    /// Networks of the user's, by the names of their metrics.
+    public var networks: [String: NetworkMetricSettings] = [:]
     public var limits = MediaLimits()
 
     public init() {}
@@ -44,8 +46,27 @@ public struct MeasureSettings: DescribedSettings {
                 "The network that says who a face is, so that clips of one person are found and never parted "
                     + "(.onnx): dlib's, which `Scripts/setup.sh faces` makes, or one that takes faces as ArcFace "
                     + "does."),
+            .named("networks", \.networks),
             .group("limits", \.limits),
         ]
+    }
+
+    public var conflict: String? {
+        for name in networks.keys.sorted() {
+            if name.wholeMatch(of: /[a-z][a-z0-9_]*/) == nil {
+                return "networks.\(name): is no name for a metric: small letters, digits and _"
+            }
+            if Metric.byName[name] != nil {
+                return
+                    "networks.\(name): is a metric that Loopy measures itself; choose another name"
+            }
+        }
+        return nil
+    }
+
+    /// The metrics of the networks that the user named, in the order of their names.
+    public var networkMetrics: [Metric] {
+        networks.sorted { $0.key < $1.key }.map { Metric.network($0, $1.pooling) }
     }
 
     /// The roles of the two networks that measure lip-sync.
@@ -53,10 +74,13 @@ public struct MeasureSettings: DescribedSettings {
     /// The role of the network that says who a face is.
     static let identityRole = "identity"
 
+    /// The role of a network that the user named.
+    static func role(of name: String) -> String { "networks." + name }
+
     /// The files of the networks in use, by role. What is measured without a network is not among them.
     ///
     /// - Throws: `LoopyError` for a setting that is neither a file nor a known name.
-    func networks() throws -> [String: String] {
+    func networkFiles() throws -> [String: String] {
         var files = [
             "near_detector": EmbeddedNetwork.blazeFaceShortRange.path(or: nearDetector),
             "far_detector": EmbeddedNetwork.blazeFaceFullRange.path(or: farDetector),
@@ -77,6 +101,14 @@ public struct MeasureSettings: DescribedSettings {
             }
             files[Self.identityRole] = file
         }
+        for (name, network) in networks {
+            guard FileManager.default.isReadableFile(atPath: network.file) else {
+                throw LoopyError(
+                    .configuration,
+                    "measure.networks.\(name).file: \(network.file) is missing or cannot be read")
+            }
+            files[Self.role(of: name)] = network.file
+        }
         return files.merging(try keypointNetworks().files) { $1 }
     }
 
@@ -89,7 +121,7 @@ public struct MeasureSettings: DescribedSettings {
 /// The choice of the key-point network stands beside the other settings, in the same section.
 extension MeasureSettings {
     private enum CodingKeys: CodingKey {
-        case unitSeconds, nearDetector, farDetector, voiceActivity, lipSync, identity, limits
+        case unitSeconds, nearDetector, farDetector, voiceActivity, lipSync, identity, networks, limits
     }
 
     public init(from decoder: any Decoder) throws {
@@ -101,6 +133,7 @@ extension MeasureSettings {
         voiceActivity = try values.decode(String.self, forKey: .voiceActivity)
         lipSync = try values.decode(String.self, forKey: .lipSync)
         identity = try values.decode(String.self, forKey: .identity)
+        networks = try values.decode([String: NetworkMetricSettings].self, forKey: .networks)
         limits = try values.decode(MediaLimits.self, forKey: .limits)
     }
 
@@ -113,6 +146,7 @@ extension MeasureSettings {
         try values.encode(voiceActivity, forKey: .voiceActivity)
         try values.encode(lipSync, forKey: .lipSync)
         try values.encode(identity, forKey: .identity)
+        try values.encode(networks, forKey: .networks)
         try values.encode(limits, forKey: .limits)
     }
 }

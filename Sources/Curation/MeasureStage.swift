@@ -27,14 +27,17 @@ public final class MeasureStage: UnitStage {
         self.settings = settings
         self.threads = threads
         plan = MeasurePlan(try dataset.sources(), unitSeconds: settings.unitSeconds)
-        networks = try settings.networks()
+        networks = try settings.networkFiles()
         networkDigests = try networks.mapValues(Digest.ofFile)
         identity = try Fingerprint(
             name: "measure", version: Self.version,
             configuration: Identity(
                 limits: settings.limits,
                 keypoints: try settings.keypointNetworks().configuration,
-                metrics: Metric.versions),
+                metrics: Metric.versions.merging(
+                    settings.networks.mapValues { _ in NetworkMeasurer.version }
+                ) { $1 },
+                networks: settings.networks.mapValues(\.withoutFile)),
             files: networkDigests)
         store = UnitStore(dataset.measurementsFolder(identity))
     }
@@ -45,6 +48,8 @@ public final class MeasureStage: UnitStage {
         let keypoints: [String: String]
         /// The version of every metric.
         let metrics: [String: Int]
+        /// The user's networks, whose files are known by what is in them.
+        let networks: [String: NetworkMetricSettings]
     }
 
     public var fingerprint: Fingerprint? { identity }
@@ -73,7 +78,7 @@ public final class MeasureStage: UnitStage {
                 var line = Candidate(
                     outcome: .undecodable, source: stretch.source.digest,
                     start: stretch.frames.lowerBound, end: stretch.frames.upperBound)
-                line.metrics = .unmeasured
+                line.metrics = .unmeasured(and: settings.networkMetrics)
                 line.error = error
                 try lines.write(JSONLines.line(line))
                 frames.append(0)
@@ -114,7 +119,7 @@ public final class MeasureStage: UnitStage {
             var line = Candidate(
                 outcome: .noFace, source: stretch.source.digest, start: start,
                 end: start + result.frames)
-            line.metrics = .unmeasured
+            line.metrics = .unmeasured(and: settings.networkMetrics)
             try lines.write(JSONLines.line(line))
         }
         for measured in result.candidates {
@@ -147,7 +152,9 @@ public final class MeasureStage: UnitStage {
         try Catalogue.update(dataset) { catalogue in
             catalogue.measurements = Catalogue.Measurements(
                 fingerprint: identity, networks: networkDigests,
-                unitSeconds: settings.unitSeconds)
+                unitSeconds: settings.unitSeconds,
+                networkMetrics: settings.networks.isEmpty
+                    ? nil : settings.networks.mapValues(\.pooling.rawValue))
         }
         return try dataset.collectFailures().filter { $0.stage == "measure" }
     }

@@ -9,6 +9,8 @@ import Storage
 final class Measurements {
     private let units: [WorkUnit]
     private let store: UnitStore
+    /// The metrics of networks that the user named.
+    let networkMetrics: [Metric]
     /// Indices of the units that hold stretches of a source.
     private var unitsOfSource: [Substring: [Int]] = [:]
     private var loaded: (unit: Int, lines: [Candidate])?
@@ -20,6 +22,7 @@ final class Measurements {
         }
         store = UnitStore(dataset.measurementsFolder(measurements.fingerprint))
         knowsIdentities = measurements.networks[MeasureSettings.identityRole] != nil
+        networkMetrics = measurements.metricsOfNetworks
         units = MeasurePlan(sources, unitSeconds: measurements.unitSeconds).units
         let missing = store.pending(units)
         guard missing.isEmpty else {
@@ -99,7 +102,7 @@ final class Measurements {
     func points(of decision: Decision, source: Source, at frame: Int) throws -> [Point] {
         // A stitched candidate has a part for each stretch; each part numbers its faces anew.
         let span = source.spans?.first { $0.name == decision.annotation }
-        for candidate in Selector.candidates(try lines(of: source).within(span))
+        for candidate in Selector.candidates(try lines(of: source).within(span), self)
         where candidate.first.face == decision.face
             && candidate.frames.lowerBound <= decision.frames.lowerBound
         {
@@ -131,6 +134,15 @@ final class Measurements {
         }
         let bytes = try archive!.reader.read(name)  // opened above
         return try NumPyArray(decoding: bytes, name: name)
+    }
+}
+
+extension Catalogue.Measurements {
+    /// The metrics of networks that the user named, in the order of their names.
+    public var metricsOfNetworks: [Metric] {
+        (networkMetrics ?? [:]).sorted { $0.key < $1.key }.map {
+            Metric.network($0, NetworkMetricSettings.Pooling(rawValue: $1) ?? .mean)
+        }
     }
 }
 

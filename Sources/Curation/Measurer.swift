@@ -45,7 +45,11 @@ final class Measurer {
             network: keypoints.following)
         keypointNetwork = keypoints.replacing
         voiceActivity = try VoiceActivity(path: files["voice_activity"])
-        measurers = try MetricMeasurers(networks: files)
+        measurers = try MetricMeasurers(
+            networks: files,
+            chosen: settings.networks.sorted { $0.key < $1.key }.map {
+                try NetworkMeasurer($0, $1, threads: threads)
+            })
         faceRecognition = try files[MeasureSettings.identityRole].map(FaceRecognition.init)
     }
 
@@ -84,6 +88,7 @@ final class Measurer {
                 of: TrackedFace(
                     track: track, sound: sound,
                     framesPerSecond: media.probe.video.framesPerSecond, media: media))
+            candidate.metrics = .unmeasured(and: settings.networkMetrics)
             candidate.add(values)
             result.candidates.append(
                 .init(
@@ -128,10 +133,13 @@ final class Measurer {
             }
             open = []
         }
+        var observations: [FaceObservation] = []
         tracker.startVideo()
+        measurers.start(after: nil)
         while let picture = try prefetcher.next() {
             if picture.index < stretch.frames.lowerBound {
                 _ = shots.isCut(picture.frame)
+                measurers.start(after: picture.frame)
                 continue
             }
             result.frames += 1
@@ -140,17 +148,22 @@ final class Measurer {
                 if repeats == Self.longestRepeat {
                     closeAll(droppingRepeats: repeats - 1)
                     tracker.startShot()
+                    observations = []
                 }
                 for index in open.indices { open[index].appendRepeat() }
+                try measurers.see(SeenPicture(picture, faces: observations))
                 continue
             }
             repeats = 0
-            if shots.isCut(picture.frame) {
+            let startsShot = shots.isCut(picture.frame)
+            if startsShot {
                 if picture.index == stretch.frames.lowerBound { result.opensWithCut = true }
                 closeAll()
                 tracker.startShot()
             }
-            let observations = try tracker.update(picture.frame)
+            observations = try tracker.update(picture.frame)
+            try measurers.see(
+                SeenPicture(picture, faces: observations, startsShot: startsShot))
             try record(observations, picture, open: &open, closed: &result.closed)
         }
         closeAll()
@@ -236,7 +249,6 @@ final class Measurer {
 
 extension Candidate {
     fileprivate mutating func add(_ values: MetricValues) {
-        metrics = .unmeasured
         metrics.add(values.metrics)
         if !values.notes.isEmpty {
             notes = Dictionary(uniqueKeysWithValues: values.notes.map { ($0.name, $1) })

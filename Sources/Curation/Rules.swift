@@ -34,10 +34,18 @@ public struct Limits: Codable, Sendable, Equatable {
 /// declares the default limits.
 public struct Rules: DescribedSettings, Equatable {
     private var limits: [Metric: Limits]
+    /// The metrics of networks that the user named (`measure.networks`), which rules can limit too.
+    private let networks: [Metric]
 
     /// Makes the defaults.
-    public init() {
-        limits = Dictionary(uniqueKeysWithValues: Metric.all.map { ($0, $0.limits) })
+    public init() { self.init(networks: []) }
+
+    /// Makes the defaults, with rules on the metrics of networks that the user named.
+    public init(networks: [Metric]) {
+        self.networks = networks
+        limits = Dictionary(
+            (Metric.all + networks).map { ($0, $0.limits) }, uniquingKeysWith: { first, _ in first }
+        )
     }
 
     public subscript(metric: Metric) -> Limits {
@@ -53,20 +61,28 @@ public struct Rules: DescribedSettings, Equatable {
         }
     }
 
-    /// - Throws: `DecodingError` for a rule whose metric nobody knows, with the nearest known one.
+    /// Reads what `Configuration` put together, which has refused names that the defaults do not know.
     public init(from decoder: any Decoder) throws {
-        self.init()
         let named = try decoder.singleValueContainer().decode([String: Limits].self)
-        for (name, limits) in named {
-            guard let metric = Metric.byName[name] else {
-                throw DecodingError.dataCorrupted(
-                    .init(
-                        codingPath: decoder.codingPath,
-                        debugDescription: "unknown rule '\(name)'"
-                            + Configuration.suggest(name, Metric.all.map(\.name))))
+        self.init(
+            networks: named.keys.filter { Metric.byName[$0] == nil }.sorted().map {
+                Metric.network($0)
+            })
+        for (name, limits) in named { self[Metric.byName[name] ?? .network(name)] = limits }
+    }
+
+    public var conflict: String? {
+        for metric in networks {
+            let limits = [self[metric].minimum, self[metric].maximum].compactMap(\.self)
+            if !limits.allSatisfy(\.isFinite) {
+                return "\(metric.name): limits are numbers, or null"
             }
-            self[metric] = limits
+            if limits.count == 2, limits[0] > limits[1] {
+                return "\(metric.name): the minimum, \(limits[0]), is more than the maximum, "
+                    + "\(limits[1])"
+            }
         }
+        return nil
     }
 
     public func encode(to encoder: any Encoder) throws {
@@ -77,7 +93,7 @@ public struct Rules: DescribedSettings, Equatable {
 
     /// The rules that have a limit, in the order in which they are applied.
     public var applied: [(metric: Metric, limits: Limits)] {
-        Metric.all.compactMap { metric in
+        (Metric.all + networks).compactMap { metric in
             let limits = self[metric]
             return limits.isEmpty ? nil : (metric, limits)
         }

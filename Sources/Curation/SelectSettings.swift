@@ -18,6 +18,9 @@ public struct SelectSettings: DescribedSettings {
 
     public init() {}
 
+    /// The defaults, with rules on the metrics of networks that the user named.
+    public init(networks: [Metric]) { rules = Rules(networks: networks) }
+
     public static var settings: [Setting<SelectSettings>] {
         [
             .group("rules", \.rules), .group("clips", \.clips), .group("split", \.split),

@@ -56,7 +56,7 @@ extension Selector {
                 for decision in Self.withoutCandidates(parts.map(\.candidate), source, span) {
                     try body(SelectableClip(nothing: decision, source: index))
                 }
-                for candidate in Self.candidates(parts) {
+                for candidate in Self.candidates(parts, measurements) {
                     let another = Self.shareOfAnotherFace(candidate, span) != nil
                     let obstacle: SelectableClip.Obstacle? =
                         another

@@ -125,7 +125,7 @@ public final class Selector {
         _ measurements: Measurements, _ state: inout Progress
     ) throws -> [Decision] {
         var decisions = Self.withoutCandidates(measured.map(\.candidate), source, span)
-        let candidates = Self.candidates(measured)
+        let candidates = Self.candidates(measured, measurements)
         state.report.counts.candidates += candidates.count
         for candidate in candidates {
             let made = try decide(candidate, source, span, measurements).map { decision in
@@ -142,8 +142,12 @@ public final class Selector {
     }
 
     /// The candidates of a source, or of one annotated span of it, as the rules see them.
-    static func candidates(_ measured: [StitchedCandidate.Part]) -> [StitchedCandidate] {
-        var candidates = stitched(measured.filter { $0.candidate.outcome == .candidate })
+    static func candidates(
+        _ measured: [StitchedCandidate.Part], _ measurements: Measurements
+    ) -> [StitchedCandidate] {
+        var candidates = stitched(
+            measured.filter { $0.candidate.outcome == .candidate },
+            networks: measurements.networkMetrics)
         let compared = comparedFaces(candidates.map { ($0.frames, $0.metrics) })
         for index in compared.indices { candidates[index].metrics = compared[index] }
         return candidates

@@ -53,9 +53,10 @@ package struct StitchedCandidate {
         return Double(inside) / Double(max(1, boxes.count))
     }
 
-    mutating func append(_ part: Part) {
+    /// - Parameter networks: the metrics of networks that the user named.
+    mutating func append(_ part: Part, networks: [Metric] = []) {
         parts.append(part)
-        metrics = metrics.merged(with: part.candidate.metrics)
+        metrics = metrics.merged(with: part.candidate.metrics, networks: networks)
         // What the parts say of the offset is said of one face and one sound track.
         let curves = [syncCurve, part.candidate.syncCurve].compactMap { $0 }
         guard let first = curves.first else { return }
@@ -67,13 +68,17 @@ package struct StitchedCandidate {
 }
 
 /// Joins the candidates of one source, given in order of their starts.
-package func stitched(_ parts: [StitchedCandidate.Part]) -> [StitchedCandidate] {
+///
+/// - Parameter networks: the metrics of networks that the user named.
+package func stitched(
+    _ parts: [StitchedCandidate.Part], networks: [Metric] = []
+) -> [StitchedCandidate] {
     var result: [StitchedCandidate] = []
     for part in parts {
         if part.candidate.opensAtBorder,
             let index = result.lastIndex(where: { $0.continues(with: part.candidate) })
         {
-            result[index].append(part)
+            result[index].append(part, networks: networks)
         } else {
             result.append(StitchedCandidate(part))
         }

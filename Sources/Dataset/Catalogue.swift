@@ -11,16 +11,23 @@ public struct Catalogue: Codable, Sendable, Equatable {
         public var networks: [String: String]
         /// Seconds of work a unit, so that others plan the same units.
         public var unitSeconds: Double
+        /// The metrics of networks that the user named, and what of many numbers each keeps; nil for none.
+        public var networkMetrics: [String: String]?
 
         enum CodingKeys: String, CodingKey {
             case fingerprint, networks
             case unitSeconds = "unit_seconds"
+            case networkMetrics = "network_metrics"
         }
 
-        public init(fingerprint: Fingerprint, networks: [String: String], unitSeconds: Double) {
+        public init(
+            fingerprint: Fingerprint, networks: [String: String], unitSeconds: Double,
+            networkMetrics: [String: String]? = nil
+        ) {
             self.fingerprint = fingerprint
             self.networks = networks
             self.unitSeconds = unitSeconds
+            self.networkMetrics = networkMetrics
         }
     }
 

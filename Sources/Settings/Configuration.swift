@@ -20,7 +20,9 @@ public enum Configuration {
         validates: Bool = true
     ) throws -> Settings {
         let name = section.joined(separator: ".")
-        let merging = Merging(section: name, formerKeys: Settings.allFormerKeys)
+        let merging = Merging(
+            section: name, formerKeys: Settings.allFormerKeys,
+            openKeys: try Settings.allOpenKeys.mapValues { try Node(tree: $0) })
         var node = try Node(tree: defaults)
         if let file {
             let root = try document(file)
@@ -121,8 +123,9 @@ public enum Configuration {
         let key = path.joined(separator: ".")
         let name = ([section] + path).joined(separator: ".")
         let text = node.map(text(of:)) ?? "nothing"
-        if let value = values.first(where: { (key + ".").hasPrefix($0.key + ".") }) {
-            let allowed = value.key == key ? value.allowed : value.allowed.element
+        if let value = values.first(where: { $0.holds(key) }) {
+            let isWhole = value.key.split(separator: ".").count == path.count
+            let allowed = isWhole ? value.allowed : value.allowed.element
             return LoopyError(.configuration, allowed.refusal(of: text, named: name))
         }
         let members = values.filter { $0.key.hasPrefix(key + ".") }.map {
@@ -150,6 +153,8 @@ public enum Configuration {
 private struct Merging {
     let section: String
     let formerKeys: [String: String]
+    /// The keys under which names are new, and what stands under a new one.
+    let openKeys: [String: Node]
 
     /// Mappings are merged key by key; anything else replaces.
     func merge(_ given: Node, onto known: Node, at path: [String] = []) throws -> Node {
@@ -157,6 +162,10 @@ private struct Merging {
         for (key, value) in givenMapping {
             let name = key.string ?? ""
             let candidates = [name, Configuration.camelCase(name)].map { Node($0) }
+            if let initial = openKeys[path.joined(separator: ".")], result[Node(name)] == nil {
+                result[Node(name)] = try merge(value, onto: initial, at: path + [name])
+                continue
+            }
             guard let known = candidates.first(where: { result[$0] != nil }),
                 let old = result[known]
             else {

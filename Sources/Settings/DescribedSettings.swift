@@ -50,6 +50,13 @@ extension DescribedSettings {
         }
     }
 
+    /// The keys under which users choose names, of this type and of the types nested in it, dotted.
+    static var allOpenKeys: [String: any DescribedSettings] {
+        settings.reduce(into: [:]) { keys, setting in
+            keys.merge(setting.openKeys, uniquingKeysWith: { own, _ in own })
+        }
+    }
+
     /// What does not go together, here and in nested types.
     var conflicts: [String] {
         Self.settings.flatMap { $0.conflicts(self) } + [conflict].compactMap(\.self)

@@ -5,6 +5,8 @@ public struct Setting<Owner> {
     package let values: [DescribedValue<Owner>]
     let formerKeys: [String: String]
     let conflicts: (Owner) -> [String]
+    /// The keys under which users choose names, and the defaults of what stands under each.
+    let openKeys: [String: any DescribedSettings]
 
     private init(
         _ key: String, _ allowed: AllowedValues, unit: String, _ meaning: String,
@@ -15,6 +17,7 @@ public struct Setting<Owner> {
         ]
         formerKeys = [:]
         conflicts = { _ in [] }
+        openKeys = [:]
     }
 
     /// A number.
@@ -108,6 +111,16 @@ public struct Setting<Owner> {
         }
     }
 
+    /// Several numbers.
+    public static func list(
+        _ key: String, _ path: KeyPath<Owner, [Double]>, in range: ClosedRange<Double>,
+        count: ClosedRange<Int>, unit: String = "", _ meaning: String
+    ) -> Setting {
+        Setting(key, .lists(of: .numbers(range), count), unit: unit, meaning) {
+            .list($0[keyPath: path].map(SettingValue.number))
+        }
+    }
+
     /// Several truth values.
     public static func list(
         _ key: String, _ path: KeyPath<Owner, [Bool]>, count: ClosedRange<Int>, _ meaning: String
@@ -133,6 +146,36 @@ extension Setting {
         Setting(prefix: "", read)
     }
 
+    /// The settings of a nested type, any number of times, each under a name that the user chooses:
+    /// `key.NAME.…`, as they are documented.
+    public static func named<Entry: DescribedSettings>(
+        _ key: String, _ path: KeyPath<Owner, [String: Entry]>
+    ) -> Setting {
+        Setting(named: key) { $0[keyPath: path] }
+    }
+
+    private init<Entry: DescribedSettings>(
+        named key: String, _ read: @escaping (Owner) -> [String: Entry]
+    ) {
+        let defaults = Entry()
+        values = Entry.values.map { value in
+            DescribedValue(
+                key: "\(key).\(DescribedValue<Owner>.anyName).\(value.key)", unit: value.unit,
+                meaning: value.meaning, allowed: value.allowed, read: { _ in value.read(defaults) })
+        }
+        formerKeys = [:]
+        openKeys = [key: defaults]
+        conflicts = { owner in
+            read(owner).sorted { $0.key < $1.key }.flatMap { name, entry in
+                let prefix = "\(key).\(name)."
+                let faults = Entry.values.compactMap {
+                    $0.allowed.fault(of: $0.read(entry), named: prefix + $0.key)
+                }
+                return faults + entry.conflicts.map { prefix + $0 }
+            }
+        }
+    }
+
     private init<Group: DescribedSettings>(prefix: String, _ read: @escaping (Owner) -> Group) {
         values = Group.values.map { value in
             DescribedValue(
@@ -142,6 +185,8 @@ extension Setting {
         formerKeys = Dictionary(
             uniqueKeysWithValues: Group.allFormerKeys.map { (prefix + $0, prefix + $1) })
         conflicts = { owner in read(owner).conflicts.map { prefix + $0 } }
+        openKeys = Dictionary(
+            uniqueKeysWithValues: Group.allOpenKeys.map { (prefix + $0, $1) })
     }
 }
 
@@ -154,8 +199,19 @@ package struct DescribedValue<Owner> {
     let allowed: AllowedValues
     let read: (Owner) -> SettingValue
 
-    /// The keys under which the value is encoded.
+    /// Stands in keys where the user chooses a name.
+    static var anyName: String { "NAME" }
+
+    /// Whether a dotted key is this one's, or that of a part of it.
+    func holds(_ other: String) -> Bool {
+        let own = key.split(separator: "."), other = other.split(separator: ".")
+        return own.count <= other.count
+            && zip(own, other).allSatisfy { $0 == $1 || $0 == Self.anyName }
+    }
+
+    /// The keys under which the value is encoded; none where the user chooses names.
     package var encodedKeys: [String] {
+        if key.split(separator: ".").contains(where: { $0 == Self.anyName }) { return [] }
         if case .limits = allowed { return [key + ".minimum", key + ".maximum"] }
         return [key]
     }

@@ -47,8 +47,12 @@ package struct SettingsSection: Sendable {
 extension SettingsSection {
     /// Reads every section of a pipeline file, so that a mistake shows before hours of work and not after.
     ///
+    /// - Parameter measured: metrics of networks that the dataset was measured with. They count where the
+    ///   file has no stage that measures.
     /// - Throws: `LoopyError` `.configuration` for the first mistake.
-    package static func check(_ file: String, overrides: [String]) throws {
+    package static func check(
+        _ file: String, overrides: [String], measured: [Metric] = []
+    ) throws {
         for override in overrides {
             let name = String(override.prefix { $0 != "=" })
             let isKnown = all.contains { (name + ".").hasPrefix($0.name + ".") }
@@ -60,12 +64,25 @@ extension SettingsSection {
                 "'\(override)': there is no column '\(column)'"
                     + Configuration.suggest(column, columns))
         }
-        for section in all { try section.check(file, overrides: overrides) }
+        let measures = try Configuration.stages(of: file).contains([Section.measure.rawValue])
+        for section in all {
+            try section.check(file, overrides: overrides, measured: measures ? [] : measured)
+        }
     }
 
     /// Reads this section of a file, or the overrides alone.
-    package func check(_ file: String? = nil, overrides: [String] = []) throws {
-        if path == [Section.train.rawValue] {
+    package func check(
+        _ file: String? = nil, overrides: [String] = [], measured: [Metric] = []
+    ) throws {
+        if path == [Section.select.rawValue] {
+            // Rules name metrics of the networks that measuring is told of.
+            let measuring = try Configuration.read(
+                MeasureSettings(), section: [Section.measure.rawValue], file: file,
+                overrides: overrides)
+            _ = try Configuration.read(
+                SelectSettings(networks: measuring.networkMetrics + measured), section: path,
+                file: file, overrides: overrides)
+        } else if path == [Section.train.rawValue] {
             _ = try TrainingSettings.read(file: file, overrides: overrides)
         } else {
             try type.check(path, file, overrides)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Curation
+import Dataset
 import StageCommand
 
 @main
@@ -17,7 +18,9 @@ struct LoopySelect: ParsableCommand {
         try reporting {
             var options = options
             options.settings.config = rules ?? options.settings.config
-            let settings = try options.read(SelectSettings(), section: "select")
+            let measured = try Catalogue.read(options.directory).measurements
+            let settings = try options.read(
+                SelectSettings(networks: measured?.metricsOfNetworks ?? []), section: "select")
             let report = try Selector(options.directory, settings: settings).run()
             let counts = report.counts
             print(

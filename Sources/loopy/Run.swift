@@ -1,4 +1,5 @@
 import ArgumentParser
+import Curation
 import Dataset
 import Errors
 import Foundation
@@ -172,7 +173,9 @@ struct PipelineOptions: ParsableArguments {
     ///
     /// - Throws: `LoopyError` `.configuration` for settings that cannot be used.
     func readSettings() throws -> RunSettings {
-        try SettingsSection.check(file, overrides: settings)
+        let measured = try Catalogue.read(DatasetDirectory(dataset)).measurements
+        try SettingsSection.check(
+            file, overrides: settings, measured: measured?.metricsOfNetworks ?? [])
         var runSettings = try Configuration.read(
             RunSettings(), section: ["run"], file: file, overrides: settings)
         if let workers { runSettings.workers = workers }

@@ -41,12 +41,23 @@ import Testing
         #expect(compared[1][.otherFaces] == 1)
     }
 
-    /// Every picture with another face counts once, however many faces that makes.
-    @Test func otherFacesOneAfterAnotherAreAddedUp() {
+    /// One after another, or several at once: their mean number.
+    @Test func otherFacesAreAddedUp() {
         let compared = comparedFaces([
             face(100..<200), face(0..<130), face(150..<190), face(120..<160), face(195..<400),
         ])
-        // 100 to 190, and 195 to 200
-        #expect(compared[0][.otherFaces] == 0.95)
+        // 30, 40, 40 and 5 of 100 pictures
+        #expect(compared[0][.otherFaces] == 1.15)
+    }
+
+    /// A listener does not cost the speaker; a crowd does.
+    @Test func onlyCrowdsBreakTheRule() {
+        func broken(_ faces: Int) -> Metric? {
+            var metrics = comparedFaces((0..<faces).map { _ in face(0..<100) })[0]
+            metrics[.speaker] = 1
+            return Rules().judge(metrics, [.otherFaces]).broken?.metric
+        }
+        #expect(broken(2) == nil && broken(4) == nil)
+        #expect(broken(5) == .otherFaces)
     }
 }

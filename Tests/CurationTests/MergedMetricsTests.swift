@@ -95,7 +95,9 @@ import Testing
             let left = parts[0].merged(with: parts[1]).merged(with: parts[2])
             let right = parts[0].merged(with: parts[1].merged(with: parts[2]))
             // These are made anew of what was joined.
-            let comparisons: [Metric] = [.otherFaces, .speaker, .syncConfidence, .syncOffset]
+            let comparisons: [Metric] = [
+                .otherFaces, .signalToNoise, .speaker, .syncConfidence, .syncOffset,
+            ]
             for metric in Metric.all where !comparisons.contains(metric) {
                 #expect(abs(left[metric]! - right[metric]!) < 1e-5, "\(metric)")
             }

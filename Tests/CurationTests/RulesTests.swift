@@ -13,7 +13,8 @@ import Testing
         var metrics = Metrics.unmeasured
         let values: [Metric: Double] = [
             .duration: 5, .damaged: 0, .faceWidth: 200, .faceHeight: 250, .presence: 1,
-            .completeness: 1, .rotation: 0, .movement: 0.1, .movementMaximum: 0.5, .sharpness: 8,
+            .otherFaces: 0, .completeness: 1, .rotation: 0, .movement: 0.1, .movementMaximum: 0.5,
+            .sharpness: 8,
             .brightness: 0.5, .sound: 1, .speech: 0.9, .mouthInSpeech: 0.5, .speaker: 1,
         ]
         for (metric, value) in values { metrics[metric] = value }

@@ -42,6 +42,7 @@ import Testing
         var note = "none"
         var isStrict = true
         var inner = Inner()
+        var others: [String: Inner] = [:]
 
         static var settings: [Setting<Settings>] {
             [
@@ -50,6 +51,7 @@ import Testing
                 .text("note", \.note, "anything", mayBeEmpty: true, "A note."),
                 .flag("is_strict", \.isStrict, "Whether."),
                 .group("inner", \.inner),
+                .named("others", \.others),
             ]
         }
 
@@ -134,7 +136,7 @@ import Testing
         #expect(nested.contains("measure.inner: unknown setting 'minimun_size'"))
         #expect(nested.contains("did you mean 'minimum_size'?"))
         let far = failure("measure: { colour_of_the_sky: blue }\n")
-        #expect(far.contains("known are detector, inner, is_strict, note, unit_seconds"))
+        #expect(far.contains("known are detector, inner, is_strict, note, others, unit_seconds"))
         let setting = failure(nil, overrides: ["measure.inner.shar=1"])
         #expect(setting.contains("did you mean 'share'?"))
     }
@@ -193,6 +195,30 @@ import Testing
         #expect(
             failure(nil, overrides: ["measure.inner.part=1"])
                 == "measure.inner.part is called measure.inner.share now")
+    }
+
+    /// The user chooses the names; what is not said of each keeps its default.
+    @Test func settingsMayStandUnderNamesOfTheUsers() throws {
+        let settings = try read(
+            "measure: { others: { first_one: { share: 0.25 }, second: {} } }\n",
+            overrides: ["measure.others.second.outside=pad", "measure.others.third.share=1"])
+        #expect(settings.others.keys.sorted() == ["first_one", "second", "third"])
+        #expect(settings.others["first_one"]?.share == 0.25)
+        #expect(settings.others["first_one"]?.minimumSize == 50)
+        #expect(settings.others["second"]?.outside == .pad)
+        #expect(settings.others["third"]?.share == 1)
+    }
+
+    @Test(arguments: [
+        ("{ a: { shar: 1 } }", "measure.others.a: unknown setting 'shar'; did you mean 'share'?"),
+        ("{ a: { share: 2 } }", "measure.others.a.share: 2 is not a number from 0 to 1"),
+        ("{ a: { share: much } }", "measure.others.a.share: much is not a number from 0 to 1"),
+        ("{ a: { share: 0, minimum_size: 0 } }", "measure.others.a.share: 0 and minimum_size"),
+        ("{ a: 3 }", "measure.others.a"),
+    ])
+    func settingsUnderNamesOfTheUsersAreChecked(text: String, message: String) {
+        let found = failure("measure: { others: \(text) }\n")
+        #expect(found.hasPrefix(message), "\(found)")
     }
 
     @Test func limitsMayBeNull() throws {

@@ -1,10 +1,13 @@
 import Dataset
+import Foundation
 
 extension Metrics {
     /// The values of two stretches of one candidate, taken together.
-    package func merged(with other: Metrics) -> Metrics {
-        var result = Metrics.unmeasured
-        for metric in Metric.all {
+    ///
+    /// - Parameter networks: the metrics of networks that the user named.
+    package func merged(with other: Metrics, networks: [Metric] = []) -> Metrics {
+        var result = Metrics.unmeasured(and: networks)
+        for metric in Metric.all + networks {
             if case .anew = metric.merging { continue }
             guard let a = self[metric], let b = other[metric] else {
                 result[metric] = self[metric] ?? other[metric]
@@ -18,6 +21,10 @@ extension Metrics {
             case .mean, .meanInSpeech, .meanInSilence:
                 let total = weights.0 + weights.1
                 result[metric] = total > 0 ? (a * weights.0 + b * weights.1) / total : a
+            case .levelInSpeech:
+                let total = weights.0 + weights.1
+                let power = (pow(10, a / 10) * weights.0 + pow(10, b / 10) * weights.1) / total
+                result[metric] = total > 0 ? 10 * log10(power) : a
             case .variance(let mean):
                 let total = max(weights.0 + weights.1, 1e-9)
                 let apart = (self[mean] ?? 0) - (other[mean] ?? 0)
@@ -32,7 +39,7 @@ extension Metrics {
     private func weight(_ merging: Metric.Merging) -> Double {
         let seconds = self[.duration] ?? 0
         switch merging {
-        case .meanInSpeech: return seconds * (self[.speech] ?? 0)
+        case .meanInSpeech, .levelInSpeech: return seconds * (self[.speech] ?? 0)
         case .meanInSilence: return seconds * (1 - (self[.speech] ?? 0))
         case .mean, .variance: return seconds
         case .sum, .least, .greatest, .anew: return 0

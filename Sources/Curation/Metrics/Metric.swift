@@ -22,6 +22,8 @@ public struct Metric: Sendable {
         case sum, least, greatest
         /// The mean, weighted by time; by the time with speech; by the time without.
         case mean, meanInSpeech, meanInSilence
+        /// A level in dB: the mean of the powers, weighted by the time with speech.
+        case levelInSpeech
         /// The variance of a metric whose mean is known: within the stretches, and between their means.
         case variance(of: String)
         /// The value is computed anew from the joined candidates (`MetricComparer`, `StitchedCandidate`).
@@ -46,11 +48,13 @@ extension Metric {
     /// Everything that measures candidates. The rules are tried in the order of this list.
     static let sources: [any MetricSource.Type] = [
         SourceMeasurer.self, FaceMeasurer.self, OtherFaces.self, FramingMeasurer.self,
-        MovementMeasurer.self, RotationMeasurer.self, PictureMeasurer.self, SoundMeasurer.self,
-        Speaker.self, MouthSyncMeasurer.self, SyncNetMeasurer.self,
+        MovementMeasurer.self, RotationMeasurer.self, PictureMeasurer.self, OverlayMeasurer.self,
+        MouthColourMeasurer.self, CodingMeasurer.self, CameraMeasurer.self, SoundMeasurer.self,
+        SoundQualityMeasurer.self, SignalToNoise.self, Speaker.self, MouthSyncMeasurer.self,
+        SyncNetMeasurer.self,
     ]
 
-    /// Every metric.
+    /// Every metric that Loopy measures; networks that users name give others (`Metric.network`).
     public static let all = sources.flatMap { $0.metrics }
 
     static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
@@ -65,6 +69,11 @@ extension Metric {
 extension Metrics {
     /// Every metric, none of them measured.
     package static let unmeasured = Metrics(names: Metric.all.map(\.name))
+
+    /// Every metric and those of networks that the user named, none of them measured.
+    package static func unmeasured(and networks: [Metric]) -> Metrics {
+        networks.isEmpty ? unmeasured : Metrics(names: (Metric.all + networks).map(\.name))
+    }
 
     public subscript(metric: Metric) -> Double? {
         get { self[metric.name] }

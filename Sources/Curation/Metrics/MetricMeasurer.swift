@@ -31,6 +31,11 @@ package struct MetricValues: ExpressibleByDictionaryLiteral {
 
     package init(notes: [Metric: String] = [:]) { self.notes = notes }
 
+    package init(_ metric: Metric, _ value: Double?, note: String? = nil) {
+        metrics = [metric: value]
+        notes = note.map { [metric: $0] } ?? [:]
+    }
+
     package init(dictionaryLiteral elements: (Metric, Double?)...) {
         metrics = Dictionary(uniqueKeysWithValues: elements)
     }
@@ -105,12 +110,28 @@ package struct StretchSound {
 /// All measurers that have what they need.
 package struct MetricMeasurers {
     private let measurers: [any MetricMeasurer]
+    private let watchers: [any PictureWatcher]
 
-    /// - Parameter networks: files of networks, by role.
-    package init(networks: [String: String] = [:]) throws {
-        measurers = try Metric.sources.compactMap {
-            try ($0 as? any MetricMeasurer.Type)?.init(networks: networks)
-        }
+    /// - Parameters:
+    ///   - networks: files of networks, by role.
+    ///   - chosen: measurers of networks that the user named.
+    package init(
+        networks: [String: String] = [:], chosen: [any MetricMeasurer] = []
+    ) throws {
+        measurers =
+            try Metric.sources.compactMap {
+                try ($0 as? any MetricMeasurer.Type)?.init(networks: networks)
+            } + chosen
+        watchers = measurers.compactMap { $0 as? any PictureWatcher }
+    }
+
+    /// Begins a stretch: see `PictureWatcher`.
+    package func start(after last: VideoFrame?) {
+        for watcher in watchers { watcher.start(after: last) }
+    }
+
+    package func see(_ picture: SeenPicture) throws {
+        for watcher in watchers { try watcher.see(picture) }
     }
 
     /// What is measured of a candidate: everything but what compares it with others.

@@ -3,19 +3,11 @@ import Dataset
 /// Whether others are seen beside the face.
 enum OtherFaces: MetricComparer {
     static let metrics: [Metric] = [.otherFaces]
-    static let version = 1
+    static let version = 2
 
     static func values(of index: Int, among faces: [SeenFace]) -> [Metric: Double?] {
-        let frames = faces[index].frames
-        // One after another, or several at once: each picture counts once.
-        var shared = 0
-        var end = frames.lowerBound
-        let together = comparable(to: index, among: faces).map(\.common)
-        for range in together.sorted(by: { $0.lowerBound < $1.lowerBound }) {
-            shared += max(0, range.upperBound - max(end, range.lowerBound))
-            end = max(end, range.upperBound)
-        }
-        return [.otherFaces: Double(shared) / Double(max(1, frames.count))]
+        let shared = comparable(to: index, among: faces).reduce(0) { $0 + $1.common.count }
+        return [.otherFaces: Double(shared) / Double(max(1, faces[index].frames.count))]
     }
 
     /// The other faces that are seen together with one, and the frames that they share. Faces less than
@@ -36,7 +28,9 @@ enum OtherFaces: MetricComparer {
 }
 
 extension Metric {
+    // Not a share of time: who speaks beside one that listens is a good speaker, and has 1 all the time. More
+    // than three on average are a crowd, in which crops show others and whose sound it is can hardly be told.
     public static let otherFaces = Metric(
-        "other_faces", .anew,
-        "The share of pictures with another face at least half as tall.")
+        "other_faces", unit: "faces", .anew, limits: Limits(maximum: 3),
+        "The mean number of other faces at least half as tall that are seen at the same time.")
 }

@@ -1,3 +1,4 @@
+import Perception
 import Settings
 
 /// FID (Heusel et al. 2017): the Fréchet distance of Inception's features of pictures.

@@ -1,3 +1,4 @@
+import Perception
 import Settings
 import Torch
 

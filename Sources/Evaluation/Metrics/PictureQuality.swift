@@ -1,3 +1,4 @@
+import Perception
 import Settings
 
 /// IQA: a network's score of a picture's quality, of whichever network the settings name.

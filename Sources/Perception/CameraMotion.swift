@@ -1,6 +1,5 @@
 import Foundation
 import Media
-import Perception
 import Torch
 
 /// Estimates the camera's motion from what is behind a person: displacements of textured blocks outside
@@ -9,7 +8,9 @@ import Torch
 /// A block's displacement is found by phase correlation (Kuglin and Hines 1975) and one step of Lucas
 /// and Kanade (1981). Where the background is too plain, too little, or of several minds, there is no
 /// estimate. A value belongs to one thread at a time.
-struct CameraMotion {
+package struct CameraMotion {
+    package init() {}
+
     private struct Gray {
         var values: [Float]
         var width: Int
@@ -35,7 +36,7 @@ struct CameraMotion {
 
     /// - Parameter head: the person's head in this picture.
     /// - Returns: the step from this picture to the last; nil where it cannot be told, as for the first.
-    mutating func step(to frame: VideoFrame, head: Box) -> CameraStep? {
+    package mutating func step(to frame: VideoFrame, head: Box) -> CameraStep? {
         let gray = Self.gray(frame)
         defer { previous = (gray, head) }
         guard let (before, headBefore) = previous, before.width == gray.width,

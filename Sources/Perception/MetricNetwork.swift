@@ -1,15 +1,14 @@
 import Errors
 import Foundation
-import Perception
 import Storage
 import Torch
 
 /// A network that turns pictures into features or scores: TorchScript (`.pt`) or `.onnx`. It belongs
 /// to one thread at a time.
-final class MetricNetwork {
+package final class MetricNetwork {
     private let file: String
     /// Whether the network is called as the published Inception and I3D are, with `return_features=True`.
-    let returnsFeatures: Bool
+    package let returnsFeatures: Bool
     private let form: Form
     private let threads: Int
     /// The network for the shape of the last input: a video's pictures have one.
@@ -20,9 +19,12 @@ final class MetricNetwork {
         case script(ScriptModule)
     }
 
+    /// The endings of the files that it reads.
+    package static let endings = ["onnx", "pt", "pth", "ts"]
+
     /// - Throws: `LoopyError` for a file of another kind, one that cannot be read, and a device that
     ///   is not here.
-    init(_ file: String, device: String, threads: Int) throws {
+    package init(_ file: String, device: String, threads: Int) throws {
         self.file = file
         self.threads = threads
         switch (file as NSString).pathExtension.lowercased() {
@@ -44,7 +46,7 @@ final class MetricNetwork {
     /// - Parameters:
     ///   - input: `[1, …]`; uint8 only for TorchScript.
     ///   - flags: arguments by name, which TorchScript alone takes.
-    func callAsFunction(_ input: Tensor, flags: [String: Bool] = [:]) throws -> [Float] {
+    package func callAsFunction(_ input: Tensor, flags: [String: Bool] = [:]) throws -> [Float] {
         switch form {
         case .script(let module):
             guard let output = try module(input.contiguous(), flags: flags).first else {
@@ -71,7 +73,7 @@ final class MetricNetwork {
     /// Runs a network that gives one number.
     ///
     /// - Throws: `LoopyError` `.configuration` where it gives more.
-    func score(_ input: Tensor) throws -> [Float] {
+    package func score(_ input: Tensor) throws -> [Float] {
         let values = try self(input)
         guard values.count == 1 else {
             throw LoopyError(
