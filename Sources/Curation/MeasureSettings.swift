@@ -121,7 +121,8 @@ public struct MeasureSettings: DescribedSettings {
 /// The choice of the key-point network stands beside the other settings, in the same section.
 extension MeasureSettings {
     private enum CodingKeys: CodingKey {
-        case unitSeconds, nearDetector, farDetector, voiceActivity, lipSync, identity, networks, limits
+        case unitSeconds, nearDetector, farDetector, voiceActivity, lipSync, identity, networks,
+            limits
     }
 
     public init(from decoder: any Decoder) throws {

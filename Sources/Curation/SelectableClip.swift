@@ -23,7 +23,9 @@ public struct SelectableClip: Sendable {
     public let source: Int
     /// On the 25 fps grid, from the source's first picture.
     public let frames: Range<Int>
-    /// The number of the face that a candidate begins with; nil where there is none.
+    /// The number of its candidate in the dataset; nil where there is none.
+    let candidate: Int?
+    /// The number of the face that the candidate begins with.
     public let face: Int?
     /// The index of the annotated span among the source's; nil where it has none.
     public let span: Int?
@@ -38,37 +40,61 @@ public struct SelectableClip: Sendable {
 }
 
 extension Selector {
+    /// A candidate of a dataset, and where it is.
+    struct Located {
+        /// Counts the candidates of the dataset, from 0.
+        let number: Int
+        let candidate: StitchedCandidate
+        let source: (index: Int, Source)
+        /// The number of its annotated span, and the span.
+        let span: (index: Int, AnnotatedSpan?)
+    }
+
     /// Gives every clip that any limits could make of a dataset, in the order of `selection.jsonl`.
     ///
-    /// - Parameter body: called with each clip, and with the index of the source that is looked at.
+    /// - Parameter body: called with each clip.
     /// - Throws: `LoopyError` when measurements are missing or not finished.
     public func selectableClips(_ body: (SelectableClip) throws -> Void) throws {
         let sources = try dataset.sources()
         let measurements = try Measurements(dataset, sources: sources)
+        try walk(
+            sources, measurements,
+            onNothing: { try body(SelectableClip(nothing: $1, source: $0)) }
+        ) { located in
+            let pieces = try pieces(of: located.candidate, located.source.1, measurements)
+            for (position, piece) in pieces.enumerated() {
+                try body(SelectableClip(piece, of: located, isFirst: position == 0))
+            }
+        }
+    }
+
+    /// Goes through a dataset in the order of `selection.jsonl`.
+    ///
+    /// - Parameter onNothing: called with the index of a source and the decision about it, or a stretch of it,
+    ///   where it has no candidates.
+    func walk(
+        _ sources: [Source], _ measurements: Measurements,
+        onNothing: (Int, Decision) throws -> Void = { _, _ in },
+        onCandidate: (Located) throws -> Void
+    ) throws {
+        var number = 0
         for (index, source) in sources.enumerated() {
             guard source.probe != nil else {
-                try body(SelectableClip(nothing: Self.unusable(source), source: index))
+                try onNothing(index, Self.unusable(source))
                 continue
             }
             let measured = try measurements.lines(of: source)
-            for (number, span) in source.parts.enumerated() {
+            for (spanIndex, span) in source.parts.enumerated() {
                 let parts = measured.within(span)
                 for decision in Self.withoutCandidates(parts.map(\.candidate), source, span) {
-                    try body(SelectableClip(nothing: decision, source: index))
+                    try onNothing(index, decision)
                 }
                 for candidate in Self.candidates(parts, measurements) {
-                    let another = Self.shareOfAnotherFace(candidate, span) != nil
-                    let obstacle: SelectableClip.Obstacle? =
-                        another
-                        ? .always("other-face") : source.probe?.audio == nil ? .noSound : nil
-                    let pieces = try pieces(of: candidate, source, measurements)
-                    for (position, piece) in pieces.enumerated() {
-                        try body(
-                            SelectableClip(
-                                piece, of: candidate, source: (index, source),
-                                span: span == nil ? nil : number, isFirst: position == 0,
-                                obstacle: obstacle))
-                    }
+                    try onCandidate(
+                        Located(
+                            number: number, candidate: candidate, source: (index, source),
+                            span: (spanIndex, span)))
+                    number += 1
                 }
             }
         }
@@ -79,22 +105,26 @@ extension SelectableClip {
     /// A decision about which nothing was measured.
     fileprivate init(nothing decision: Decision, source: Int) {
         self.init(
-            source: source, frames: decision.frames, face: nil, span: nil, isFirst: true,
+            source: source, frames: decision.frames, candidate: nil, face: nil, span: nil,
+            isFirst: true,
             obstacle: .always(decision.rule ?? "unusable"), crop: nil, key: nil,
             metrics: Metrics())
     }
 
-    fileprivate init(
-        _ piece: Selector.Piece, of candidate: StitchedCandidate,
-        source: (index: Int, Source), span: Int?, isFirst: Bool, obstacle: Obstacle?
-    ) {
+    fileprivate init(_ piece: Selector.Piece, of located: Selector.Located, isFirst: Bool) {
+        let (index, source) = located.source
+        let isAnother = Selector.shareOfAnotherFace(located.candidate, located.span.1) != nil
         var fitting: CropSquare?
         if case .crop(let square, _) = piece.plan { fitting = square }
         self.init(
-            source: source.index, frames: piece.frames, face: candidate.first.face, span: span,
-            isFirst: isFirst, obstacle: obstacle, crop: fitting,
+            source: index, frames: piece.frames, candidate: located.number,
+            face: located.candidate.first.face,
+            span: located.span.1 == nil ? nil : located.span.index, isFirst: isFirst,
+            obstacle: isAnother
+                ? .always("other-face") : source.probe?.audio == nil ? .noSound : nil,
+            crop: fitting,
             key: fitting.map {
-                Decision.key(source: source.1.digest, frames: piece.frames, crop: $0)
-            }, metrics: candidate.metrics)
+                Decision.key(source: source.digest, frames: piece.frames, crop: $0)
+            }, metrics: located.candidate.metrics)
     }
 }

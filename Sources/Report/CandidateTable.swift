@@ -16,21 +16,27 @@ public struct CandidateTable {
     private var values: [[Double]]
     private let rules: Rules
     private let sources: [Source]
+    private var shared = SharedFootage()
+    /// Among so many clips copies of footage are looked for: it takes minutes for a million.
+    private static let mostCompared = 100_000
 
     /// Reads the measurements of a dataset.
     ///
     /// - Parameter onSource: called with how many of the sources are read, of how many.
     /// - Throws: `LoopyError` when measurements are missing or not finished.
     public init(_ dataset: DatasetDirectory, onSource: (Int, Int) -> Void = { _, _ in }) throws {
+        let catalogue = try Catalogue.read(dataset)
+        let networks = catalogue.measurements?.metricsOfNetworks ?? []
+        let defaults = SelectSettings(networks: networks)
         let settings =
-            try Catalogue.read(dataset).selection?.settings(or: SelectSettings(), of: "selection")
-            ?? SelectSettings()
+            try catalogue.selection?.settings(or: defaults, of: "selection") ?? defaults
         rules = settings.rules
-        metrics = Metric.all
+        metrics = Metric.all + networks
         values = metrics.map { _ in [] }
         sources = try dataset.sources()
         var last = -1
-        try Selector(dataset, settings: settings).selectableClips { clip in
+        let selector = Selector(dataset, settings: settings)
+        try selector.selectableClips { clip in
             if clip.source != last {
                 last = clip.source
                 onSource(last + 1, sources.count)
@@ -42,6 +48,7 @@ public struct CandidateTable {
             row.metrics = Metrics()
             clips.append(row)
         }
+        if clips.count <= Self.mostCompared { shared = try selector.sharedFootage(of: clips) }
     }
 
     private struct Header: Encodable {
@@ -69,6 +76,17 @@ public struct CandidateTable {
         /// The words of obstacles, by their codes; the code 0 is none, and 1 is "no-audio".
         var obstacles: [String]
         var columns: [Column]
+        var copies: Copies
+    }
+
+    /// `SharedFootage`, for the page.
+    private struct Copies: Encodable {
+        /// A clip's row, another's, and the first and the number of the frames that both show.
+        var stretches: [[Int]]
+        var order: [Int]
+        var leastShare: Double
+        /// Whether nobody looked for copies, for there are too many clips.
+        var areUnknown: Bool
     }
 
     /// The rows, as the page reads them.
@@ -113,7 +131,12 @@ public struct CandidateTable {
                     defaults: metric.limits, edges: scale.edges)
             },
             obstacles: obstacles,
-            columns: columns.map { Header.Column(name: $0.name, type: $0.type) })
+            columns: columns.map { Header.Column(name: $0.name, type: $0.type) },
+            copies: Copies(
+                stretches: shared.stretches.map {
+                    [$0.clip, $0.other, $0.frames.lowerBound, $0.frames.count]
+                }, order: shared.order, leastShare: SharedFootage.leastShare,
+                areUnknown: clips.count > Self.mostCompared))
         let text = try JSONLines.document(header)
         var bytes = Self.bytes([UInt32(text.count)]) + text
         for column in columns {

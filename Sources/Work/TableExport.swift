@@ -134,7 +134,8 @@ public struct TableExport: Sendable {
         let types = [
             ("source", "VARCHAR"), ("path", "VARCHAR"), ("start", "DOUBLE"), ("end", "DOUBLE"),
             ("face", "BIGINT"), ("decision", "VARCHAR"), ("rule", "VARCHAR"), ("value", "DOUBLE"),
-            ("limit", "DOUBLE"), ("key", "VARCHAR"), ("shard", "VARCHAR"), ("split", "VARCHAR"),
+            ("limit", "DOUBLE"), ("duplicate_of", "VARCHAR"), ("key", "VARCHAR"),
+            ("shard", "VARCHAR"), ("split", "VARCHAR"),
             ("identity", "VARCHAR"), ("crop", "STRUCT(x BIGINT, y BIGINT, side BIGINT)"),
             ("crop_margin", "DOUBLE"), ("audio_delay", "BIGINT"), ("error", "VARCHAR"),
         ]

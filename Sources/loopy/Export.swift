@@ -24,7 +24,8 @@ struct Export: AsyncParsableCommand {
 
     func run() async throws {
         try await interruptibly {
-            let metrics = Metric.all.map { metric in
+            let measured = try Catalogue.read(DatasetDirectory(dataset)).measurements
+            let metrics = (Metric.all + (measured?.metricsOfNetworks ?? [])).map { metric in
                 (
                     metric.name,
                     metric.unit.isEmpty ? metric.meaning : "\(metric.unit): \(metric.meaning)"

@@ -64,45 +64,36 @@ package struct Duplicates {
     /// The candidates that share footage, in pairs.
     package let pairs: [(Int, Int)]
 
-    private let library: FootageLibrary
-    /// Of each candidate, those that share footage with it, and what they share, seen from it.
-    private var neighbours: [Int: [(other: Int, match: FootageMatch)]] = [:]
-
     /// - Throws: `LoopyError` where there are too many candidates.
     package init(of clips: [Clip], in library: FootageLibrary) throws {
-        self.library = library
-        let found = try FootageSearch.matches(in: library)
-        pairs = found.map { ($0.first, $0.second) }
-        for (first, second, matches) in found {
-            for match in matches {
-                neighbours[first, default: []].append((second, match))
-                neighbours[second, default: []].append((first, match.seenFromSecond))
-            }
-        }
-        guard !found.isEmpty else { return }
+        var relations = try FootageRelations(in: library)
+        pairs = relations.pairs
+        guard !pairs.isEmpty else { return }
 
         var kept: [Int: [Clip]] = [:]
         var known: Set<Int> = []
         for clip in clips.sorted(by: { $0.worth < $1.worth })
-        where neighbours[clip.candidate] != nil {
-            if let copy = copy(clip, of: kept) {
+        where relations.neighbours[clip.candidate] != nil {
+            if let copy = Self.copy(clip, of: kept, relations) {
                 copies[clip.key] = copy
                 continue
             }
             kept[clip.candidate, default: []].append(clip)
             // Each must be known to share footage with the one that is kept.
-            if known.insert(clip.candidate).inserted { addDistantNeighbours(of: clip.candidate) }
+            if known.insert(clip.candidate).inserted {
+                relations.addDistantNeighbours(of: clip.candidate)
+            }
         }
     }
 
-    private func copy(_ clip: Clip, of kept: [Int: [Clip]]) -> Copy? {
+    private static func copy(
+        _ clip: Clip, of kept: [Int: [Clip]], _ relations: FootageRelations
+    ) -> Copy? {
         var isSeen = [Bool](repeating: false, count: clip.frames.count)
         var most: (frames: Int, key: String)?
-        for (other, match) in neighbours[clip.candidate] ?? [] {
+        for (other, match) in relations.neighbours[clip.candidate] ?? [] {
             for original in kept[other] ?? [] {
-                let first = original.frames.lowerBound - match.offset
-                let shown = first..<(first + original.frames.count)
-                let common = match.frames.clamped(to: clip.frames).clamped(to: shown)
+                let common = match.common(of: clip.frames, with: original.frames)
                 for frame in common { isSeen[frame - clip.frames.lowerBound] = true }
                 if common.count > 0,
                     (common.count, original.key) > (most?.frames ?? 0, most?.key ?? "")
@@ -112,39 +103,7 @@ package struct Duplicates {
             }
         }
         let share = Double(isSeen.count { $0 }) / Double(max(1, clip.frames.count))
-        guard let most, share >= Self.leastShare else { return nil }
+        guard let most, share >= leastShare else { return nil }
         return Copy(original: most.key, share: share)
-    }
-
-    /// Finds out what a candidate shares with those that it is related to through others.
-    private mutating func addDistantNeighbours(of candidate: Int) {
-        var reached = Set((neighbours[candidate] ?? []).map(\.other) + [candidate])
-        var queue = (neighbours[candidate] ?? []).map { ($0.other, $0.match.offset) }
-        var next = 0
-        while next < queue.count {
-            let (middle, offset) = queue[next]
-            next += 1
-            for (other, match) in neighbours[middle] ?? [] where !reached.contains(other) {
-                let found = FootageMatch.stretches(
-                    candidate, other, offset: offset + match.offset, in: library)
-                guard let first = found.first else { continue }
-                reached.insert(other)
-                queue.append((other, first.offset))
-                for match in found {
-                    neighbours[candidate, default: []].append((other, match))
-                    neighbours[other, default: []].append((candidate, match.seenFromSecond))
-                }
-            }
-        }
-    }
-}
-
-extension FootageMatch {
-    /// The same, with the candidates in the other order.
-    var seenFromSecond: FootageMatch {
-        FootageMatch(
-            frames: (frames.lowerBound + offset)..<(frames.upperBound + offset), offset: -offset,
-            isMirrored: isMirrored, soundDistance: soundDistance,
-            pictureDistance: pictureDistance, movement: movement)
     }
 }

@@ -34,6 +34,13 @@ class Table {
       this.groups.set(row, this.twin[row]);
       this.groups.set(this.twin[row], this.twin[row]);
     }
+    // The stretches that each row shares with others.
+    this.copies = header.copies;
+    this.shared = new Map();
+    for (const [row, ...stretch] of this.copies.stretches) {
+      if (!this.shared.has(row)) this.shared.set(row, []);
+      this.shared.get(row).push(stretch);
+    }
     this.metrics.forEach((metric, index) => {
       metric.index = index;
       metric.written = { minimum: metric.minimum ?? null, maximum: metric.maximum ?? null };
@@ -100,7 +107,6 @@ class Table {
         const mask = masks[part][row];
         if (mask !== 0) verdict = this.ruleCode + 32 * part + 31 - Math.clz32(mask & -mask);
       }
-      const isWhole = verdict !== 0;
       if (verdict === 0 && this.fits[row] === 0) verdict = this.cropCode;
       if (verdict === 0 && this.groups.size) {
         const group = this.groups.get(row);
@@ -109,9 +115,27 @@ class Table {
         }
       }
       this.verdicts[row] = verdict;
+    }
+    this.rejectCopies();
+    for (let row = 0; row < this.rows; row++) {
+      const verdict = this.verdicts[row];
       // What is rejected as a whole is one decision, however many pieces it would have been cut into.
-      if (!isWhole || this.first[row]) spans[verdict]++;
+      const isPiece = verdict === 0 || verdict >= this.cropCode;
+      if (isPiece || this.first[row]) spans[verdict]++;
       frames[verdict] += this.frames[row];
+    }
+  }
+
+  // Of accepted clips that show the same footage, the one most worth keeping is kept.
+  rejectCopies() {
+    const kept = new Set();
+    for (const row of this.copies.order) {
+      if (this.verdicts[row] !== 0) continue;
+      const seen = new Uint8Array(this.frames[row]);
+      for (const [other, first, count] of this.shared.get(row) ?? [])
+        if (kept.has(other)) seen.fill(1, first, first + count);
+      const share = seen.reduce((sum, one) => sum + one, 0) / Math.max(1, seen.length);
+      if (share >= this.copies.leastShare) this.verdicts[row] = this.duplicateCode; else kept.add(row);
     }
   }
 
