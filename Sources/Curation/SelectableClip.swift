@@ -59,13 +59,13 @@ extension Selector {
         let measurements = try Measurements(dataset, sources: sources)
         try walk(
             sources, measurements,
-            onNothing: { try body(SelectableClip(nothing: $1, source: $0)) }
-        ) { located in
-            let pieces = try pieces(of: located.candidate, located.source.1, measurements)
-            for (position, piece) in pieces.enumerated() {
-                try body(SelectableClip(piece, of: located, isFirst: position == 0))
-            }
-        }
+            onNothing: { try body(SelectableClip(nothing: $1, source: $0)) },
+            onCandidate: { located in
+                let pieces = try pieces(of: located.candidate, located.source.1, measurements)
+                for (position, piece) in pieces.enumerated() {
+                    try body(SelectableClip(piece, of: located, isFirst: position == 0))
+                }
+            })
     }
 
     /// Goes through a dataset in the order of `selection.jsonl`.

@@ -137,7 +137,8 @@ public struct Publication {
     /// The columns that shards hold, in the order of a clip's members.
     private static func columns(in archive: TarReader, _ catalogue: Catalogue) -> [String] {
         let names = Dictionary(
-            catalogue.columns.keys.map { (catalogue.suffixInShards(of: $0), $0) }, uniquingKeysWith: { $1 })
+            catalogue.columns.keys.map { (catalogue.suffixInShards(of: $0), $0) },
+            uniquingKeysWith: { $1 })
         let first = archive.members.first?.name.prefix { $0 != "." } ?? ""
         return archive.members.filter { $0.name.hasPrefix(first + ".") }.compactMap { member in
             names[String(member.name.dropFirst(first.count))]

@@ -158,6 +158,8 @@ class Funnel {
       title: "show these", onclick: () => this.onChoose(bar.filter ?? "") },
       node("span", {}, bar.text),
       node("i", { style: `width: ${100 * bar.frames / Math.max(1, all)}%` }),
-      node("span", {}, duration(bar.frames)), node("span", {}, many(bar.spans, "clip")))));
+      node("span", {}, duration(bar.frames)), node("span", {}, many(bar.spans, "clip")))),
+    table.copies.areUnknown ? node("p", { class: "note" },
+      "Among so many clips, copies of the same footage are not looked for here: loopy select may reject some as duplicate.") : "");
   }
 }
