@@ -3,7 +3,7 @@ import Foundation
 import Storage
 import Torch
 
-/// A network that turns pictures into features or scores: TorchScript (`.pt`) or `.onnx`. It belongs
+/// A network that turns pictures or sound into features or scores: TorchScript (`.pt`) or `.onnx`. It belongs
 /// to one thread at a time.
 package final class MetricNetwork {
     private let file: String

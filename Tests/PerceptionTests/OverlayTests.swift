@@ -11,7 +11,7 @@ import Testing
             try run(
                 ["ffmpeg", "-v", "error", "-i", Place.sample("WolfgangLanger_Pexels.mp4")]
                     + [
-                        "-vf", "fps=2,setpts=N/25/TB" + filters, "-frames:v", "6", "-r", "25",
+                        "-vf", "fps=2,settb=1/25,setpts=N" + filters, "-frames:v", "6", "-r", "25",
                         "-an",
                     ]
                     + ["-c:v", "libx264", "-qp", "20", folder + "/out.mkv"])

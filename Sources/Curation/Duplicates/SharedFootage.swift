@@ -18,6 +18,8 @@ public struct SharedFootage: Sendable {
     public var order: [Int] = []
 
     public static let leastShare = Duplicates.leastShare
+
+    public init() {}
 }
 
 extension Selector {
