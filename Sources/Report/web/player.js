@@ -37,8 +37,9 @@ class Player {
 
   // The verdict and the rules anew, when limits have changed.
   refresh() {
-    if (this.row === undefined) return;
     const verdict = this.element.querySelector("p.accepted, p.rejected");
+    // Nothing is open, or what is to be open is on its way.
+    if (!verdict) return;
     verdict.className = this.table.verdicts[this.row] ? "rejected" : "accepted";
     verdict.textContent = verdictText(this.table, this.row);
     this.element.querySelector(".rules").replaceWith(this.rules(this.row, this.details));
