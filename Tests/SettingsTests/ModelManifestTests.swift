@@ -47,8 +47,8 @@ import Testing
         #expect(manifest.folder == package.path)
         #expect(
             manifest.entries.map(\.name) == [
-                "small", "small/codec", "wav2vec2-base", "wav2vec2-large", "syncnet", "dwpose",
-                "stable-diffusion-v1-5/vae", "stable-diffusion-v1-5/unet", "animatediff",
+                "small", "small/codec", "wav2vec2-base", "wav2vec2-large", "syncnet", "dlib-face",
+                "dwpose", "stable-diffusion-v1-5/vae", "stable-diffusion-v1-5/unet", "animatediff",
                 "fid-inception", "fvd-i3d",
             ])
         // What comes with Loopy is not published elsewhere.
