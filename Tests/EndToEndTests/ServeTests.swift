@@ -76,7 +76,7 @@ import Testing
     @Test func whatCannotBeShownIsSaid() throws {
         let bench = try Workbench()
         defer { bench.remove() }
-        let missing = try bench.loopy("page", bench.dataset("none"), "--output", "page.html")
+        let missing = try bench.loopy("page", bench.dataset("none"))
         #expect(missing.status == 65 && missing.errors.contains("none"), "\(missing.errors)")
         let run = try bench.loopy(
             "page", bench.folder, "--run", bench.folder + "/no-run", "--output",
