@@ -18,7 +18,9 @@ public struct Page {
     public func write(to path: String, clips: Int) throws {
         var held: [String: [UInt8]] = [:]
         func hold(_ name: String) throws {
-            held[name] = try site.resource(name)?.bytes()
+            guard let resource = try site.resource(name) else { return }
+            let bytes = try resource.bytes()
+            held[name] = resource.type == .json ? try Self.withoutFolders(bytes) : bytes
         }
         for name in ["state.json", "table", "runs.json", "videos.json", "figures.json"] {
             try hold(name)
@@ -41,6 +43,23 @@ public struct Page {
             }
         }
         try OutputFile.write(Site.page(holding: held), to: path)
+    }
+
+    /// A document whose paths are names of files: a page is given to others, who need not know where they lie.
+    private static func withoutFolders(_ document: [UInt8]) throws -> [UInt8] {
+        func without(_ value: JSONValue, key: String = "") -> JSONValue {
+            switch value {
+            case .string(let path) where key == "path":
+                .string((path as NSString).lastPathComponent)
+            case .array(let elements): .array(elements.map { without($0) })
+            case .object(let members):
+                .object(
+                    Dictionary(
+                        uniqueKeysWithValues: members.map { ($0, without($1, key: $0)) }))
+            default: value
+            }
+        }
+        return without(try JSONDecoder().decode(JSONValue.self, from: Data(document))).line
     }
 
     private struct Runs: Decodable {

@@ -128,6 +128,20 @@ import Testing
         }
     }
 
+    @Test func aPageNamesFilesWithoutTheirFolders() throws {
+        try withFolder { folder in
+            let site = try site(in: folder, generated: [generate(in: folder)])
+            try Page(site).write(to: folder + "/index.html", clips: 0)
+            let page = String(decoding: try bytes(of: folder + "/index.html"), as: UTF8.self)
+            let start = try #require(page.range(of: #"id="resources">"#)).upperBound
+            let end = try #require(page.range(of: "</script>", range: start..<page.endIndex))
+            let held = try JSONDecoder().decode(
+                [String: Data].self, from: Data(page[start..<end.lowerBound].utf8))
+            let videos = String(decoding: try #require(held["videos.json"]), as: UTF8.self)
+            #expect(videos.contains(#""path":"portrait.png""#) && !videos.contains(folder))
+        }
+    }
+
     @Test func aMissingVideoIsAnError() throws {
         try withFolder { folder in
             let error = #expect(throws: LoopyError.self) {

@@ -21,7 +21,7 @@ class Player {
     if (ticket !== this.ticket) return;
     this.details = details;
     const parts = [node("h3", {}, table.name(row)),
-      node("p", { class: "note" }, listed([spanText(table, row), details?.path]).join(" · ")),
+      node("p", { class: "note" }, listed([spanText(table, row), details?.path !== table.name(row) && details?.path]).join(" · ")),
       node("p", { class: table.verdicts[row] ? "rejected" : "accepted" }, verdictText(table, row))];
     this.video = null;
     const tracks = bytes && this.tracks(bytes, details);
