@@ -8,16 +8,14 @@ import Storage
 /// What a person looks at of one clip: pictures, values over time, sound. Everything is read, decoded or
 /// listened to when it is asked for.
 public final class ClipDetails {
-    private let dataset: DatasetDirectory
     public let sources: [Source]
     private let measurements: Measurements
     private var voiceActivity: VoiceActivity?
     /// Longer pieces are shown from their beginning to here.
-    public static let mostFrames = 60 * Grid.framesPerSecond
+    private static let mostFrames = 60 * Grid.framesPerSecond
 
     /// - Throws: `LoopyError` when measurements are missing or not finished.
     public init(_ dataset: DatasetDirectory) throws {
-        self.dataset = dataset
         sources = try dataset.sources()
         measurements = try Measurements(dataset, sources: sources)
     }
@@ -66,7 +64,7 @@ public final class ClipDetails {
     }
 
     /// The frames of a clip that are shown.
-    public func shownFrames(_ clip: SelectableClip) -> Range<Int> {
+    private func shownFrames(_ clip: SelectableClip) -> Range<Int> {
         clip.frames.prefix(Self.mostFrames)
     }
 
@@ -82,11 +80,8 @@ public final class ClipDetails {
         guard let samples = try media(of: clip)?.sound(shownFrames(clip)) else { return nil }
         let network = try voiceActivity ?? VoiceActivity()
         voiceActivity = network
-        let loudness = stride(from: 0, to: samples.count, by: Grid.samplesPerFrame).map { start in
-            let frame = samples[start..<(start + Grid.samplesPerFrame)]
-            return (frame.reduce(0) { $0 + $1 * $1 } / Float(Grid.samplesPerFrame)).squareRoot()
-        }
-        return Sound(loudness: loudness, isSpeech: try network.isSpeech(samples))
+        return Sound(
+            loudness: Grid.levels(of: samples), isSpeech: try network.isSpeech(samples))
     }
 
     /// The sound of a clip as FLAC; nil where the source has none that can be decoded.
@@ -95,17 +90,19 @@ public final class ClipDetails {
     }
 
     /// The side of `video`'s pictures, in pixels.
-    public static let videoSide = 480
+    private static let videoSide = 480
 
     /// The whole pictures of a clip as MP4, 25 a second, in the middle of black squares.
     ///
     /// - Throws: `LoopyError` when the source cannot be decoded.
-    public func video(_ clip: SelectableClip, side: Int = videoSide) throws -> [UInt8] {
+    public func video(_ clip: SelectableClip) throws -> [UInt8] {
         guard let media = try media(of: clip), !clip.frames.isEmpty else {
             throw LoopyError(.missing, "has no pictures", path: sources[clip.source].path)
         }
         var encoding = VideoEncoding()
-        (encoding.size, encoding.crf, encoding.preset) = (side, 25, "ultrafast")
+        (encoding.size, encoding.crf, encoding.preset) = (
+            Self.videoSide, 25, "ultrafast"
+        )
         let pictures = FramePrefetcher(try media.pictures(shownFrames(clip)))
         defer { pictures.cancel() }
         let encoder = ClipEncoder(

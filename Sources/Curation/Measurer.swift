@@ -234,11 +234,7 @@ final class Measurer {
         guard let heard = try media.sound(around) else { return nil }
         let lead = SoundWords.reach * Grid.samplesPerFrame
         let samples = Array(heard[lead..<(heard.count - lead)])
-        let audible = (0..<frames.count).map { frame -> Bool in
-            let range = frame * Grid.samplesPerFrame..<(frame + 1) * Grid.samplesPerFrame
-            let energy = samples[range].reduce(Float(0)) { $0 + $1 * $1 }
-            return (energy / Float(Grid.samplesPerFrame)).squareRoot() > Self.audibleLevel
-        }
+        let audible = Grid.levels(of: samples).map { $0 > Self.audibleLevel }
         return StretchSound(
             start: frames.lowerBound, isSpeech: try voiceActivity.isSpeech(samples),
             isAudible: audible, samples: samples,

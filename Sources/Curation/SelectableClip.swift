@@ -40,16 +40,6 @@ public struct SelectableClip: Sendable {
 }
 
 extension Selector {
-    /// A candidate of a dataset, and where it is.
-    struct Located {
-        /// Counts the candidates of the dataset, from 0.
-        let number: Int
-        let candidate: StitchedCandidate
-        let source: (index: Int, Source)
-        /// The number of its annotated span, and the span.
-        let span: (index: Int, AnnotatedSpan?)
-    }
-
     /// Gives every clip that any limits could make of a dataset, in the order of `selection.jsonl`.
     ///
     /// - Parameter body: called with each clip.
@@ -61,43 +51,12 @@ extension Selector {
             sources, measurements,
             onNothing: { try body(SelectableClip(nothing: $1, source: $0)) },
             onCandidate: { located in
-                let pieces = try pieces(of: located.candidate, located.source.1, measurements)
+                let source = located.source.value
+                let pieces = try pieces(of: located.candidate, source, measurements)
                 for (position, piece) in pieces.enumerated() {
                     try body(SelectableClip(piece, of: located, isFirst: position == 0))
                 }
             })
-    }
-
-    /// Goes through a dataset in the order of `selection.jsonl`.
-    ///
-    /// - Parameter onNothing: called with the index of a source and the decision about it, or a stretch of it,
-    ///   where it has no candidates.
-    func walk(
-        _ sources: [Source], _ measurements: Measurements,
-        onNothing: (Int, Decision) throws -> Void = { _, _ in },
-        onCandidate: (Located) throws -> Void
-    ) throws {
-        var number = 0
-        for (index, source) in sources.enumerated() {
-            guard source.probe != nil else {
-                try onNothing(index, Self.unusable(source))
-                continue
-            }
-            let measured = try measurements.lines(of: source)
-            for (spanIndex, span) in source.parts.enumerated() {
-                let parts = measured.within(span)
-                for decision in Self.withoutCandidates(parts.map(\.candidate), source, span) {
-                    try onNothing(index, decision)
-                }
-                for candidate in Self.candidates(parts, measurements) {
-                    try onCandidate(
-                        Located(
-                            number: number, candidate: candidate, source: (index, source),
-                            span: (spanIndex, span)))
-                    number += 1
-                }
-            }
-        }
     }
 }
 
@@ -113,13 +72,14 @@ extension SelectableClip {
 
     fileprivate init(_ piece: Selector.Piece, of located: Selector.Located, isFirst: Bool) {
         let (index, source) = located.source
-        let isAnother = Selector.shareOfAnotherFace(located.candidate, located.span.1) != nil
+        let isAnother =
+            Selector.shareOfAnotherFace(located.candidate, located.span?.value) != nil
         var fitting: CropSquare?
         if case .crop(let square, _) = piece.plan { fitting = square }
         self.init(
             source: index, frames: piece.frames, candidate: located.number,
             face: located.candidate.first.face,
-            span: located.span.1 == nil ? nil : located.span.index, isFirst: isFirst,
+            span: located.span?.index, isFirst: isFirst,
             obstacle: isAnother
                 ? .always("other-face") : source.probe?.audio == nil ? .noSound : nil,
             crop: fitting,

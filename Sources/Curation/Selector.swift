@@ -31,20 +31,12 @@ public final class Selector {
         let measurements = try Measurements(dataset, sources: sources)
         var state = Progress(unmeasured: UnmeasuredRules(settings.rules))
         state.report.counts.sources = sources.count
-        var drafts: [[Decision]] = []
-        for (index, source) in sources.enumerated() {
-            state.source = index
-            let decisions: [Decision]
-            if source.probe == nil {
-                decisions = [Self.unusable(source)]
-            } else {
-                let measured = try measurements.lines(of: source)
-                decisions = try source.parts.flatMap {
-                    try decide(source, $0, measured.within($0), measurements, &state)
-                }
-            }
-            drafts.append(decisions)
-        }
+        var drafts = sources.map { _ in [Decision]() }
+        try walk(
+            sources, measurements, onNothing: { drafts[$0].append($1) },
+            onCandidate: { located in
+                drafts[located.source.index] += try decide(located, measurements, &state)
+            })
         let duplicates = try Duplicates(of: state.clips, in: state.library)
         let people = People(state.faces, likeness: settings.samePerson)
         let links = duplicates.pairs.map { (state.sources[$0], state.sources[$1]) } + people.links
@@ -106,8 +98,6 @@ public final class Selector {
     private struct Progress {
         var report = Report()
         var unmeasured: UnmeasuredRules
-        /// The number of the source that is being decided about.
-        var source = 0
         /// The source of each candidate of which the rules accept clips.
         var sources: [Int] = []
         /// The candidate of every clip that the rules accept, by the clip's key.
@@ -119,54 +109,31 @@ public final class Selector {
         var faces: [People.Face] = []
     }
 
-    /// Decides about a source, or about one annotated span of it: each is judged by itself.
+    /// Decides about one candidate, as if there were no copies of it.
     private func decide(
-        _ source: Source, _ span: AnnotatedSpan?, _ measured: [StitchedCandidate.Part],
-        _ measurements: Measurements, _ state: inout Progress
+        _ located: Located, _ measurements: Measurements, _ state: inout Progress
     ) throws -> [Decision] {
-        var decisions = Self.withoutCandidates(measured.map(\.candidate), source, span)
-        let candidates = Self.candidates(measured, measurements)
-        state.report.counts.candidates += candidates.count
-        for candidate in candidates {
-            let made = try decide(candidate, source, span, measurements).map { decision in
-                guard let key = decision.key, state.candidates[key] != nil else { return decision }
-                // two faces whose crops are one square make one clip
-                return decision.rejected(as: Duplicates.Copy(original: key, share: 1))
-            }
-            state.unmeasured.add(candidate.metrics)
-            try accept(made, of: candidate, measurements, &state)
-            decisions += made
+        let decisions = try decide(
+            located.candidate, located.source.value, located.span?.value, measurements
+        ).map { decision in
+            var decision = decision
+            decision.annotation = located.span?.value.name
+            guard let key = decision.key, state.candidates[key] != nil else { return decision }
+            // Two faces whose crops are one square make one clip.
+            return decision.rejected(as: Duplicates.Copy(original: key, share: 1))
         }
-        for index in decisions.indices { decisions[index].annotation = span?.name }
+        state.report.counts.candidates += 1
+        state.unmeasured.add(located.candidate.metrics)
+        try accept(decisions, of: located, measurements, &state)
         return decisions
-    }
-
-    /// The candidates of a source, or of one annotated span of it, as the rules see them.
-    static func candidates(
-        _ measured: [StitchedCandidate.Part], _ measurements: Measurements
-    ) -> [StitchedCandidate] {
-        var candidates = stitched(
-            measured.filter { $0.candidate.outcome == .candidate },
-            networks: measurements.networkMetrics)
-        let compared = comparedFaces(candidates.map { ($0.frames, $0.metrics) })
-        for index in compared.indices { candidates[index].metrics = compared[index] }
-        return candidates
-    }
-
-    /// The line of a source that cannot be used.
-    static func unusable(_ source: Source) -> Decision {
-        var decision = Decision(
-            source: source.digest, path: source.path, start: 0, end: 0, decision: .reject)
-        decision.rule = source.reason
-        decision.error = source.error
-        return decision
     }
 
     /// Notes what is to be compared when all candidates are known.
     private func accept(
-        _ decisions: [Decision], of candidate: StitchedCandidate, _ measurements: Measurements,
+        _ decisions: [Decision], of located: Located, _ measurements: Measurements,
         _ state: inout Progress
     ) throws {
+        let candidate = located.candidate, source = located.source.index
         let number = state.sources.count
         let first = candidate.frames.lowerBound
         var isAccepted = false
@@ -176,41 +143,21 @@ public final class Selector {
             state.candidates[key] = number
             guard settings.duplicates == .reject else { continue }
             let frames = decision.frames.lowerBound - first..<decision.frames.upperBound - first
-            let worth = Duplicates.Worth(
-                faceHeight: candidate.metrics[.faceHeight] ?? 0, frames: frames.count,
-                sharpness: candidate.metrics[.sharpness] ?? 0, key: key)
+            let worth = Duplicates.Worth(candidate.metrics, frames: frames.count, key: key)
             state.clips.append(
                 Duplicates.Clip(key: key, candidate: number, frames: frames, worth: worth))
         }
         guard isAccepted else { return }
-        state.sources.append(state.source)
+        state.sources.append(source)
         if measurements.knowsIdentities, let identity = try measurements.identity(of: candidate) {
             state.faces.append(
                 People.Face(
-                    candidate: number, source: state.source, name: candidate.first.name,
+                    candidate: number, source: source, name: candidate.first.name,
                     identity: identity))
         }
         if settings.duplicates == .reject {
-            state.library.add(try measurements.footage(of: candidate), source: state.source)
+            state.library.add(try measurements.footage(of: candidate), source: source)
         }
-    }
-
-    /// One line for a source in which nothing was found, or that could not be decoded.
-    static func withoutCandidates(
-        _ lines: [Candidate], _ source: Source, _ span: AnnotatedSpan?
-    ) -> [Decision] {
-        let broken = lines.filter { $0.outcome == .undecodable }
-        let isEmpty = !lines.contains { $0.outcome == .candidate }
-        guard isEmpty || !broken.isEmpty else { return [] }
-        let shown = broken.isEmpty ? lines : broken
-        let start = shown.first?.start ?? span?.frames.lowerBound ?? 0
-        var decision = Decision(
-            source: source.digest, path: source.path, start: start,
-            end: shown.last?.end ?? start, decision: .reject)
-        let outcome = shown.first?.outcome ?? .noFace
-        decision.rule = outcome.rawValue
-        decision.error = shown.first?.error
-        return [decision]
     }
 
     private func decide(
@@ -324,11 +271,6 @@ public final class Selector {
                 plan: planner.plan(heads: heads, faceHeight: faceHeight))
         }
     }
-}
-
-extension Source {
-    /// What of the source is judged: each annotated span by itself, or nil for all of it.
-    var parts: [AnnotatedSpan?] { spans.map { $0.map(Optional.some) } ?? [nil] }
 }
 
 extension Decision {

@@ -62,15 +62,22 @@ public struct Verification {
             return
         }
         for file in listed where file.name != PublishedFolder.card {
-            files += 1
-            let path = folder + "/" + file.name
-            guard let digest = try? Digest.ofFile(path) else {
-                problems.append("\(path): is missing; publish or download it again")
-                continue
-            }
-            if digest != file.sha256 {
-                problems.append("\(path): its bytes changed; publish or download it again")
-            }
+            check(folder + "/" + file.name, file.sha256, mend: "publish or download it again")
+        }
+    }
+
+    /// Compares a file with its digest.
+    ///
+    /// - Parameters:
+    ///   - sha256: what it must be.
+    ///   - mend: what to do when it is another one, or is missing.
+    private mutating func check(_ path: String, _ sha256: String?, mend: String) {
+        files += 1
+        let digest = try? Digest.ofFile(path)
+        if digest == nil {
+            problems.append("\(path): is missing; \(mend)")
+        } else if digest != sha256 {
+            problems.append("\(path): its bytes changed; delete it and \(mend)")
         }
     }
 
@@ -86,15 +93,8 @@ public struct Verification {
                 continue
             }
             for file in record.files {
-                files += 1
-                let path = folder + "/" + file.name
-                guard let digest = try? Digest.ofFile(path) else {
-                    problems.append("\(path): is missing; run its stage again")
-                    continue
-                }
-                if digest != file.sha256 {
-                    problems.append("\(path): its bytes changed; delete it and run its stage again")
-                }
+                check(
+                    folder + "/" + file.name, file.sha256, mend: "run its stage again")
             }
         }
     }

@@ -13,9 +13,9 @@ import Media
 package enum Blockiness {
     private static let grid = 8
     private static let rowStep = 4
-    /// In levels of 255: larger differences are edges.
+    /// Larger differences, of 255 levels, are edges.
     private static let edge: Float = 20
-    /// In levels of 255: keeps the ratio near 1 where there is nothing at all.
+    /// This difference, of 255 levels, keeps the ratio near 1 where there is nothing at all.
     private static let floor: Float = 0.1
 
     /// Returns how much larger differences are at the blocks' borders than inside, over those inside: 0 where

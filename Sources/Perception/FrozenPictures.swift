@@ -5,7 +5,7 @@ import Media
 package struct FrozenPictures {
     /// The rows that are compared.
     private static let rows = 48
-    /// In levels of 255: coding a picture once more changes no sample by more.
+    /// Coding a picture once more changes no sample by more than so many of 255 levels.
     private static let tolerance: Float = 3
     /// The share of samples that may differ by more. On real clips the stillest picture of a person has ten
     /// times as many, and pictures that were repeated before they were coded again have fewer.

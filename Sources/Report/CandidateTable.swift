@@ -71,7 +71,7 @@ public struct CandidateTable {
         var rows: Int
         /// The names of the sources' files.
         var sources: [String]
-        /// In the order in which rules are applied.
+        /// The metrics in the order in which their rules are applied.
         var metrics: [Metric]
         /// The words of obstacles, by their codes; the code 0 is none, and 1 is "no-audio".
         var obstacles: [String]

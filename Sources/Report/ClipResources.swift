@@ -92,7 +92,7 @@ final class ClipResources: Sendable {
 /// `ROW.json`.
 private struct ClipDescription: Encodable {
     var path: String
-    /// Of the upright source, in pixels.
+    /// The size of the upright source, in pixels.
     var width: Int
     var height: Int
     /// The square that `ROW.mp4` shows.

@@ -9,7 +9,7 @@ import Foundation
 /// a comparison of the values says: a value breaks the minimum at edge `i` where its code is below `2i`, and
 /// the maximum there where it is above.
 package struct MetricScale: Equatable {
-    /// In rising order; the first is no higher than any value.
+    /// The edges in rising order; the first is no higher than any value.
     package let edges: [Double]
     /// The code of a value that was not measured.
     package static let unmeasured = UInt16.max

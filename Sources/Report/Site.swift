@@ -2,9 +2,7 @@ import Curation
 import Dataset
 import Errors
 import Foundation
-import Media
 import Storage
-import Synchronization
 
 /// What a person looks at to understand a dataset, runs that were trained on it and videos that models made:
 /// resources that have names. `loopy serve` makes each when a browser asks for it; `loopy page` holds some of
@@ -22,7 +20,7 @@ public final class Site: Sendable {
     private let table: [UInt8]?
     private let runs: RunResources
     private let videos: VideoResources
-    private let state: State
+    private let state: SiteState
     private let figures: [[String: Figure]]
 
     /// The rows of the table.
@@ -61,7 +59,7 @@ public final class Site: Sendable {
             let report = try JSONLines.readDocument(Report.self, from: path)
             return report.metrics.filter { $0.value.value != nil }
         }
-        state = try State(dataset, catalogue, work: work, hasVideos: !generated.isEmpty)
+        state = try SiteState(dataset, catalogue, work: work, hasVideos: !generated.isEmpty)
         // What is not there is better said now than when a browser asks for it.
         _ = try self.runs.description()
     }
@@ -116,59 +114,6 @@ public final class Site: Sendable {
     }
 }
 
-/// A resource of a site.
-public struct Resource: Sendable {
-    public enum Content: Sendable {
-        case bytes([UInt8])
-        /// Some bytes of a file.
-        case file(String, Range<Int>)
-    }
-
-    public enum ContentType: String, Sendable {
-        case html = "text/html; charset=utf-8"
-        case json = "application/json"
-        case binary = "application/octet-stream"
-        case jpeg = "image/jpeg"
-        case png = "image/png"
-        case mp4 = "video/mp4"
-        case flac = "audio/flac"
-    }
-
-    public let content: Content
-    public let type: ContentType
-
-    public init(_ content: Content, type: ContentType) {
-        (self.content, self.type) = (content, type)
-    }
-
-    static func json(_ value: some Encodable) throws -> Resource {
-        Resource(.bytes(try JSONLines.line(value)), type: .json)
-    }
-
-    /// A whole file; nil where there is none.
-    static func file(_ path: String, type: ContentType) -> Resource? {
-        var information = stat()
-        guard stat(path, &information) == 0 else { return nil }
-        return Resource(.file(path, 0..<Int(information.st_size)), type: type)
-    }
-
-    /// All its bytes.
-    ///
-    /// - Throws: `LoopyError` where its file cannot be read.
-    public func bytes() throws -> [UInt8] {
-        switch content {
-        case .bytes(let bytes): return bytes
-        case .file(let path, let range):
-            guard let file = FileHandle(forReadingAtPath: path) else {
-                throw LoopyError(.missing, "cannot be read", path: path)
-            }
-            defer { try? file.close() }
-            try file.seek(toOffset: UInt64(range.lowerBound))
-            return Array(try file.read(upToCount: range.count) ?? Data())
-        }
-    }
-}
-
 /// A figure of `loopy-evaluate`.
 struct Figure: Codable, Sendable {
     var value: Double?
@@ -179,53 +124,5 @@ struct Figure: Codable, Sendable {
     private enum CodingKeys: String, CodingKey {
         case value, clips, frames
         case protocolName = "protocol"
-    }
-}
-
-/// `state.json`.
-private struct State: Encodable, Sendable {
-    var dataset: String
-    var counts: Catalogue.Counts
-    var rulesNotApplied: [String]
-    /// The settings of the columns.
-    var columns: [String: JSONValue]
-    var work: [String]
-    /// The settings of `loopy-select` that differ from the defaults, the rules left out: by their names, such
-    /// as "clips.face_share".
-    var settings: [String: JSONValue]
-    /// Whether generated videos are what the page is made for.
-    var beginsWithVideos: Bool
-
-    private enum CodingKeys: String, CodingKey {
-        case dataset, counts, columns, work, settings
-        case rulesNotApplied = "rules_not_applied"
-        case beginsWithVideos = "begins_with_videos"
-    }
-
-    init(
-        _ dataset: DatasetDirectory, _ catalogue: Catalogue, work: [String], hasVideos: Bool
-    ) throws {
-        let path = URL(fileURLWithPath: dataset.path).standardizedFileURL
-        self.dataset = path.lastPathComponent
-        counts = catalogue.counts
-        rulesNotApplied = catalogue.rulesNotApplied
-        columns = catalogue.columns.mapValues(\.settings)
-        self.work = work
-        beginsWithVideos = hasVideos
-        let defaults = try JSONValue(settings: SelectSettings()).leaves
-        let used = catalogue.selection?.leaves ?? [:]
-        settings = used.filter { !$0.key.hasPrefix("rules.") && defaults[$0.key] != $0.value }
-    }
-}
-
-extension JSONValue {
-    /// The values that are no objects, by the keys that lead to them, joined by dots.
-    fileprivate var leaves: [String: JSONValue] {
-        guard case .object(let members) = self else { return ["": self] }
-        return members.reduce(into: [:]) { leaves, member in
-            for (key, value) in member.value.leaves {
-                leaves[key.isEmpty ? member.key : member.key + "." + key] = value
-            }
-        }
     }
 }

@@ -22,11 +22,7 @@ struct VideoCurves: Encodable {
         let samples = try AudioReader.read(
             path: path, start: probe.video.clock.startSeconds,
             count: opening.count * Grid.samplesPerFrame)
-        loudness = stride(from: 0, to: samples.count, by: Grid.samplesPerFrame).map { start in
-            let frame = samples[start..<(start + Grid.samplesPerFrame)]
-            let power = frame.reduce(0) { $0 + $1 * $1 } / Float(frame.count)
-            return Self.rounded(Double(power.squareRoot()))
-        }
+        loudness = Grid.levels(of: samples).map { Self.rounded(Double($0)) }
     }
 
     /// More digits make the page larger, and its lines no finer.

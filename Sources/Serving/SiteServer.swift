@@ -53,7 +53,10 @@ public final class SiteServer: Sendable {
                 do {
                     try await self.server.run()
                 } catch let error as SocketError {
-                    throw LoopyError(.output, "cannot listen (\(error)): another --port?")
+                    throw LoopyError(
+                        .output,
+                        "the port cannot be had (\(error.localizedDescription)): name another with "
+                            + "--port, or 0 for any that is free")
                 }
             }
             group.addTask {

@@ -72,28 +72,13 @@ struct FetchEndToEndTests {
         for (name, bytes) in [("net.onnx", bytes), ("net.onnx.new", bytes.reversed())] {
             try OutputFile.write(bytes, to: bench.folder + "/files/" + name)
         }
-        let server = Process(), input = Pipe(), output = Pipe()
-        server.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        server.arguments = [
+        let server = [
             "python3", Workbench.package + "/Scripts/test-web.py", bench.folder + "/files",
             bench.folder + "/log",
         ]
-        (server.standardInput, server.standardOutput) = (input, output)
-        server.standardError = FileHandle.nullDevice
-        try server.run()
-        defer {
-            try? input.fileHandleForWriting.close()
-            server.waitUntilExit()
+        try Workbench.whileRunning(server) { port in
+            try body(Web(bench: bench, port: port), Digest.of(bytes))
         }
-        var port = Data()
-        while port.last != UInt8(ascii: "\n") {
-            let more = output.fileHandleForReading.availableData
-            try #require(!more.isEmpty)
-            port += more
-        }
-        try body(
-            Web(bench: bench, port: String(decoding: port.dropLast(), as: UTF8.self)),
-            Digest.of(bytes))
     }
 
     @Test func theLicenceIsShownAndMustBeAccepted() throws {

@@ -6,13 +6,20 @@ import Testing
     private static let python = Workbench.package + "/.deps/browser/bin/python"
     private static let script = Workbench.package + "/Tests/EndToEndTests/browser.py"
 
-    /// Four sources: one of them silent, and one with a name that is markup.
+    /// Six sources: a copy of another one among them, one whose name is markup, and one that is no video.
     private static func curated() throws -> (bench: Workbench, dataset: String) {
         let bench = try Workbench()
         try bench.addSample("obama_speech.mp4")
         try bench.addSample("single_face.mp4", as: "<img src=x onerror=window.hacked=1>.mp4")
         try bench.addSample("no_face.mp4")
         try bench.addSample("face_noface.mov")
+        let copied = try Workbench.run(
+            "/usr/bin/env",
+            [
+                "ffmpeg", "-nostdin", "-v", "error", "-i", bench.videos + "/obama_speech.mp4",
+                "-crf", "30", "-preset", "ultrafast", bench.videos + "/again.mp4",
+            ])
+        try #require(copied.status == 0, "\(copied.errors)")
         try bench.write("this is no video", to: "videos/broken.mp4")
         let dataset = bench.dataset("dataset")
         let made = try bench.loopy(

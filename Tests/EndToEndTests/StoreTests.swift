@@ -12,29 +12,13 @@ struct StoreEndToEndTests {
 
     /// Runs an S3 (`Scripts/test-store.py`) while `body` does, whose tools know where it is.
     private func withStore(_ options: String..., body: () throws -> Void) throws {
-        let server = Process(), input = Pipe(), output = Pipe()
-        server.executableURL = URL(fileURLWithPath: Self.python)
-        server.arguments = [Workbench.package + "/Scripts/test-store.py"] + options
-        (server.standardInput, server.standardOutput) = (input, output)
-        // It tells of every connection that it loses.
-        server.standardError = FileHandle.nullDevice
-        try server.run()
-        defer {
-            try? input.fileHandleForWriting.close()
-            server.waitUntilExit()
+        let server = [Self.python, Workbench.package + "/Scripts/test-store.py"] + options
+        try Workbench.whileRunning(server) { port in
+            setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:\(port)", 1)
+            setenv("AWS_ACCESS_KEY_ID", "loopy", 1)
+            setenv("AWS_SECRET_ACCESS_KEY", "loopy", 1)
+            try body()
         }
-        var port = Data()
-        while port.last != UInt8(ascii: "\n") {
-            let more = output.fileHandleForReading.availableData
-            try #require(!more.isEmpty)
-            port += more
-        }
-        setenv(
-            "AWS_ENDPOINT_URL",
-            "http://127.0.0.1:\(String(decoding: port.dropLast(), as: UTF8.self))", 1)
-        setenv("AWS_ACCESS_KEY_ID", "loopy", 1)
-        setenv("AWS_SECRET_ACCESS_KEY", "loopy", 1)
-        try body()
     }
 
     /// Copies between the store and folders.

@@ -121,6 +121,31 @@ struct Workbench {
             errors: (try? String(contentsOfFile: log, encoding: .utf8)) ?? "")
     }
 
+    /// Runs a server while `body` does: one that prints its port when it is ready, and ends with its standard
+    /// input.
+    static func whileRunning(
+        _ server: [String], _ body: (_ port: String) throws -> Void
+    ) throws {
+        let process = Process(), input = Pipe(), output = Pipe()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = server
+        (process.standardInput, process.standardOutput) = (input, output)
+        // It tells of every connection that it loses.
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        defer {
+            try? input.fileHandleForWriting.close()
+            process.waitUntilExit()
+        }
+        var port = Data()
+        while port.last != UInt8(ascii: "\n") {
+            let more = output.fileHandleForReading.availableData
+            try #require(!more.isEmpty)
+            port += more
+        }
+        try body(String(decoding: port.dropLast(), as: UTF8.self))
+    }
+
     /// The resources that a page of `loopy page` holds, by name.
     static func held(_ page: String) throws -> [String: Data] {
         let text = try String(contentsOfFile: page, encoding: .utf8)

@@ -98,6 +98,7 @@ def settings(page):
 
 def check_selection(page, dataset, select, folder):
     """The page and `loopy-select` agree to the last clip, for limits of every kind."""
+    assert counted(dataset)["duplicate"] > 0, "no copy among the clips"
     assert funnel(page) == counted(dataset), (funnel(page), counted(dataset))
     assert accepted_on_page(page) == accepted(dataset)
     copy = f"{folder}/copy"

@@ -45,6 +45,13 @@ package struct Duplicates {
             (self.sharpness, self.key) = (sharpness, key)
         }
 
+        /// - Parameter metrics: of the clip's candidate.
+        init(_ metrics: Metrics, frames: Int, key: String) {
+            self.init(
+                faceHeight: metrics[.faceHeight] ?? 0, frames: frames,
+                sharpness: metrics[.sharpness] ?? 0, key: key)
+        }
+
         /// The nearest power of 1.2.
         private static func step(_ value: Double) -> Int {
             Int((log(max(1, value)) / log(1.2)).rounded())

@@ -2,7 +2,7 @@
 struct FootageRelations {
     /// The candidates that were found to share footage, in pairs.
     let pairs: [(Int, Int)]
-    /// Of each candidate, those that share footage with it, and what they share, seen from it.
+    /// The candidates that share footage with each candidate, and what they share, seen from that one.
     private(set) var neighbours: [Int: [(other: Int, match: FootageMatch)]] = [:]
     private let library: FootageLibrary
 

@@ -8,7 +8,7 @@ public struct SharedFootage: Sendable {
         /// Indices of the clips.
         public let clip: Int
         public let other: Int
-        /// From the clip's first.
+        /// The frames that both show, counted from the first frame of `clip`.
         public let frames: Range<Int>
     }
 
@@ -50,8 +50,7 @@ extension Selector {
                 clipRows.map { row in
                     let frames = clips[row].frames
                     let worth = Duplicates.Worth(
-                        faceHeight: candidate.metrics[.faceHeight] ?? 0, frames: frames.count,
-                        sharpness: candidate.metrics[.sharpness] ?? 0, key: clips[row].key ?? "")
+                        candidate.metrics, frames: frames.count, key: clips[row].key ?? "")
                     return (row, (frames.lowerBound - first)..<(frames.upperBound - first), worth)
                 })
         }

@@ -35,15 +35,12 @@ const resources = {
   // Whether a server answers.
   get isServed() { return this.held === null; },
 
-  bytesHeld(name) {
-    const text = this.held[name];
-    if (text === undefined) return null;
-    return Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
-  },
-
   // The bytes; null where there is no such resource.
   async bytes(name) {
-    if (!this.isServed) return this.bytesHeld(name)?.buffer ?? null;
+    if (!this.isServed) {
+      const text = this.held[name];
+      return text === undefined ? null : Uint8Array.from(atob(text), letter => letter.charCodeAt(0)).buffer;
+    }
     const answer = await fetch(name);
     return answer.ok ? answer.arrayBuffer() : null;
   },
@@ -52,9 +49,6 @@ const resources = {
     const bytes = await this.bytes(name);
     return bytes && JSON.parse(new TextDecoder().decode(bytes));
   },
-
-  // Whether the resource is certain not to be there.
-  isMissing(name) { return !this.isServed && this.held[name] === undefined; },
 
   // An address for src; null where there is no such resource.
   address(name) {

@@ -23,7 +23,7 @@ async function start() {
   views.generated.append(generated.element);
   about(views.about, state);
   if (hasTable) explore(views.clips, new Table(bytes), summary, state);
-  else views.clips.append(node("p", { class: "note" }, "Nothing is selected yet: run loopy select."));
+  else views.clips.append(node("p", { class: "note" }, "Nothing is measured here yet: run loopy measure, or loopy run, and load the page again."));
   choose(location.hash.slice(1) in views ? location.hash.slice(1) : state.begins_with_videos ? "generated" : "clips");
   if (resources.isServed) setInterval(() => { if (!views.training.hidden) runs.refresh(); }, 2000);
   document.body.dataset.ready = "";
