@@ -174,8 +174,7 @@ def check_player(page):
     page.locator("#filter").fill("rejected")
     page.wait_for_timeout(150)
     page.locator(".row").last.click()
-    page.wait_for_timeout(500)
-    assert page.locator(".player-panel p.rejected").count() == 1
+    page.wait_for_selector(".player-panel p.rejected")
     keep(page, "rejected")
     page.locator("#filter").fill("")
 
@@ -261,8 +260,7 @@ def check_names(page):
     page.locator("#filter").fill("onerror")
     page.wait_for_timeout(150)
     page.locator(".row").first.click()
-    page.wait_for_timeout(600)
-    assert odd[0] in page.locator(".player-panel h3").first.inner_text()
+    page.wait_for_function("name => document.querySelector('.player-panel h3')?.textContent === name", arg=odd[0])
     assert page.locator("img[src=x]").count() == 0 and page.evaluate("() => window.hacked") is None
     page.locator("#filter").fill("")
 
