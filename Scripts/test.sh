@@ -73,7 +73,10 @@ for result in "$logs"/*.result; do
     log=${result%.result}.log
     echo
     echo "$log: exit status $status"
-    grep -aE '^✘' "$log" | grep -avE '^✘ (Suite|Test run) ' | cut -c 1-400 || tail -5 "$log"
+    # The lines that follow a test's own say what was seen.
+    awk '/^(✔|✘|◇|➜) / { isTold = /^✘/ && !/^✘ (Suite|Test run) / } isTold && lines++ < 100' "$log" |
+        cut -c 1-400
+    grep -aqE '^✘' "$log" || tail -5 "$log"
 done
 echo
 echo "$((SECONDS - begin)) s in $processes processes"

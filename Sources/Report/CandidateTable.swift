@@ -123,7 +123,7 @@ public struct CandidateTable {
         }
         let header = Header(
             rows: clips.count,
-            sources: sources.map { ($0.path as NSString).lastPathComponent },
+            sources: sources.map { RecordedPath($0.path).fileName },
             metrics: zip(metrics, scales).map { metric, scale in
                 Header.Metric(
                     name: metric.name, unit: metric.unit, meaning: metric.meaning,

@@ -50,7 +50,7 @@ public struct Page {
         func without(_ value: JSONValue, key: String = "") -> JSONValue {
             switch value {
             case .string(let path) where key == "path":
-                .string((path as NSString).lastPathComponent)
+                .string(RecordedPath(path).fileName)
             case .array(let elements): .array(elements.map { without($0) })
             case .object(let members):
                 .object(

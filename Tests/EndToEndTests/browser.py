@@ -73,13 +73,20 @@ def opened(browser, address, **options):
     return page
 
 
+def settle(page):
+    """The page draws in its next frames: what was done to one may be drawn in the one after the next."""
+    page.evaluate("""async () => {
+        for (let frame = 0; frame < 4; frame++) await new Promise(done => requestAnimationFrame(done));
+    }""")
+
+
 def move(page, metric, bound, value):
     """Types a limit."""
     show(page, metric)
     box = page.locator(f"input[type=text][data-metric={metric}][data-bound={bound}]")
     box.fill(value)
     box.press("Enter")
-    page.wait_for_timeout(100)
+    settle(page)
 
 
 def show(page, metric):
@@ -119,7 +126,7 @@ def check_selection(page, dataset, select, folder):
         assert funnel(page) == counted(copy), (metric, value, funnel(page), counted(copy))
         assert accepted_on_page(page) == accepted(copy), (metric, value)
     page.locator("#reset").click()
-    page.wait_for_timeout(100)
+    settle(page)
     assert funnel(page) == counted(dataset)
 
 
@@ -130,24 +137,30 @@ def check_slider(page):
     slider.focus()
     before = page.locator("#summary").inner_text()
     slider.press("End")
-    page.wait_for_timeout(150)
+    settle(page)
     assert page.locator("#summary").inner_text() != before
     assert page.locator(".galleries .outside .tile").count() > 0
     keep(page, "slider")
     page.locator("#reset").click()
-    page.wait_for_timeout(100)
+    settle(page)
     assert page.locator("#summary").inner_text() == before
+
+
+def await_video(page, row):
+    """A clip is chosen at once, and open when its values and its video have come."""
+    page.wait_for_function(
+        f"() => document.querySelector('.player-panel[data-row=\"{row}\"] video')?.readyState >= 2")
 
 
 def check_player(page):
     """A clip plays from its source with its sound, follows the keys, and can stand beside another."""
     page.locator("#filter").fill("accepted")
-    page.wait_for_timeout(150)
+    settle(page)
     shown = page.locator(".row").count()
     assert shown >= 2
     page.locator(".row").first.click()
-    page.wait_for_selector(".player-panel video")
-    page.wait_for_function("() => document.querySelector('.player-panel video').readyState >= 2")
+    first, second = (page.locator(".row").nth(index).get_attribute("data-row") for index in (0, 1))
+    await_video(page, first)
     page.locator("h1").click()
     page.keyboard.press("Space")
     page.wait_for_function("() => document.querySelector('.player-panel video').currentTime > 0.4")
@@ -155,24 +168,24 @@ def check_player(page):
     assert dots.count("M") == 68
     keep(page, "player")
     page.keyboard.press("Space")
-    first = page.locator(".row.chosen").get_attribute("data-row")
     page.keyboard.press("ArrowDown")
-    page.wait_for_function(f"() => document.querySelector('.row.chosen')?.dataset.row !== '{first}'")
+    await_video(page, second)
     page.keyboard.press("ArrowUp")
-    page.wait_for_function(f"() => document.querySelector('.row.chosen')?.dataset.row === '{first}'")
-    page.wait_for_function("() => document.querySelector('.player-panel video')?.readyState >= 2")
+    await_video(page, first)
     if page.locator(".switch").count():
         page.locator(".switch").first.click()
         page.wait_for_function("() => document.querySelector('.player-panel video').src.includes('cut')")
-        page.wait_for_function("() => document.querySelector('.player-panel video').readyState >= 2")
+        await_video(page, first)
     page.keyboard.press("p")
     page.keyboard.press("ArrowDown")
-    page.wait_for_function("() => [...document.querySelectorAll('.player-panel video')].filter(v => v.readyState >= 2).length === 2")
+    await_video(page, first)
+    await_video(page, second)
     keep(page, "two")
     page.keyboard.press("p")
+    assert page.locator(".player-panel video").count() == 1, "what is closed goes on playing"
     # A clip that was rejected, from the source.
     page.locator("#filter").fill("rejected")
-    page.wait_for_timeout(150)
+    settle(page)
     page.locator(".row").last.click()
     page.wait_for_selector(".player-panel p.rejected")
     keep(page, "rejected")
@@ -181,7 +194,7 @@ def check_player(page):
 
 def check_phone(browser, address):
     page = opened(browser, address, is_mobile=True, has_touch=True, viewport={"width": 390, "height": 844})
-    page.wait_for_timeout(300)
+    settle(page)
     assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth"), "wider than the phone"
     keep(page, "phone")
     page.locator(".row").first.tap()
@@ -258,7 +271,7 @@ def check_names(page):
     odd = [name for name in page.evaluate("() => window.loopy.table.sources") if "<img" in name]
     assert odd, "no name with markup in it among the sources"
     page.locator("#filter").fill("onerror")
-    page.wait_for_timeout(150)
+    settle(page)
     page.locator(".row").first.click()
     page.wait_for_function("name => document.querySelector('.player-panel h3')?.textContent === name", arg=odd[0])
     assert page.locator("img[src=x]").count() == 0 and page.evaluate("() => window.hacked") is None
@@ -269,7 +282,7 @@ def check_tabs(page):
     for tab in ["training", "generated", "about", "clips"]:
         page.locator(f"[data-tab={tab}]").click()
         assert page.locator(f"main#{tab}").is_visible()
-        page.wait_for_timeout(200)
+        settle(page)
         keep(page, f"tab-{tab}")
 
 
@@ -300,8 +313,9 @@ def main():
             check_names(page)
             check_tabs(page)
             dark = opened(browser, address, color_scheme="dark")
-            dark.locator(".row").first.click()
-            dark.wait_for_timeout(1500)
+            row = dark.locator(".row").first
+            row.click()
+            await_video(dark, row.get_attribute("data-row"))
             keep(dark, "dark")
             check_phone(browser, address)
         assert not page.wrong, page.wrong

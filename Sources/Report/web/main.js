@@ -69,7 +69,7 @@ function explore(view, table, summary, state) {
       current = second;
     } else {
       second.element.hidden = true;
-      second.row = undefined;
+      second.close();
       current = first;
     }
     view.classList.toggle("two", !second.element.hidden);

@@ -17,6 +17,8 @@ class Player {
   async show(row) {
     const { table } = this, ticket = this.ticket = {};
     this.row = row;
+    // What is open goes on playing.
+    if (this.element.dataset.row === String(row)) return;
     const [details, bytes] = await Promise.all([resources.json(`clips/${row}.json`), resources.bytes(`clips/${row}.tracks`)]);
     if (ticket !== this.ticket) return;
     this.details = details;
@@ -33,6 +35,14 @@ class Player {
     if (details?.sync_curve) parts.push(this.sync(details));
     parts.push(this.rules(row, details));
     this.element.replaceChildren(...parts);
+    this.element.dataset.row = row;
+  }
+
+  // Nothing is open, and nothing plays, or is on its way.
+  close() {
+    this.ticket = this.row = this.video = undefined;
+    delete this.element.dataset.row;
+    this.element.replaceChildren();
   }
 
   // The verdict and the rules anew, when limits have changed.
