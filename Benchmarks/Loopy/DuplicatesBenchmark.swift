@@ -22,7 +22,7 @@ struct DuplicatesBench: ParsableCommand {
         func add(_ key: String, _ footage: Footage, faceHeight: Double) {
             let frames = 0..<footage.frameCount
             let worth = Duplicates.Worth(
-                faceHeight: faceHeight, frames: frames.count, sharpness: 0.2, key: key)
+                faceHeight: faceHeight, frames: frames.count, detail: 0.2, key: key)
             library.add(footage, source: listed.count)
             listed.append(
                 Duplicates.Clip(key: key, candidate: listed.count, frames: frames, worth: worth))

@@ -4,6 +4,7 @@ import Foundation
 import Media
 import Perception
 import Storage
+import Synchronization
 
 /// The finished measurements of a dataset, read in the order of its sources.
 final class Measurements {
@@ -13,7 +14,10 @@ final class Measurements {
     let networkMetrics: [Metric]
     /// Indices of the units that hold stretches of a source.
     private var unitsOfSource: [Substring: [Int]] = [:]
-    private var loaded: (unit: Int, lines: [Candidate])?
+    /// The lines of units that follow one another.
+    private var loaded: (units: Range<Int>, lines: [Result<[Candidate], any Error>]) = (0..<0, [])
+    /// The units that are read at once where one is asked for after the other: decoding them is what takes time.
+    private static let readAhead = 8 * Processors.available
     private var archive: (unit: Int, reader: TarReader)?
 
     init(_ dataset: DatasetDirectory, sources: [Source]) throws {
@@ -51,11 +55,22 @@ final class Measurements {
     }
 
     private func lines(ofUnit unit: Int) throws -> [Candidate] {
-        if let loaded, loaded.unit == unit { return loaded.lines }
-        let lines = try JSONLines.read(
-            Candidate.self, from: store.file(units[unit], ".jsonl"))
-        loaded = (unit, lines)
-        return lines
+        if !loaded.units.contains(unit) {
+            let count = unit == loaded.units.upperBound ? Self.readAhead : 1
+            let range = unit..<min(unit + count, units.count)
+            loaded = (range, read(range))
+        }
+        return try loaded.lines[unit - loaded.units.lowerBound].get()
+    }
+
+    private func read(_ range: Range<Int>) -> [Result<[Candidate], any Error>] {
+        let paths = range.map { store.file(units[$0], ".jsonl") }
+        let results = Mutex(paths.map { _ in Result<[Candidate], any Error>.success([]) })
+        DispatchQueue.concurrentPerform(iterations: paths.count) { index in
+            let lines = Result { try JSONLines.read(Candidate.self, from: paths[index]) }
+            results.withLock { $0[index] = lines }
+        }
+        return results.withLock { $0 }
     }
 
     /// The per-frame boxes of a candidate, its parts joined.

@@ -64,8 +64,7 @@ public struct NumPyArray: Sendable, Equatable {
             let known = NumPyElement.allCases.map { "\($0)" }.joined(separator: ", ")
             throw LoopyError(.malformed, "\(name): values of '\(header.type)', not \(known)")
         }
-        guard let size = header.fileSize, size - header.encoded().count == bytes.count - start
-        else {
+        guard header.valueBytes == bytes.count - start else {
             throw LoopyError(
                 .malformed,
                 "\(name): \(bytes.count - start) bytes are not \(element) values of \(header.shape)"

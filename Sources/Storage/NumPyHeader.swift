@@ -1,5 +1,4 @@
 import Errors
-import Foundation
 
 /// What stands at the head of a .npy file, format version 1.0: the type and the shape of its values.
 /// Written before values that are produced in pieces.
@@ -32,6 +31,13 @@ public struct NumPyHeader: Sendable, Equatable {
     /// Bytes of the whole file: this header and the values; nil when they are more than a number
     /// holds, or the values are no numbers.
     public var fileSize: Int? {
+        guard let size = valueBytes else { return nil }
+        let (sum, overflow) = size.addingReportingOverflow(encoded().count)
+        return overflow ? nil : sum
+    }
+
+    /// Bytes of the values alone.
+    var valueBytes: Int? {
         let letters = type.drop { "<>|=".contains($0) }
         guard let kind = letters.first, "biufc".contains(kind),
             let size = Int(letters.dropFirst()), size >= 0
@@ -42,8 +48,7 @@ public struct NumPyHeader: Sendable, Equatable {
             if overflow { return nil }
             total = product
         }
-        let (sum, overflow) = total.addingReportingOverflow(encoded().count)
-        return overflow ? nil : sum
+        return total
     }
 
     /// Reads the header at the head of a file's bytes, and where the values start.
@@ -61,25 +66,29 @@ public struct NumPyHeader: Sendable, Equatable {
         let length = Int(bytes[8]) | Int(bytes[9]) << 8
         guard bytes[6] == 1 else { throw malformed("format version \(bytes[6]), not 1") }
         guard bytes.count >= 10 + length else { throw malformed("header cut short") }
-        let text = String(decoding: bytes[10..<(10 + length)], as: UTF8.self)
-        // What stands between two words. (A regular expression is parsed each time it is used, and
-        // headers are read for every clip of a training.)
-        func value(from start: String, to end: Character) -> Substring? {
-            guard let start = text.range(of: start)?.upperBound,
-                let end = text[start...].firstIndex(of: end)
+        let text = bytes[10..<(10 + length)]
+        // Headers are read for every clip of a training: searching bytes is quicker than searching text.
+        func beyond(_ word: String) -> Int? {
+            let word = Array(word.utf8)
+            return text.indices.first { text[$0...].starts(with: word) }.map { $0 + word.count }
+        }
+        // What stands between two words.
+        func value(from start: String, to end: Unicode.Scalar) -> String? {
+            guard let start = beyond(start),
+                let end = text[start...].firstIndex(of: UInt8(ascii: end))
             else { return nil }
-            return text[start..<end]
+            return String(decoding: text[start..<end], as: UTF8.self)
         }
         guard let type = value(from: "'descr': '", to: "'"), !type.isEmpty,
             let axes = value(from: "'shape': (", to: ")"),
-            text.contains("'fortran_order': False")
+            beyond("'fortran_order': False") != nil
         else { throw malformed("header not understood") }
         // One axis is written "(3,)", none "()".
-        let texts = axes.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+        let texts = axes.split(separator: ",").map { $0.drop { $0 == " " } }
         let shape = texts.compactMap { Int($0) }
         guard shape.count == texts.count, shape.allSatisfy({ $0 >= 0 }) else {
             throw malformed("shape not understood")
         }
-        return (NumPyHeader(type: String(type), shape: shape), 10 + length)
+        return (NumPyHeader(type: type, shape: shape), 10 + length)
     }
 }

@@ -15,7 +15,7 @@ import Testing
             library.add(footage, source: source ?? number)
             let frames = 0..<footage.frameCount
             let worth = Duplicates.Worth(
-                faceHeight: faceHeight, frames: frames.count, sharpness: 0.2, key: key)
+                faceHeight: faceHeight, frames: frames.count, detail: 0.2, key: key)
             clips.append(
                 Duplicates.Clip(key: key, candidate: number, frames: frames, worth: worth))
         }
