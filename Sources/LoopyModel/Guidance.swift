@@ -18,6 +18,10 @@ public struct Guidance: Codable, Sendable, Equatable {
     /// guides all of them.
     public var first = 0.0
     public var last = 1.0
+    /// How much of the contrast that guidance adds is taken back: the guided prediction gets the standard
+    /// deviation of `e_audio` in this part, each sample by itself (Lin et al., "Common diffusion noise schedules
+    /// and sample steps are flawed", 2024, section 3.4). The paper takes none back.
+    public var rescale = 0.0
 
     public init() {}
 
@@ -64,7 +68,9 @@ public struct GuidedModel {
         var batches = [
             Batch(conditions: all, weights: [weights.audio]),
             Batch(conditions: silent, weights: [weights.reference]),
-        ].filter { $0.weights != [0] }
+        ]
+        // What is rescaled needs the first pass whatever its weight.
+        if guidance.rescale == 0 { batches.removeAll { $0.weights == [0] } }
         if together, batches.count == 2 {
             batches = [
                 Batch(conditions: all.with(silent), weights: [weights.audio, weights.reference])
@@ -103,16 +109,26 @@ public struct GuidedModel {
                 inputs, Tensor(steps.flatMap { $0 }, device: latents.device), conditions)
         }
         guard isGuided.contains(true) else { return predict(all, copies: 1) }
-        let parts = batches.flatMap { batch in
-            let predictions = predict(batch.conditions, copies: batch.weights.count)
+        let predictions = batches.flatMap { batch in
+            predict(batch.conditions, copies: batch.weights.count)
                 .chunks(batch.weights.count, along: 0)
-            return zip(predictions, batch.weights).map { $0 * $1 }
         }
-        let guided = parts.dropFirst().reduce(parts[0], +)
+        let parts = zip(predictions, batches.flatMap(\.weights)).map { $0 * $1 }
+        var guided = parts.dropFirst().reduce(parts[0], +)
+        if guidance.rescale > 0 { guided = rescaled(guided, as: predictions[0]) }
         guard isGuided.contains(false) else { return guided }
         let isChosen = Tensor(
             isGuided, shape: [isGuided.count, 1, 1, 1, 1], device: latents.device)
         return guided.where(isChosen, else: predict(all, copies: 1))
+    }
+
+    /// The guided prediction with the contrast, in part, of that by all conditions.
+    private func rescaled(_ guided: Tensor, as prediction: Tensor) -> Tensor {
+        func deviation(_ x: Tensor) -> Tensor {
+            x.variance([1, 2, 3, 4], correction: 1, keepDim: true).sqrt()
+        }
+        let factor = deviation(prediction) / deviation(guided)
+        return guided * (factor * guidance.rescale + (1 - guidance.rescale))
     }
 
     /// A clip's latents (section 3.4, "Inference"), from noise.

@@ -136,6 +136,9 @@ extension Guidance: DescribedSettings {
                 "Where guidance begins, from 0, the noise, to 1, the picture. Steps without guidance "
                     + "take one pass instead of three."),
             .number("last", \.last, in: 0...1, "Where guidance ends."),
+            .number(
+                "rescale", \.rescale, in: 0...1,
+                "How much of the contrast that guidance adds is taken back."),
         ]
     }
 

@@ -50,6 +50,34 @@ import Torch
             GuidedModel(model, conditions, none)(latents, timestep: 400).isEqual(to: all * 1.0))
     }
 
+    /// diffusers' `rescale_noise_cfg`, written out.
+    @Test func rescalingTakesBackTheContrastThatGuidanceAdds() throws {
+        let latents = try reference.latents
+        var guidance = Guidance()
+        guidance.rescale = 0.7
+        let rescaled = GuidedModel(model, conditions, guidance)(latents, timestep: 400)
+        let guided = formula(latents, 400)
+        let all = pass(latents, 400, audio: true, reference: true)
+        func deviation(_ x: Tensor) -> Double {
+            let values = x.array(of: Float.self).map(Double.init)
+            let mean = values.reduce(0, +) / Double(values.count)
+            let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+            return (squares / Double(values.count - 1)).squareRoot()
+        }
+        for sample in 0..<latents.length(0) {
+            let one = guided[sample..<(sample + 1)]
+            let factor = deviation(all[sample..<(sample + 1)]) / deviation(one)
+            #expect(abs(factor - 1) > 0.01)
+            #expect(
+                relativeError(
+                    rescaled[sample..<(sample + 1)], one * (0.7 * factor) + one * 0.3) < 1e-5)
+        }
+        // All of it, also where the speech itself has no weight.
+        (guidance.audioRatio, guidance.rescale) = (0, 1)
+        let whole = GuidedModel(model, conditions, guidance)(latents, timestep: 400)
+        #expect(abs(deviation(whole[0..<1]) / deviation(all[0..<1]) - 1) < 1e-4)
+    }
+
     @Test func passesInOneBatchEqualPassesOneByOne() throws {
         let latents = try reference.latents
         func guided(_ conditions: Conditions, _ latents: Tensor, together: Bool) -> Tensor {
