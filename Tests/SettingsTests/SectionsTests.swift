@@ -55,7 +55,7 @@ import Testing
         let page = try String(contentsOfFile: root + "/docs/settings.md", encoding: .utf8)
         #expect(
             try page == SettingsPage.markdown(SettingsPage.parts(under: nil)),
-            "write it anew: .build/debug/loopy settings --markdown > docs/settings.md")
+            "write it anew: .build/release/loopy settings --markdown > docs/settings.md")
     }
 
     @Test(arguments: ["select.clips", "train", "extract.speech.encoder"])
