@@ -180,7 +180,7 @@ let package = Package(
         .executableTarget(
             name: "train-mouth-sync",
             dependencies: ["MouthSyncTraining", "Perception", "StageCommand", "Media"] + dataset,
-            path: "Speaker/TrainMouthSync", exclude: ["speak.py", "clips.tsv"],
+            path: "Speaker/TrainMouthSync", exclude: ["speak.py", "linear.py", "clips.tsv"],
             swiftSettings: cHeaders, linkerSettings: cLibraries),
 
         .target(

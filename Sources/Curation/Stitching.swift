@@ -55,15 +55,18 @@ package struct StitchedCandidate {
 
     /// - Parameter networks: the metrics of networks that the user named.
     mutating func append(_ part: Part, networks: [Metric] = []) {
+        // What the parts say of the offset is said of one face and one sound track: each as long as it heard.
+        let former = metrics[.syncSeconds] ?? 0, own = part.candidate.metrics[.syncSeconds] ?? 0
+        if let curve = part.candidate.syncCurve {
+            syncCurve = zip(syncCurve ?? curve, curve).map {
+                ($0 * former + $1 * own) / max(former + own, 1e-9)
+            }
+        }
         parts.append(part)
         metrics = metrics.merged(with: part.candidate.metrics, networks: networks)
-        // What the parts say of the offset is said of one face and one sound track.
-        let curves = [syncCurve, part.candidate.syncCurve].compactMap { $0 }
-        guard let first = curves.first else { return }
-        let sum = curves.dropFirst().reduce(first) { zip($0, $1).map(+) }
-        let score = MouthSyncScore(curve: sum, seconds: metrics[.syncSeconds] ?? 0)
+        guard let syncCurve else { return }
+        let score = MouthSyncScore(curve: syncCurve, seconds: metrics[.syncSeconds] ?? 0)
         (metrics[.syncConfidence], metrics[.syncOffset]) = (score.confidence, score.offset)
-        syncCurve = sum
     }
 }
 

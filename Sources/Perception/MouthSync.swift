@@ -19,19 +19,35 @@ public struct MouthSyncScore: Sendable, Equatable {
     /// The offsets beside the best one that count for the confidence.
     private static let tolerance = 2
 
-    /// Scores what all offsets have got. Curves of several stretches of one face may be added.
+    /// Scores what all offsets have got.
     ///
-    /// - Parameter curve: of 31 values, as `curve`.
+    /// - Parameters:
+    ///   - curve: of 31 values, as `curve`; of several stretches of one face, its mean.
+    ///   - seconds: as `seconds`, of all stretches together.
     public init(curve: [Double], seconds: Double) {
         (self.curve, self.seconds) = (curve, seconds)
         let reach = curve.count / 2
         let best = curve.indices.max { (curve[$0], $1) < (curve[$1], $0) } ?? reach
         offset = Double(best - reach) + Self.shift(curve, at: best)
-        // unrelated has 0
-        let highest = max(0, curve[best])
-        let weights = curve.map { exp($0 - highest) }
-        let near = max(0, best - Self.tolerance)...min(curve.count - 1, best + Self.tolerance)
-        confidence = weights[near].reduce(0, +) / (weights.reduce(0, +) + exp(-highest))
+        confidence = MouthSyncCalibration.found.confidence(
+            Self.evidence(curve, seconds: seconds))
+    }
+
+    /// What a confidence rests on: how likely the best offset is, with its neighbours, and how likely all others
+    /// are together, both as logarithms of the probability over that of "unrelated"; and the time.
+    package static func evidence(
+        _ curve: [Double], seconds: Double
+    ) -> MouthSyncCalibration.Evidence {
+        let best = curve.indices.max { (curve[$0], $1) < (curve[$1], $0) } ?? 0
+        func together(_ values: [Double]) -> Double {
+            let highest = values.max() ?? 0
+            return highest + log(values.reduce(0) { $0 + exp($1 - highest) })
+        }
+        let near = curve.indices.filter { abs($0 - best) <= tolerance }
+        let far = curve.indices.filter { abs($0 - best) > tolerance }
+        return .init(
+            near: together(near.map { curve[$0] }), far: together(far.map { curve[$0] }),
+            seconds: seconds)
     }
 
     /// - Parameter logits: of the lags from -15 to 15, and of "unrelated".
@@ -66,6 +82,8 @@ public final class MouthSync {
         network = try MouthSyncNetwork(path: path ?? EmbeddedNetwork.mouthSync.path)
     }
 
+    package init(_ network: MouthSyncNetwork) { self.network = network }
+
     /// Scores a face.
     ///
     /// - Parameters:
@@ -79,21 +97,41 @@ public final class MouthSync {
     public func score(
         lips: [LipShape?], samples: [Float], isSpeech: [Bool], lead: Int = 0
     ) throws -> (seconds: Double, score: MouthSyncScore?) {
-        let reach = MouthSyncNetwork.reach
-        // A frame counts if there is speech at any of the lags: which of them is right is not known yet.
         let filled = MouthSyncInput.filled(lips)
-        let speaks = filled.indices.map { frame in
-            isSpeech.indices.contains(lead + frame) && isSpeech[lead + frame]
-        }
-        let seconds =
-            Double(zip(filled, speaks).count { $0 != nil && $1 }) / Double(Grid.framesPerSecond)
+        let seconds = Self.seconds(filled, isSpeech, lead)
         guard seconds >= Self.leastSeconds else { return (seconds, nil) }
+        let sound = try Self.spectra(of: samples)
+        return (seconds, score(lips: filled, spectra: sound, isSpeech: isSpeech, lead: lead))
+    }
+
+    /// The time in which the lips are seen and somebody speaks.
+    private static func seconds(
+        _ lips: [LipShape?], _ isSpeech: [Bool], _ lead: Int
+    ) -> Double {
+        let count = lips.indices.count { frame in
+            lips[frame] != nil && isSpeech.indices.contains(lead + frame)
+                && isSpeech[lead + frame]
+        }
+        return Double(count) / Double(Grid.framesPerSecond)
+    }
+
+    /// Scores a face, as above.
+    ///
+    /// - Parameters:
+    ///   - lips: with short gaps filled.
+    ///   - sound: the spectra of each frame of the sound; nil where there is none.
+    package func score(
+        lips filled: [LipShape?], spectra sound: [[Float]?], isSpeech: [Bool], lead: Int
+    ) -> MouthSyncScore? {
+        let reach = MouthSyncNetwork.reach
+        let seconds = Self.seconds(filled, isSpeech, lead)
+        guard seconds >= Self.leastSeconds else { return nil }
+        // A frame counts if there is speech at any of the lags: which of them is right is not known yet.
         let counted = filled.indices.map { frame -> LipShape? in
             let first = max(0, lead + frame - reach)
             let end = min(isSpeech.count, lead + frame + reach + 1)
             return first < end && isSpeech[first..<end].contains(true) ? filled[frame] : nil
         }
-        let sound = try Self.spectra(of: samples)
 
         // sum the evidence of all pieces
         var sum = Tensor.zeros([1, MouthSyncNetwork.lags])
@@ -112,10 +150,8 @@ public final class MouthSync {
             }
         }
         let logits = withoutGradient { network.logits(sum: sum, count: count) }
-        return (
-            seconds,
-            MouthSyncScore(logits: logits.array(of: Float.self).map(Double.init), seconds: seconds)
-        )
+        return MouthSyncScore(
+            logits: logits.array(of: Float.self).map(Double.init), seconds: seconds)
     }
 
     /// Why there is no score.

@@ -1,67 +1,94 @@
 import Foundation
 import Perception
-import Storage
-import Torch
-import Weights
 
-/// What makes a network's confidence a probability on clips that it was not trained on: all logits are divided by
-/// a temperature ("On calibration of modern neural networks", Guo et al. 2017), and that of "unrelated" is moved.
+/// Finds what makes a network's confidence a probability, on clips that it was not trained on, by gradient descent.
 public struct Calibration: Sendable {
-    public let temperature: Double
-    /// What is added to the logit of "unrelated" after the division.
-    public let shift: Double
+    package let found: MouthSyncCalibration
     /// The mean cross-entropy before and after, in nats.
     public let before: Double
     public let after: Double
 
-    /// Finds the two numbers with the least cross-entropy: of true pieces, that their offset is found within two
-    /// frames, and of mixed ones that nothing is; both kinds count equally.
-    public init(_ trials: [SyncTrial]) {
-        let pairs = trials.flatMap(\.pairs), mixed = trials.flatMap(\.mixed)
-        func entropy(_ temperature: Double, _ shift: Double) -> Double {
-            func confidence(_ pair: SyncTrial.Pair) -> Double {
-                let score = MouthSyncScore(
-                    curve: pair.curve.map { $0 / temperature - shift }, seconds: 0)
-                return min(max(score.confidence, 1e-9), 1 - 1e-9)
-            }
-            func mean(_ pairs: [SyncTrial.Pair], _ loss: (SyncTrial.Pair) -> Double) -> Double {
-                pairs.map(loss).reduce(0, +) / Double(max(1, pairs.count))
-            }
-            return
-                (mean(pairs) { pair in
-                    abs(pair.offset.rounded()) <= 2
-                        ? -log(confidence(pair)) : -log(1 - confidence(pair))
-                } + mean(mixed) { -log(1 - confidence($0)) }) / 2
-        }
-        var best = (temperature: 1.0, shift: 0.0, loss: entropy(1, 0))
-        before = best.loss
-        for temperature in stride(from: 1.0, through: 8, by: 0.25) {
-            for shift in stride(from: -6.0, through: 3, by: 0.25) {
-                let loss = entropy(temperature, shift)
-                if loss < best.loss { best = (temperature, shift, loss) }
-            }
-        }
-        (temperature, shift, after) = (best.temperature, best.shift, best.loss)
+    private struct Example {
+        let evidence: MouthSyncCalibration.Evidence
+        let isRight: Bool
+        let weight: Double
     }
 
-    /// Writes weights that give calibrated logits: those of the lags are proportional to `scale`.
+    /// Half are true pieces; of the others some have lips that do not move. Trials count equally.
     ///
-    /// - Throws: `LoopyError` for a file that does not hold the network, or that cannot be written.
-    public func apply(to path: String, output: String, metadata: [String: String]) throws {
-        let store = ParameterStore(drawing: try Generator(seed: 0))
-        _ = MouthSyncNetwork(store.root)
-        try store.assign(Checkpoint(path))
-        let tensors = withoutGradient {
-            store.parameters.map { name, tensor -> (name: String, tensor: Tensor) in
-                switch name {
-                case "scale": (name, tensor / temperature)
-                case "unrelated": (name, tensor / temperature + shift)
-                default: (name, tensor)
+    /// Right is a true piece whose offset is found within two frames.
+    private static func examples(_ trials: [SyncTrial]) -> [Example] {
+        trials.flatMap { trial in
+            [(trial.unmixed, true, 0.5), (trial.mixed, false, 0.4), (trial.still, false, 0.1)]
+                .flatMap { pairs, isTrue, share in
+                    pairs.map { pair in
+                        Example(
+                            evidence: MouthSyncScore.evidence(pair.curve, seconds: pair.seconds),
+                            isRight: isTrue && pair.isRight(within: 2),
+                            weight: share / Double(pairs.count * trials.count))
+                    }
                 }
+        }
+    }
+
+    /// - Parameter trials: of several lengths.
+    public init(_ trials: [SyncTrial]) {
+        let examples = Self.examples(trials)
+        func entropy(_ calibration: MouthSyncCalibration) -> Double {
+            examples.reduce(0) { sum, one in
+                let confidence = min(max(calibration.confidence(one.evidence), 1e-9), 1 - 1e-9)
+                return sum - one.weight * log(one.isRight ? confidence : 1 - confidence)
             }
         }
-        let file = try OutputFile(output)
-        try SafeTensors.write(tensors: tensors, metadata: metadata) { try file.write($0) }
-        try file.commit()
+        before = entropy(.found)
+        found = Self.descended(examples)
+        after = entropy(found)
+    }
+
+    /// Descends to the least cross-entropy. Values are divided by their deviations, so that one step size fits all.
+    private static func descended(_ examples: [Example]) -> MouthSyncCalibration {
+        let values = examples.map { MouthSyncCalibration.values($0.evidence) }
+        guard let count = values.first?.count else { return .found }
+        let scales = (0..<count).map { index in
+            max(1e-9, values.reduce(0) { $0 + $1[index] * $1[index] } / Double(values.count))
+                .squareRoot()
+        }
+        let scaled = values.map { row in zip(row, scales).map { $0 / $1 } }
+        var weights = [Double](repeating: 0, count: count)
+        for _ in 0..<20_000 {
+            var gradient = [Double](repeating: 0, count: count)
+            for (row, example) in zip(scaled, examples) {
+                let logit = zip(weights, row).reduce(0) { $0 + $1.0 * $1.1 }
+                let related = 1 / (1 + exp(-logit)), share = example.evidence.share
+                // of -log(share related), or of -log(1 - share related)
+                let slope =
+                    example.isRight
+                    ? related - 1
+                    : share * related * (1 - related) / max(1e-9, 1 - share * related)
+                for index in 0..<count { gradient[index] += example.weight * slope * row[index] }
+            }
+            for index in 0..<count { weights[index] -= 2 * gradient[index] }
+        }
+        return MouthSyncCalibration(weights: zip(weights, scales).map { $0 / $1 })
+    }
+
+    /// How often confidences of a range are right, one row each.
+    public func diagram(_ trials: [SyncTrial]) -> String {
+        let all = Self.examples(trials).map {
+            (
+                confidence: found.confidence($0.evidence), isRight: $0.isRight,
+                weight: $0.weight
+            )
+        }
+        let edges = [0, 0.05, 0.2, 0.4, 0.6, 0.8, 1.000001]
+        return zip(edges, edges.dropFirst()).map { low, high in
+            let inside = all.filter { low <= $0.confidence && $0.confidence < high }
+            let weight = max(1e-12, inside.reduce(0) { $0 + $1.weight })
+            let mean = inside.reduce(0) { $0 + $1.weight * $1.confidence } / weight
+            let right = inside.reduce(0) { $0 + ($1.isRight ? $1.weight : 0) } / weight
+            return String(
+                format: "%.2f to %.2f: %d pieces, mean %.2f, right %.2f", low, min(1, high),
+                inside.count, mean, right)
+        }.joined(separator: "\n")
     }
 }

@@ -12,6 +12,8 @@ public struct SyncClip: Sendable {
     public let lips: [LipShape?]
     /// `[T]`: the log-mel spectra of each frame, 4 x 80 values.
     public let spectra: [[Float]]
+    /// `[T]`: whether somebody speaks.
+    public let isSpeech: [Bool]
 
     /// A mouth of known truth: made to move as known phones want it.
     ///
@@ -39,6 +41,7 @@ public struct SyncClip: Sendable {
         name = (base as NSString).lastPathComponent
         self.lips = Array(lips.prefix(spectra.count))
         self.spectra = Array(spectra.prefix(lips.count))
+        isSpeech = Array(repeating: true, count: self.spectra.count)
     }
 
     private static func phones(of path: String, after pause: Double) throws -> [Phone] {
@@ -57,9 +60,13 @@ public struct SyncClip: Sendable {
 
     /// The face that fills most of a video, and its sound.
     ///
-    /// - Parameter soundLead: the frames by which the file's sound is known to be early.
+    /// - Parameters:
+    ///   - soundLead: the frames by which the file's sound is known to be early.
+    ///   - voice: says where somebody speaks.
     /// - Throws: `LoopyError` that names the file, also where there is no face.
-    public init(video: String, soundLead: Int = 0, follower: FaceFollower) throws {
+    public init(
+        video: String, soundLead: Int = 0, follower: FaceFollower, voice: VoiceActivity
+    ) throws {
         let probe = try MediaProbe(path: video)
         let reader = try VideoReader(path: video, clock: probe.video.clock, threads: 1)
         guard let face = try follower.longestFace(in: reader) else {
@@ -73,10 +80,12 @@ public struct SyncClip: Sendable {
         name = (video as NSString).lastPathComponent
         lips = MouthSyncInput.filled(face.lips)
         spectra = try MouthSync.spectra(of: samples)
+        isSpeech = try voice.isSpeech(samples)
     }
 
     package init(name: String, lips: [LipShape?], spectra: [[Float]]) {
         (self.name, self.lips, self.spectra) = (name, lips, spectra)
+        isSpeech = Array(repeating: true, count: spectra.count)
     }
 
     /// What is seen and heard in some of the frames: the sound of `reach` more on either side, where it is

@@ -5,7 +5,7 @@ import Torch
 
 /// How well the offsets and the confidence of a network are, on clips whose sound is in step.
 public struct SyncTrial: Encodable, Sendable {
-    /// The pieces of clips that were scored: all of them, whether somebody speaks or not.
+    /// The pieces of clips that were scored: those in which somebody speaks for a second.
     public var pieces = 0
     /// The share of pieces whose offset is right within one frame, and within two.
     public var withinOne = 0.0
@@ -14,9 +14,13 @@ public struct SyncTrial: Encodable, Sendable {
     public var median = 0.0
     /// The probability that a true pair has a higher confidence than a pair of lips and other sound.
     public var areaUnderCurve = 0.0
-    /// Every piece with its own sound, and with that of other clips.
+    /// Every piece with its own sound.
     public var pairs: [Pair] = []
+    /// Pieces with the sound of other clips; and, one for each of them, with their own, of the same length.
     public var mixed: [Pair] = []
+    public var unmixed: [Pair] = []
+    /// Pieces whose lips are held still, with their own sound.
+    public var still: [Pair] = []
 
     public struct Pair: Encodable, Sendable {
         /// The clip, and the piece's first frame in it.
@@ -24,12 +28,17 @@ public struct SyncTrial: Encodable, Sendable {
         public let start: Int
         public let offset: Double
         public let confidence: Double
+        public let seconds: Double
         public let curve: [Double]
 
         init(_ clip: String, _ start: Int, _ score: MouthSyncScore, shift: Int = 0) {
             (self.clip, self.start, curve) = (clip, start, score.curve)
             (offset, confidence) = (score.offset + Double(shift), score.confidence)
+            seconds = score.seconds
         }
+
+        /// Whether the offset of a true piece is right within so many frames.
+        func isRight(within frames: Double) -> Bool { abs(offset.rounded()) <= frames }
     }
 
     /// Scores pieces of clips, each by itself and beside the sound of other clips.
@@ -40,58 +49,82 @@ public struct SyncTrial: Encodable, Sendable {
     public init(
         _ network: MouthSyncNetwork, clips: [SyncClip], frames: Int, shift: Int = 0
     ) {
-        var found: [(clip: String, piece: SyncPiece)] = []
+        let network = MouthSync(network), reach = MouthSyncNetwork.reach
+        func score(_ lips: [LipShape?], beside sound: Sound) -> MouthSyncScore? {
+            network.score(
+                lips: lips, spectra: sound.spectra, isSpeech: sound.isSpeech, lead: reach)
+        }
+        var found: [(pair: Pair, lips: [LipShape?], sound: Sound)] = []
         for clip in clips {
             let count = max(1, clip.lips.count / frames)
             for index in 0..<count {
                 let start = clip.lips.count * index / count
                 let end = min(clip.lips.count, start + frames)
-                var piece = clip.piece(start..<end)
-                if shift != 0 {
-                    piece.spectra = clip.piece((start - shift)..<(end - shift)).spectra
-                }
-                let score = Self.score(network, piece)
-                pairs.append(Pair(clip.name, start, score, shift: shift))
-                found.append((clip.name, piece))
+                let lips = clip.piece(start..<end).lips
+                let sound = Sound(clip, (start - shift)..<(end - shift))
+                guard let score = score(lips, beside: sound) else { continue }
+                let pair = Pair(clip.name, start, score, shift: shift)
+                found.append((pair, lips, sound))
             }
         }
+        still = found.compactMap { pair, lips, sound in
+            let first = lips.lazy.compactMap { $0 }.first
+            return score(lips.map { $0 == nil ? nil : first }, beside: sound)
+                .map { Pair(pair.clip, pair.start, $0) }
+        }
+        pairs = found.map(\.pair)
         pieces = pairs.count
-        for (index, pair) in found.enumerated() {
+        for (index, own) in found.enumerated() {
             for distance in [1, 5, 11, 17] {
                 let other = found[(index + distance) % found.count]
-                guard other.clip != pair.clip else { continue }
+                guard other.pair.clip != own.pair.clip else { continue }
                 // the shorter one decides
-                let frames = min(pair.piece.lips.count, other.piece.lips.count)
-                let beside = SyncPiece(
-                    lips: Array(pair.piece.lips.prefix(frames)),
-                    spectra: Array(other.piece.spectra.prefix(frames + 2 * MouthSyncNetwork.reach)))
-                mixed.append(Pair(pair.clip, pairs[index].start, Self.score(network, beside)))
+                let frames = min(own.lips.count, other.lips.count)
+                let lips = Array(own.lips.prefix(frames))
+                guard let alone = score(lips, beside: own.sound.prefix(frames + 2 * reach)),
+                    let beside = score(lips, beside: other.sound.prefix(frames + 2 * reach))
+                else { continue }
+                unmixed.append(Pair(own.pair.clip, own.pair.start, alone, shift: shift))
+                mixed.append(Pair(own.pair.clip, own.pair.start, beside))
             }
         }
         let near = pairs.map(\.offset).filter { abs($0) <= 4 }.sorted()
         median = near.isEmpty ? 0 : near[near.count / 2]
-        withinOne = share { abs($0.offset.rounded()) <= 1 }
-        withinTwo = share { abs($0.offset.rounded()) <= 2 }
+        withinOne = share { $0.isRight(within: 1) }
+        withinTwo = share { $0.isRight(within: 2) }
         // Mann and Whitney's count: a tie is half a win.
         var wins = 0.0
-        for pair in pairs {
+        for pair in unmixed {
             for other in mixed where pair.confidence >= other.confidence {
                 wins += pair.confidence == other.confidence ? 0.5 : 1
             }
         }
-        areaUnderCurve = wins / Double(max(1, pairs.count * mixed.count))
+        areaUnderCurve = wins / Double(max(1, unmixed.count * mixed.count))
     }
 
     private func share(_ isRight: (Pair) -> Bool) -> Double {
         Double(pairs.count(where: isRight)) / Double(max(1, pairs.count))
     }
 
-    private static func score(_ network: MouthSyncNetwork, _ piece: SyncPiece) -> MouthSyncScore {
-        let logits = withoutGradient {
-            let found = network.evidence(piece.input)
-            return network.logits(sum: found.sum, count: found.count).array(of: Float.self)
+    /// What is heard in some of a clip's frames, and `reach` more on either side.
+    private struct Sound {
+        var spectra: [[Float]?]
+        var isSpeech: [Bool]
+
+        init(_ clip: SyncClip, _ frames: Range<Int>) {
+            let reach = MouthSyncNetwork.reach
+            spectra = clip.piece(frames).spectra
+            isSpeech = (frames.lowerBound - reach..<frames.upperBound + reach).map {
+                clip.isSpeech.indices.contains($0) && clip.isSpeech[$0]
+            }
         }
-        return MouthSyncScore(logits: logits.map(Double.init), seconds: 0)
+
+        func prefix(_ count: Int) -> Sound {
+            var part = self
+            part.spectra = Array(spectra.prefix(count))
+            part.isSpeech = Array(isSpeech.prefix(count))
+            return part
+        }
     }
 
     public var summary: String {

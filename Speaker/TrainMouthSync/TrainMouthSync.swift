@@ -131,31 +131,31 @@ struct Calibrate: ParsableCommand {
         abstract:
             "Make a network's confidence a probability, on real clips whose sound is in step.",
         discussion: """
-            Takes the lines of the list that say `check`, in pieces of 3, 5 and 10 s, as they are and beside the \
-            sound of others, and finds two numbers: a temperature, and what the logit of "unrelated" is moved by.
+            Takes the lines of the list that say `check`, in pieces of 3, 5, 10 and 20 s, as they are and beside the \
+            sound of others, and prints the four numbers of MouthSyncCalibration.found, and how often which \
+            confidence is right with them.
             """)
 
-    @Option(help: ArgumentHelp("The weights.", valueName: "file"))
-    var weights: String
+    @Option(
+        help: ArgumentHelp(
+            "The weights; those that come with Loopy when left out.", valueName: "file"))
+    var weights: String?
 
     @OptionGroup var clips: ClipOptions
-
-    @Option(help: ArgumentHelp("The weights to write.", valueName: "file"))
-    var output: String
 
     func run() throws {
         try reporting {
             useThreads(1)
-            let network = try MouthSyncNetwork(path: weights)
+            let network = try MouthSyncNetwork(path: weights ?? EmbeddedNetwork.mouthSync.path)
             let clips = try clips.check()
-            let trials = [3, 5, 10].map { SyncTrial(network, clips: clips, frames: $0 * 25) }
-            let found = Calibration(trials)
-            try found.apply(
-                to: weights, output: output,
-                metadata: ["temperature": "\(found.temperature)", "shift": "\(found.shift)"])
+            let trials = [3, 5, 10, 20].map { SyncTrial(network, clips: clips, frames: $0 * 25) }
+            let calibration = Calibration(trials)
             print(
-                "temperature \(found.temperature), shift \(found.shift): cross-entropy "
-                    + String(format: "%.3f, before %.3f", found.after, found.before))
+                calibration.found.weights.map { String(format: "%.3f", $0) }.joined(separator: ", ")
+                    + String(
+                        format: ": cross-entropy %.3f, before %.3f", calibration.after,
+                        calibration.before))
+            print(calibration.diagram(trials))
         }
     }
 }
@@ -188,7 +188,7 @@ struct ClipOptions: ParsableArguments {
         let lines = try SyncClipList(path: videos, folder: folder).lines.filter {
             !onlyCheck || !$0.isForTraining
         }
-        let follower = try FaceFollower()
+        let follower = try FaceFollower(), voice = try VoiceActivity()
         let progress = ProgressLine("videos", total: lines.count)
         defer { progress.end() }
         var result: (train: [SyncClip], check: [SyncClip]) = ([], [])
@@ -196,7 +196,7 @@ struct ClipOptions: ParsableArguments {
             defer { progress.advance() }
             do {
                 let clip = try SyncClip(
-                    video: line.path, soundLead: line.soundLead, follower: follower)
+                    video: line.path, soundLead: line.soundLead, follower: follower, voice: voice)
                 if line.isForTraining {
                     result.train.append(clip)
                 } else {

@@ -1,6 +1,7 @@
 import Curation
 import Dataset
 import Foundation
+import Perception
 import Testing
 
 @Suite struct StitchingTests {
@@ -32,18 +33,18 @@ import Testing
     }
 
     /// What each part says of the sound's offset is said of one sound track.
-    @Test func curvesOfTheSoundsOffsetAreAdded() {
+    @Test func curvesOfTheSoundsOffsetAreAveragedByTheTimeOfSpeech() {
         func curve(_ offset: Int, _ height: Double) -> [Double] {
             (-15...15).map { $0 == offset ? height : -10 }
         }
         var (before, after) = (part(0..<100, closes: true), part(100..<200, opens: true))
-        before = .init(candidate: with(curve(3, 2), before.candidate), unit: 0)
-        after = .init(candidate: with(curve(3, 2), after.candidate), unit: 1)
+        before = .init(candidate: with(curve(3, 2), seconds: 9, before.candidate), unit: 0)
+        after = .init(candidate: with(curve(3, -2), seconds: 3, after.candidate), unit: 1)
         let joined = stitched([before, after])
         #expect(joined.count == 1)
-        #expect(joined[0].syncCurve == curve(3, 4).map { $0 == -10 ? -20 : $0 })
+        #expect(joined[0].syncCurve == curve(3, 1))
         #expect(joined[0].metrics[.syncOffset] == 3)
-        let likely: Double = exp(4) / (exp(4) + 1)
+        let likely = MouthSyncScore(curve: curve(3, 1), seconds: 12).confidence
         #expect(abs(joined[0].metrics[.syncConfidence]! - likely) < 1e-5)  // set above
 
         // Where nobody spoke, a part says nothing.
@@ -52,9 +53,12 @@ import Testing
         #expect(silent[0].metrics[.syncOffset] == 3)
     }
 
-    private func with(_ curve: [Double], _ candidate: Candidate) -> Candidate {
+    private func with(
+        _ curve: [Double], seconds: Double, _ candidate: Candidate
+    ) -> Candidate {
         var candidate = candidate
         candidate.syncCurve = curve
+        candidate.metrics[.syncSeconds] = seconds
         return candidate
     }
 

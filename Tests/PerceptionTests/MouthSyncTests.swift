@@ -97,25 +97,45 @@ import Testing
 
     // MARK: Scores
 
-    @Test func offsetsAreInterpolatedAndProbabilitiesSummed() {
+    @Test func offsetsAreInterpolatedAndNeighboursCount() {
         // 3, 5, 4 around offset 2: a parabola with its top at 2 + 1/6
         var curve = [Double](repeating: -50, count: 31)
         (curve[16], curve[17], curve[18]) = (3, 5, 4)
         let score = MouthSyncScore(curve: curve, seconds: 2)
         let top: Double = 2 + 1.0 / 6
         #expect(abs(score.offset - top) < 1e-12)
-        let near: Double = exp(3) + exp(5) + exp(4)
-        let alone: Double = near / (near + 1)
-        #expect(abs(score.confidence - alone) < 1e-12)
+        #expect(score.confidence > 0.99)
+        let evidence = MouthSyncScore.evidence(curve, seconds: 2)
+        let near: Double = log(exp(3) + exp(5) + exp(4))
+        let values = MouthSyncCalibration.values(evidence)
+        #expect(abs(values[1] - near) < 1e-12)
+        #expect(abs(values[2] - (log(26) - 50)) < 1e-12)
+        #expect(abs(values[3] - values[2] * log(0.4)) < 1e-12)
 
-        // a second peak takes its share; 0 is what "unrelated" has
+        // a second peak takes its share
         curve[5] = 4.9
         let torn = MouthSyncScore(curve: curve, seconds: 2)
         #expect(torn.offset == score.offset)
-        let shared: Double = near / (near + exp(4.9) + 1)
-        #expect(abs(torn.confidence - shared) < 1e-12)
-        #expect(
-            MouthSyncScore(curve: Array(repeating: -60, count: 31), seconds: 1).confidence < 1e-20)
+        #expect(torn.confidence < 0.8 && torn.confidence > 0.5)
+    }
+
+    @Test func confidenceRestsOnOneOffsetThatStandsOut() {
+        func confidence(_ peak: Double, _ others: Double, seconds: Double) -> Double {
+            var curve = [Double](repeating: others, count: 31)
+            curve[15] = peak
+            return MouthSyncScore(curve: curve, seconds: seconds).confidence
+        }
+        // Whatever the time, flat curves tell nothing.
+        for seconds in [1.0, 3, 20, 300] {
+            for level in [0.0, -1, -5, -10, -60] {
+                #expect(confidence(level, level, seconds: seconds) < 0.17)
+            }
+        }
+        // Lips that hardly move make every offset unlikely; in half a minute one can tell which fits all the same.
+        #expect(confidence(-4, -12, seconds: 2) < 0.5)
+        #expect(confidence(-4, -12, seconds: 30) > 0.7)
+        #expect(confidence(-11, -12, seconds: 30) < 0.2)
+        #expect(confidence(-4, -12, seconds: 30) == confidence(-4, -12, seconds: 3000))
     }
 
     @Test func shortGapsAreFilledAndLongOnesAreNot() {

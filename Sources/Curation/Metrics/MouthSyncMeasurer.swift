@@ -4,7 +4,7 @@ import Perception
 /// How well the sound fits the lips, as Loopy's own network sees it: of what was seen and heard anyway.
 struct MouthSyncMeasurer: MetricMeasurer {
     static let metrics: [Metric] = [.syncConfidence, .syncOffset, .syncSeconds]
-    static let version = 1
+    static let version = 2
 
     private let network: MouthSync
 
@@ -42,7 +42,7 @@ struct MouthSyncMeasurer: MetricMeasurer {
 extension Metric {
     // The limits were chosen on real clips.
     public static let syncConfidence = Metric(
-        "sync_confidence", .anew, limits: Limits(minimum: 0.05),
+        "sync_confidence", .anew, limits: Limits(minimum: 0.1),
         "The probability that the sound belongs to the lips and `sync_offset` is right within two frames "
             + "(Loopy's own network).")
     public static let syncOffset = Metric(
