@@ -158,12 +158,14 @@ class Player {
       const value = details?.metrics?.[metric.name] ?? table.value(metric, row), code = metric.codes[row];
       const { minimum, maximum } = metric.limits, isMeasured = code !== Table.unmeasured;
       const breaks = isMeasured && ((minimum !== null && code < 2 * minimum) || (maximum !== null && code > 2 * maximum));
-      const limits = listed([minimum !== null && `at least ${short(metric.edges[minimum])}`,
-        maximum !== null && `at most ${short(metric.edges[maximum])}`]).join(", ");
+      const limits = listed([minimum !== null && `≥ ${short(metric.edges[minimum])}`,
+        maximum !== null && `≤ ${short(metric.edges[maximum])}`]).join(", ");
+      const note = details?.notes?.[metric.name];
       return node("tr", { class: breaks ? "rejected" : limits ? "ruled" : "", title: metric.meaning },
-        node("td", {}, breaks ? "✗" : limits ? isMeasured ? "✓" : "–" : ""), node("td", {}, metric.name),
-        node("td", { class: "number" }, short(value)), node("td", { class: "note" }, metric.unit), node("td", {}, limits),
-        node("td", { class: "note" }, details?.notes?.[metric.name] ?? ""));
+        node("td", {}, breaks ? "✗" : limits ? isMeasured ? "✓" : "–" : ""),
+        node("td", {}, metric.name, note && node("div", { class: "note" }, note)),
+        node("td", { class: "number" }, short(value)), node("td", { class: "note" }, metric.unit),
+        node("td", { class: "limits" }, limits));
     });
     return node("div", { class: "scroll rules" }, node("table", {}, ...lines));
   }
