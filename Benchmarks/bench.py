@@ -470,6 +470,7 @@ def bench_select(dataset, sources=20_000, candidates_a_source=50):
         path.unlink()
     line["metrics"]["duration"] = 1.0  # rejected by a rule; accepted ones also read their tracks
     source["probe"]["video"]["grid_frames"] = 25 * candidates_a_source
+    source["probe"]["audio"]["end"] = candidates_a_source  # where it ends, measuring ends
     digests = [hashlib.sha256(str(index).encode()).hexdigest() for index in range(sources)]
     with open(dataset / "sources.jsonl", "w") as file:
         for digest in digests:
