@@ -58,9 +58,11 @@ export OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
 
 rm -f "$logs"/*.result
 names=$(list)
-for pattern in "$@"; do chosen+=$(grep -E "$pattern" <<<"$names" || true)$'\n'; done
+for pattern in "$@"; do
+    chosen+=$(grep -E "$pattern" <<<"$names" || { echo "no tests are called $pattern" >&2; exit 64; })$'\n'
+done
 [ $# -eq 0 ] || names=$(sort -u <<<"$chosen" | sed '/^$/d')
-[ -n "$names" ] || { echo "no tests are called so" >&2; exit 64; }
+[ -n "$names" ] || { echo "$bundle holds no tests" >&2; exit 1; }
 
 begin=$SECONDS
 xargs -P "$processes" -I NAME bash -c 'run_one NAME' <<<"$names"

@@ -16,9 +16,6 @@ public struct MouthSyncScore: Sendable, Equatable {
     /// The seconds of speech in which the lips are seen.
     public let seconds: Double
 
-    /// The offsets beside the best one that count for the confidence.
-    private static let tolerance = 2
-
     /// Scores what all offsets have got.
     ///
     /// - Parameters:
@@ -29,25 +26,7 @@ public struct MouthSyncScore: Sendable, Equatable {
         let reach = curve.count / 2
         let best = curve.indices.max { (curve[$0], $1) < (curve[$1], $0) } ?? reach
         offset = Double(best - reach) + Self.shift(curve, at: best)
-        confidence = MouthSyncCalibration.found.confidence(
-            Self.evidence(curve, seconds: seconds))
-    }
-
-    /// What a confidence rests on: how likely the best offset is, with its neighbours, and how likely all others
-    /// are together, both as logarithms of the probability over that of "unrelated"; and the time.
-    package static func evidence(
-        _ curve: [Double], seconds: Double
-    ) -> MouthSyncCalibration.Evidence {
-        let best = curve.indices.max { (curve[$0], $1) < (curve[$1], $0) } ?? 0
-        func together(_ values: [Double]) -> Double {
-            let highest = values.max() ?? 0
-            return highest + log(values.reduce(0) { $0 + exp($1 - highest) })
-        }
-        let near = curve.indices.filter { abs($0 - best) <= tolerance }
-        let far = curve.indices.filter { abs($0 - best) > tolerance }
-        return .init(
-            near: together(near.map { curve[$0] }), far: together(far.map { curve[$0] }),
-            seconds: seconds)
+        confidence = MouthSyncCalibration.found.confidence(.init(curve, seconds: seconds))
     }
 
     /// - Parameter logits: of the lags from -15 to 15, and of "unrelated".
@@ -97,35 +76,27 @@ public final class MouthSync {
     public func score(
         lips: [LipShape?], samples: [Float], isSpeech: [Bool], lead: Int = 0
     ) throws -> (seconds: Double, score: MouthSyncScore?) {
-        let filled = MouthSyncInput.filled(lips)
-        let seconds = Self.seconds(filled, isSpeech, lead)
-        guard seconds >= Self.leastSeconds else { return (seconds, nil) }
-        let sound = try Self.spectra(of: samples)
-        return (seconds, score(lips: filled, spectra: sound, isSpeech: isSpeech, lead: lead))
-    }
-
-    /// The time in which the lips are seen and somebody speaks.
-    private static func seconds(
-        _ lips: [LipShape?], _ isSpeech: [Bool], _ lead: Int
-    ) -> Double {
-        let count = lips.indices.count { frame in
-            lips[frame] != nil && isSpeech.indices.contains(lead + frame)
-                && isSpeech[lead + frame]
+        try score(lips: MouthSyncInput.filled(lips), isSpeech: isSpeech, lead: lead) {
+            try Self.spectra(of: samples)
         }
-        return Double(count) / Double(Grid.framesPerSecond)
     }
 
     /// Scores a face, as above.
     ///
     /// - Parameters:
     ///   - lips: with short gaps filled.
-    ///   - sound: the spectra of each frame of the sound; nil where there is none.
+    ///   - spectra: gives the spectra of each frame of the sound, nil where there is none; not called where there
+    ///     is too little speech.
     package func score(
-        lips filled: [LipShape?], spectra sound: [[Float]?], isSpeech: [Bool], lead: Int
-    ) -> MouthSyncScore? {
-        let reach = MouthSyncNetwork.reach
-        let seconds = Self.seconds(filled, isSpeech, lead)
-        guard seconds >= Self.leastSeconds else { return nil }
+        lips filled: [LipShape?], isSpeech: [Bool], lead: Int, spectra: () throws -> [[Float]?]
+    ) rethrows -> (seconds: Double, score: MouthSyncScore?) {
+        let speaking = filled.indices.count { frame in
+            filled[frame] != nil && isSpeech.indices.contains(lead + frame)
+                && isSpeech[lead + frame]
+        }
+        let seconds = Double(speaking) / Double(Grid.framesPerSecond)
+        guard seconds >= Self.leastSeconds else { return (seconds, nil) }
+        let sound = try spectra(), reach = MouthSyncNetwork.reach
         // A frame counts if there is speech at any of the lags: which of them is right is not known yet.
         let counted = filled.indices.map { frame -> LipShape? in
             let first = max(0, lead + frame - reach)
@@ -150,8 +121,10 @@ public final class MouthSync {
             }
         }
         let logits = withoutGradient { network.logits(sum: sum, count: count) }
-        return MouthSyncScore(
-            logits: logits.array(of: Float.self).map(Double.init), seconds: seconds)
+        return (
+            seconds,
+            MouthSyncScore(logits: logits.array(of: Float.self).map(Double.init), seconds: seconds)
+        )
     }
 
     /// Why there is no score.

@@ -7,8 +7,28 @@ import Foundation
 /// there is. In a long one more can be told from how one offset stands out from the others: somebody who hardly
 /// opens the mouth makes all of them unlikely, but only one of them fits better than the rest.
 package struct MouthSyncCalibration: Sendable, Equatable {
+    /// What a confidence rests on.
     package struct Evidence: Sendable {
-        let near: Double, far: Double, seconds: Double
+        /// How likely the best offset and its neighbours are together, and how likely all others are: logarithms of
+        /// the probability over that of "unrelated".
+        let near: Double, far: Double
+        let seconds: Double
+        /// The offsets on either side of the best one that are its neighbours.
+        private static let tolerance = 2
+
+        /// - Parameters:
+        ///   - curve, seconds: `MouthSyncScore.curve` and `.seconds`.
+        package init(_ curve: [Double], seconds: Double) {
+            let best = curve.indices.max { (curve[$0], $1) < (curve[$1], $0) } ?? 0
+            func together(_ isCounted: (_ distance: Int) -> Bool) -> Double {
+                let values = curve.indices.filter { isCounted(abs($0 - best)) }.map { curve[$0] }
+                let highest = values.max() ?? 0
+                return highest + log(values.reduce(0) { $0 + exp($1 - highest) })
+            }
+            near = together { $0 <= Self.tolerance }
+            far = together { $0 > Self.tolerance }
+            self.seconds = seconds
+        }
 
         /// The probability of the best offset and its neighbours, where one of the offsets is right.
         package var share: Double { 1 / (1 + exp(far - near)) }

@@ -23,7 +23,7 @@ public struct Calibration: Sendable {
                 .flatMap { pairs, isTrue, share in
                     pairs.map { pair in
                         Example(
-                            evidence: MouthSyncScore.evidence(pair.curve, seconds: pair.seconds),
+                            evidence: .init(pair.curve, seconds: pair.seconds),
                             isRight: isTrue && pair.isRight(within: 2),
                             weight: share / Double(pairs.count * trials.count))
                     }

@@ -51,8 +51,8 @@ public struct SyncTrial: Encodable, Sendable {
     ) {
         let network = MouthSync(network), reach = MouthSyncNetwork.reach
         func score(_ lips: [LipShape?], beside sound: Sound) -> MouthSyncScore? {
-            network.score(
-                lips: lips, spectra: sound.spectra, isSpeech: sound.isSpeech, lead: reach)
+            network.score(lips: lips, isSpeech: sound.isSpeech, lead: reach) { sound.spectra }
+                .score
         }
         var found: [(pair: Pair, lips: [LipShape?], sound: Sound)] = []
         for clip in clips {

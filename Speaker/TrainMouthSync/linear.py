@@ -51,7 +51,7 @@ def moving(values, window=37):
 
 
 def spectra(path, bands=24):
-    """[T, bands]: log-mel spectra of 20 ms, two a frame, their means."""
+    """[T, bands]: log-mel spectra of 40 ms, one every 20 ms; the means of a frame's two."""
     command = ["ffmpeg", "-nostdin", "-v", "error", "-i", path, "-map", "0:a:0", "-ac", "1", "-ar", str(RATE),
                "-af", "aresample=async=1:first_pts=0", "-f", "f32le", "-"]
     sound = np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, "<f4")

@@ -105,9 +105,8 @@ import Testing
         let top: Double = 2 + 1.0 / 6
         #expect(abs(score.offset - top) < 1e-12)
         #expect(score.confidence > 0.99)
-        let evidence = MouthSyncScore.evidence(curve, seconds: 2)
         let near: Double = log(exp(3) + exp(5) + exp(4))
-        let values = MouthSyncCalibration.values(evidence)
+        let values = MouthSyncCalibration.values(.init(curve, seconds: 2))
         #expect(abs(values[1] - near) < 1e-12)
         #expect(abs(values[2] - (log(26) - 50)) < 1e-12)
         #expect(abs(values[3] - values[2] * log(0.4)) < 1e-12)
