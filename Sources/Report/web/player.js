@@ -158,8 +158,8 @@ class Player {
       const value = details?.metrics?.[metric.name] ?? table.value(metric, row), code = metric.codes[row];
       const { minimum, maximum } = metric.limits, isMeasured = code !== Table.unmeasured;
       const breaks = isMeasured && ((minimum !== null && code < 2 * minimum) || (maximum !== null && code > 2 * maximum));
-      const limits = listed([minimum !== null && `≥ ${short(metric.edges[minimum])}`,
-        maximum !== null && `≤ ${short(metric.edges[maximum])}`]).join(", ");
+      const limits = listed([minimum !== null && `≥\u00a0${short(metric.edges[minimum])}`,
+        maximum !== null && `≤\u00a0${short(metric.edges[maximum])}`]).join(", ");
       const note = details?.notes?.[metric.name];
       return node("tr", { class: breaks ? "rejected" : limits ? "ruled" : "", title: metric.meaning },
         node("td", {}, breaks ? "✗" : limits ? isMeasured ? "✓" : "–" : ""),
