@@ -70,19 +70,19 @@ public final class CropStage: UnitStage {
     ///
     /// - Parameters:
     ///   - skipping: clips not to be tried, with the reason (a worker crashed on them).
-    ///   - onItem: called with each clip's key before it is made.
+    ///   - onItems: called with each clip's key before it is made.
     public func build(
-        _ unit: WorkUnit, skipping: [String: String], onItem: (String) -> Void
+        _ unit: WorkUnit, skipping: [String: String], alone: Bool, onItems: ([String]) -> Void
     ) throws {
         if !audio.isFinished(unit) {
             try audio.build(unit, skipping: skipping) { key in
-                onItem(key)
+                onItems([key])
                 return try cutAudio(try clip(key))
             }
         }
         if !video.isFinished(unit) {
             try video.build(unit, skipping: skipping) { key in
-                onItem(key)
+                onItems([key])
                 return try cutVideo(try clip(key))
             }
         }

@@ -18,14 +18,15 @@ public final class MeasureStage: UnitStage {
     private let identity: Fingerprint
     private let networks: [String: String]
     private let networkDigests: [String: String]
-    private var measurer: Measurer?
+    /// What stretches are measured with, as many at a time.
+    private var measurers: [Measurer] = []
 
     public var units: [WorkUnit] { plan.units }
 
     public init(_ dataset: DatasetDirectory, settings: MeasureSettings, threads: Int) throws {
         self.dataset = dataset
         self.settings = settings
-        self.threads = threads
+        self.threads = threads > 0 ? threads : Processors.available
         plan = MeasurePlan(try dataset.sources(), unitSeconds: settings.unitSeconds)
         networks = try settings.networkFiles()
         networkDigests = try networks.mapValues(Digest.ofFile)
@@ -56,21 +57,30 @@ public final class MeasureStage: UnitStage {
 
     public func isFinished(_ unit: WorkUnit) -> Bool { store.isFinished(unit) }
 
-    /// Measures one unit. A stretch that cannot be measured becomes a failure; the others stand.
+    /// Measures one unit: as many stretches at a time as there are threads. One that cannot be measured becomes a
+    /// failure; the others stand.
     ///
     /// - Parameters:
     ///   - skipping: stretches not to be tried, with the reason (a worker crashed on them).
-    ///   - onItem: called with each stretch's name before it is measured.
+    ///   - onItems: called with the names of the stretches that are being measured.
     public func build(
-        _ unit: WorkUnit, skipping: [String: String], onItem: (String) -> Void
+        _ unit: WorkUnit, skipping: [String: String], alone: Bool, onItems: ([String]) -> Void
     ) throws {
         let lines = try OutputFile(store.file(unit, ".jsonl"))
         let tracks = try OutputFile(store.file(unit, ".tracks.tar"))
         let archive = TarWriter(tracks)
         var frames: [Int] = []
         var failures: [Failure] = []
-        for stretch in plan.stretches(of: unit) {
-            onItem(stretch.name)
+        let stretches = plan.stretches(of: unit)
+        let tried = stretches.filter { skipping[$0.name] == nil }
+        let measured = results(of: tried, by: try measurers(atMost: alone ? 1 : tried.count)) {
+            onItems($0.map(\.name))
+        } _: { measurer, stretch in
+            try measurer.measure(stretch)
+        }
+        let outcomes = Dictionary(
+            zip(tried.map(\.name), measured), uniquingKeysWith: { first, _ in first })
+        for stretch in stretches {
             func fail(_ reason: String, _ error: String) throws {
                 failures.append(
                     Failure(
@@ -83,12 +93,12 @@ public final class MeasureStage: UnitStage {
                 try lines.write(JSONLines.line(line))
                 frames.append(0)
             }
-            if let reason = skipping[stretch.name] {
-                try fail("crashed", reason)
+            guard let outcome = outcomes[stretch.name] else {
+                try fail("crashed", skipping[stretch.name] ?? "")
                 continue
             }
             do {
-                let result = try measure(stretch)
+                let result = try outcome.get()
                 if result.frames == 0, stretch.isFirst {
                     try fail("undecodable", "no picture of it can be decoded")
                     continue
@@ -104,10 +114,16 @@ public final class MeasureStage: UnitStage {
             unit, files: [lines, tracks], items: unit.items, frames: frames, failures: failures)
     }
 
-    private func measure(_ stretch: Stretch) throws -> StretchMeasurement {
-        let measurer = try self.measurer ?? Measurer(settings, networks: networks, threads: threads)
-        self.measurer = measurer
-        return try measurer.measure(stretch)
+    /// Measurers that share the threads.
+    private func measurers(atMost most: Int) throws -> [Measurer] {
+        let count = max(1, min(threads, most))
+        if measurers.count != count {
+            measurers = []
+            measurers = try (0..<count).map { _ in
+                try Measurer(settings, networks: networks, threads: max(1, threads / count))
+            }
+        }
+        return measurers
     }
 
     private func write(

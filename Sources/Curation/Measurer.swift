@@ -253,28 +253,3 @@ extension Candidate {
         syncCurve = values.syncCurve?.map { ($0 * 10).rounded() / 10 }
     }
 }
-
-/// A piece of work on a thread of its own, whose result is waited for.
-private final class Background<Value>: @unchecked Sendable {
-    // Unchecked: the value is written before the semaphore is signalled and read after the wait.
-    // What the work and its caller use of the same object at one time must be apart.
-    private var value: Result<Value, any Error>?
-    private let done = DispatchSemaphore(value: 0)
-    private let work: () throws -> Value
-
-    init(_ work: @escaping () throws -> Value) {
-        self.work = work
-        let thread = Thread { [self] in
-            value = Result { try self.work() }
-            done.signal()
-        }
-        thread.stackSize = 8 << 20
-        thread.start()
-    }
-
-    /// Call once.
-    func result() -> Result<Value, any Error> {
-        done.wait()
-        return value!  // set before the signal
-    }
-}

@@ -22,9 +22,13 @@ public protocol UnitStage {
     ///
     /// - Parameters:
     ///   - skipping: items not to be tried, with the reason: they become failures.
-    ///   - onItem: called with the name of each item before work on it begins.
+    ///   - alone: whether items must be worked on one at a time: a process has died of one of several.
+    ///   - onItems: called with the names of all items in hand before work on a further one begins, and where work
+    ///     on one has ended and none takes its place.
     /// - Throws: when nothing of the unit can be done; what concerns one item becomes a failure.
-    func build(_ unit: WorkUnit, skipping: [String: String], onItem: (String) -> Void) throws
+    func build(
+        _ unit: WorkUnit, skipping: [String: String], alone: Bool, onItems: ([String]) -> Void
+    ) throws
 
     /// Called when every unit is finished.
     ///
@@ -37,6 +41,11 @@ extension UnitStage {
     public func pending() -> [WorkUnit] { units.filter { !isFinished($0) } }
 
     public func prepare(_ onStep: (_ done: Int, _ total: Int) -> Void) {}
+
+    /// Builds a unit that nothing is known of.
+    public func build(_ unit: WorkUnit) throws {
+        try build(unit, skipping: [:], alone: false) { _ in }
+    }
 }
 
 /// A line on a worker's standard input: what to build.
@@ -44,10 +53,11 @@ public struct UnitOrder: Codable, Sendable, Equatable {
     public var unit: String
     /// Items not to be tried, with the reason.
     public var skip: [String: String]
+    /// Whether items must be worked on one at a time.
+    public var alone: Bool
 
-    public init(unit: String, skip: [String: String] = [:]) {
-        self.unit = unit
-        self.skip = skip
+    public init(unit: String, skip: [String: String] = [:], alone: Bool = false) {
+        (self.unit, self.skip, self.alone) = (unit, skip, alone)
     }
 
     /// - Throws: `LoopyError` `.configuration` for a line that is no order.

@@ -55,7 +55,7 @@ public final class ExtractStage<Column: FeatureColumn>: UnitStage {
 
     /// Makes the members of one unit. Clips that an input lacks are skipped: they are failures there.
     public func build(
-        _ unit: WorkUnit, skipping: [String: String], onItem: (String) -> Void
+        _ unit: WorkUnit, skipping: [String: String], alone: Bool, onItems: ([String]) -> Void
     ) throws {
         let work = try work ?? begin()
         self.work = work
@@ -67,7 +67,7 @@ public final class ExtractStage<Column: FeatureColumn>: UnitStage {
         let items = unit.items.filter { item in finished.allSatisfy { $0[item] != nil } }
         let present = WorkUnit(name: unit.name, items: items, digest: unit.digest)
         try work.writer.build(present, skipping: skipping) { key in
-            onItem(key)
+            onItems([key])
             var slices: [String: FileSlice] = [:]
             for (name, archive) in archives {
                 let member = try archive.member(inputs[name]!.memberName(key))  // the same names

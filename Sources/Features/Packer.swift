@@ -85,7 +85,7 @@ public final class Packer: UnitStage {
 
     /// Writes one shard.
     public func build(
-        _ unit: WorkUnit, skipping: [String: String], onItem: (String) -> Void
+        _ unit: WorkUnit, skipping: [String: String], alone: Bool, onItems: ([String]) -> Void
     ) throws {
         let parts = plan.units(of: unit)
         let records = try readers.map { reader in
@@ -99,7 +99,7 @@ public final class Packer: UnitStage {
         for part in parts {
             let archives = try readers.map { try $0.archive(part) }
             for key in part.items {
-                onItem(key)
+                onItems([key])
                 if let reason = skipping[key] {
                     failures.append(
                         Failure(stage: "pack", key: key, reason: "crashed", error: reason))

@@ -64,6 +64,21 @@ public enum Configuration {
         }
     }
 
+    /// The values that a pipeline file and overrides give to all settings of a name, wherever they stand in a section.
+    public static func values(
+        of key: String, section: [String], file: String, overrides: [String] = []
+    ) throws -> [String] {
+        func values(in node: Node) -> [String] {
+            (node.mapping ?? [:]).flatMap { name, value in
+                name.string == key ? [value.string].compactMap { $0 } : values(in: value)
+            }
+        }
+        let given = try section.reduce(Optional(document(file))) { $0?[$1] }
+        return try overrides.map(parse).filter { path, _ in
+            path.starts(with: section) && path.last == key
+        }.compactMap(\.1.string) + (given.map(values) ?? [])
+    }
+
     static func document(_ file: String) throws -> Node {
         guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
             throw LoopyError(.configuration, "\(file): cannot be read")

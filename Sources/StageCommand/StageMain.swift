@@ -96,7 +96,9 @@ private func buildAll(_ name: String, _ stage: some UnitStage, _ options: UnitOp
     try requireFingerprint(stage, options)
     let progress = ProgressLine(name, total: pending.count)
     for unit in pending {
-        try stage.build(unit, skipping: [:]) { progress.note($0) }
+        try stage.build(unit, skipping: [:], alone: false) {
+            progress.note($0.joined(separator: " "))
+        }
         progress.advance()
     }
     progress.end()

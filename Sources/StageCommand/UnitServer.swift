@@ -5,7 +5,7 @@ import Foundation
 /// what a worker died of.
 ///
 ///     fingerprint 3f1c…    what the units are made with, at the beginning
-///     item KEY             work on an item begins
+///     item KEY ...         the items in hand, before work on a further one begins, and when they are fewer
 ///     unit NAME            a unit is finished
 final class UnitServer<Stage: UnitStage> {
     private let stage: Stage
@@ -21,7 +21,9 @@ final class UnitServer<Stage: UnitStage> {
     /// the plan.
     func build(_ order: UnitOrder) throws {
         if let unit = units[order.unit], !stage.isFinished(unit) {
-            try stage.build(unit, skipping: order.skip) { self.say("item \($0)") }
+            try stage.build(unit, skipping: order.skip, alone: order.alone) {
+                self.say("item " + $0.joined(separator: " "))
+            }
         }
         say("unit \(order.unit)")
     }

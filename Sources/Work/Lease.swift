@@ -12,7 +12,7 @@ public struct LeaseNote: Codable, Sendable, Equatable {
     public var since: Double
     /// What the stage makes here; workers that would make something else are not to join in.
     public var fingerprint: String?
-    /// What of the unit is being worked on.
+    /// What of the unit is being worked on; of several items the first.
     public var item: String?
     /// How often a worker was lost over an item.
     public var losses: [String: Int] = [:]

@@ -14,8 +14,9 @@ public struct PipelineRun: Sendable {
     public enum Event: Sendable {
         case stageBegan(String, units: Int)
         case unitFinished
-        case itemBegan(String)
-        case workerDied(stage: String, item: String?, reason: String)
+        /// What a worker is working on.
+        case inHand([String])
+        case workerDied(stage: String, items: [String], reason: String)
         case stageEnded(String)
     }
 
@@ -91,8 +92,11 @@ public struct PipelineRun: Sendable {
                 let name = stage.joined(separator: " "), file = stage.joined(separator: "-")
                 let hasUnits = Section(rawValue: stage[0])?.stage == .units
                 if hasUnits {
+                    let device = try Configuration.values(
+                        of: "device", section: stage, file: self.file, overrides: overrides
+                    ).first { $0 != "cpu" }
                     let result = try await work.build(
-                        file, process, only: chosen, most: left, onEvent)
+                        file, process, device: device ?? "cpu", only: chosen, most: left, onEvent)
                     left -= result.built
                     guard result.isComplete else { return .more(stage: name) }
                 } else {
@@ -206,11 +210,10 @@ public struct PipelineRun: Sendable {
         var arguments = Array(stage.dropFirst())
         if stage == ["ingest"] { arguments += inputs }
         arguments += ["--dataset", dataset, "--config", file]
-        let hasWorkers = Section(rawValue: stage[0])?.stage == .units
-        let threads = hasWorkers ? settings.threadsOfWorker : settings.threads
-        arguments += ["--threads", String(threads)]
         arguments += overrides.flatMap { ["--set", $0] }
-        return StageProcess(folder: folder, name: "loopy-" + stage[0], arguments: arguments)
+        return StageProcess(
+            folder: folder, name: "loopy-" + stage[0], arguments: arguments,
+            threads: settings.threads)
     }
 
     static func error(_ what: String, _ end: ProcessEnd) -> LoopyError {

@@ -3,7 +3,7 @@ import Storage
 
 /// The section `run` of a pipeline file.
 public struct RunSettings: DescribedSettings {
-    public var workers = 1
+    public var workers = 0
     public var threads = 0
     public var timeLimit = 600.0
     public var lapse = 120.0
@@ -15,16 +15,28 @@ public struct RunSettings: DescribedSettings {
 
     public init() {}
 
-    /// Workers together have no more threads than there are processors.
-    var threadsOfWorker: Int {
-        threads > 0 ? threads : max(1, Processors.available / max(1, workers))
+    /// The memory, in bytes, for which there is one worker where their number is not set.
+    private static let memoryOfWorker = 4 << 30
+
+    /// How many workers a stage has, and how many threads each. Together they have no more threads than there are
+    /// processors, where nothing else is set.
+    ///
+    /// - Parameters:
+    ///   - units: how many there are to be built.
+    ///   - device: what the stage computes on; but for the processor, workers would not share its memory.
+    package func shares(units: Int, device: String) -> (workers: Int, threads: Int) {
+        let fitting = min(Processors.available, Processors.memory / Self.memoryOfWorker)
+        let most = workers > 0 ? workers : device == "cpu" ? fitting : 1
+        let workers = max(1, min(most, units))
+        return (workers, threads > 0 ? threads : max(1, Processors.available / workers))
     }
 
     public static var settings: [Setting<RunSettings>] {
         [
             .number(
-                "workers", \.workers, in: 1...1024, unit: "processes",
-                "Worker processes that run at a time."),
+                "workers", \.workers, in: 0...1024, unit: "processes",
+                "Worker processes that run at a time; 0 for one a processor and 4 GB of memory, and one "
+                    + "where a stage computes on a GPU."),
             .number(
                 "threads", \.threads, in: 0...1024, unit: "threads",
                 "Threads of a worker; 0 for its share of the processors."),

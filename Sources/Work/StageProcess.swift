@@ -13,8 +13,8 @@ import Synchronization
 /// How a stage's process ended.
 enum ProcessEnd: Sendable, Equatable {
     case exited(Int32)
-    /// It crashed, was killed, or exceeded the time limit; and the item it was working on.
-    case died(String, item: String?)
+    /// It crashed, was killed, or exceeded the time limit; and the items of which one may be to blame.
+    case died(String, items: [String])
 }
 
 /// Starts stage executables.
@@ -23,6 +23,8 @@ struct StageProcess: Sendable {
     let folder: String
     let name: String
     let arguments: [String]
+    /// What is said of threads; 0 for one a processor.
+    var threads: Int?
 
     /// Seconds that a worker may take between items: it starts up, loads networks, syncs files.
     private static let startLimit = 300.0
@@ -31,6 +33,10 @@ struct StageProcess: Sendable {
     private static let stopLimit = Duration.seconds(60)
 
     private var executable: Executable { .path(FilePath(folder + "/" + name)) }
+
+    private var allArguments: [String] {
+        arguments + (threads.map { ["--threads", String($0)] } ?? [])
+    }
 
     /// A process is told to stop before it is killed.
     private var stopsGently: PlatformOptions {
@@ -42,7 +48,7 @@ struct StageProcess: Sendable {
     /// Runs the stage with its output where ours goes.
     func run(_ extra: [String] = []) async throws -> ProcessEnd {
         let result = try await Subprocess.run(
-            executable, arguments: Arguments(arguments + extra), platformOptions: stopsGently,
+            executable, arguments: Arguments(allArguments + extra), platformOptions: stopsGently,
             input: .none,
             output: .fileDescriptor(.standardOutput, closeAfterSpawningProcess: false),
             error: .fileDescriptor(.standardError, closeAfterSpawningProcess: false))
@@ -52,7 +58,7 @@ struct StageProcess: Sendable {
     /// Runs the stage and gives its output's lines.
     func lines(_ extra: [String]) async throws -> (ProcessEnd, [String]) {
         let result = try await Subprocess.run(
-            executable, arguments: Arguments(arguments + extra), input: .none,
+            executable, arguments: Arguments(allArguments + extra), input: .none,
             output: .string(limit: 256 << 20),
             error: .fileDescriptor(.standardError, closeAfterSpawningProcess: false))
         let lines = result.standardOutput.split(separator: "\n").map(String.init)
@@ -63,16 +69,16 @@ struct StageProcess: Sendable {
     enum WorkerEvent: Sendable {
         /// What it makes units with.
         case fingerprint(String)
-        case item(String)
+        case items([String])
         case unitFinished(String)
 
         init?(_ line: String) {
             let words = line.split(whereSeparator: \.isWhitespace).map(String.init)
-            guard words.count == 2 else { return nil }
-            switch words[0] {
-            case "fingerprint": self = .fingerprint(words[1])
-            case "item": self = .item(words[1])
-            case "unit": self = .unitFinished(words[1])
+            guard words.count >= 2 else { return nil }
+            switch (words[0], words.count) {
+            case ("fingerprint", 2): self = .fingerprint(words[1])
+            case ("item", _): self = .items(Array(words[1...]))
+            case ("unit", 2): self = .unitFinished(words[1])
             default: return nil
             }
         }
@@ -91,15 +97,14 @@ struct StageProcess: Sendable {
     ) async throws -> ProcessEnd {
         let watch = ItemWatch()
         let result = try await Subprocess.run(
-            executable, arguments: Arguments(arguments + ["--serve"]), input: .inputWriter,
+            executable, arguments: Arguments(allArguments + ["--serve"]), input: .inputWriter,
             output: .sequence,
             error: .fileDescriptor(.standardError, closeAfterSpawningProcess: false)
         ) { execution in
             let guardian = Task {
                 while timeLimit > 0, !Task.isCancelled {
                     try await Task.sleep(for: .seconds(min(0.25, timeLimit / 2)))
-                    if watch.exceeds(timeLimit, atStart: max(timeLimit, Self.startLimit)) {
-                        watch.setTimedOut()
+                    if watch.isTimedOut(timeLimit, atStart: max(timeLimit, Self.startLimit)) {
                         try? execution.send(signal: .kill)
                         return
                     }
@@ -108,7 +113,7 @@ struct StageProcess: Sendable {
             defer { guardian.cancel() }
             var lines = execution.standardOutput.strings().makeAsyncIterator()
             units: while let order = try await next() {
-                watch.start(nil)
+                watch.start()
                 let line = try JSONLines.line(order)
                 // One that has died cannot be written to; its status says the rest.
                 _ = try? await execution.standardInputWriter.write(line)
@@ -116,7 +121,7 @@ struct StageProcess: Sendable {
                     guard let line = try await lines.next() else { break units }
                     guard let event = WorkerEvent(line) else { continue }
                     try onEvent(event)
-                    if case .item(let item) = event { watch.start(item) }
+                    if case .items(let items) = event { watch.set(items) }
                     if case .unitFinished = event { break }
                 }
                 watch.rest()
@@ -124,22 +129,22 @@ struct StageProcess: Sendable {
             try await execution.standardInputWriter.finish()
         }
         return try Self.end(
-            result.terminationStatus, item: watch.item, timedOut: watch.timedOut)
+            result.terminationStatus, items: watch.blamed, timedOut: watch.timedOut)
     }
 
     /// - Throws: `CancellationError` when the run, or its worker, was told to stop: that is nobody's
     ///   failure.
     private static func end(
-        _ status: TerminationStatus, item: String? = nil, timedOut: Bool = false
+        _ status: TerminationStatus, items: [String] = [], timedOut: Bool = false
     ) throws -> ProcessEnd {
         try Task.checkCancellation()
         switch status {
         case .exited(let code): return .exited(code)
         case .signaled(SIGINT), .signaled(SIGTERM): throw CancellationError()
         case .signaled(let signal):
-            if timedOut { return .died("took longer than the time limit", item: item) }
+            if timedOut { return .died("took longer than the time limit", items: items) }
             let name = strsignal(signal).map { String(cString: $0) } ?? "signal \(signal)"
-            return .died("its worker died (\(name))", item: item)
+            return .died("its worker died (\(name))", items: items)
         }
     }
 }
@@ -147,27 +152,46 @@ struct StageProcess: Sendable {
 /// What a worker is working on, and since when.
 private final class ItemWatch: Sendable {
     private struct State {
-        var item: String?
-        /// Nil while it has nothing to do.
+        var items: [(name: String, since: ContinuousClock.Instant)] = []
+        /// Since when there is no item, though there is work: the worker starts up, loads networks.
         var since: ContinuousClock.Instant?
         var isTimedOut = false
     }
 
     private let state = Mutex(State())
 
-    /// - Parameter item: nil before the first of a unit.
-    func start(_ item: String?) { state.withLock { ($0.item, $0.since) = (item, .now) } }
-    func rest() { state.withLock { ($0.item, $0.since) = (nil, nil) } }
-    func setTimedOut() { state.withLock { $0.isTimedOut = true } }
+    /// A unit begins.
+    func start() { state.withLock { ($0.items, $0.since) = ([], .now) } }
 
-    var item: String? { state.withLock { $0.item } }
+    func set(_ names: [String]) {
+        state.withLock { state in
+            state.items = names.map { name in
+                state.items.first { $0.name == name } ?? (name, .now)
+            }
+        }
+    }
+
+    func rest() { state.withLock { ($0.items, $0.since) = ([], nil) } }
+
+    /// The items of which the worker may have died: where it took too long, the one that did.
+    var blamed: [String] { state.withLock { $0.items.map(\.name) } }
     var timedOut: Bool { state.withLock { $0.isTimedOut } }
 
-    func exceeds(_ limit: Double, atStart startLimit: Double) -> Bool {
-        state.withLock { state in
-            guard let since = state.since else { return false }
-            return (ContinuousClock.now - since) / .seconds(1)
-                > (state.item == nil ? startLimit : limit)
+    /// Whether an item takes longer than it may; only that one is to blame then.
+    ///
+    /// - Parameter startLimit: what the time before the first item may be.
+    func isTimedOut(_ limit: Double, atStart startLimit: Double) -> Bool {
+        func isLonger(_ since: ContinuousClock.Instant, _ limit: Double) -> Bool {
+            (ContinuousClock.now - since) / .seconds(1) > limit
+        }
+        return state.withLock { state in
+            if let late = state.items.first(where: { isLonger($0.since, limit) }) {
+                state.items = [late]
+                state.isTimedOut = true
+            } else if state.items.isEmpty, let since = state.since {
+                state.isTimedOut = isLonger(since, startLimit)
+            }
+            return state.isTimedOut
         }
     }
 }

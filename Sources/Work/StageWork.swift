@@ -74,11 +74,12 @@ final class StageWork: Sendable {
     /// Builds the units of a stage until none is left, whoever has built them.
     ///
     /// - Parameters:
+    ///   - device: what the stage computes on.
     ///   - chosen: the units that are to be built; all of the stage's when empty.
     ///   - most: how many units this command builds at most.
     /// - Returns: how many units this command has built, and whether all of the stage's are there.
     func build(
-        _ stage: String, _ process: StageProcess, only chosen: [String] = [],
+        _ stage: String, _ process: StageProcess, device: String, only chosen: [String] = [],
         most: Int = .max,
         _ onEvent: @escaping @Sendable (PipelineRun.Event) -> Void
     ) async throws -> (built: Int, isComplete: Bool) {
@@ -101,7 +102,10 @@ final class StageWork: Sendable {
             await queue.refresh(every: interval) { [self] in
                 try await pending(stage, process, chosen)
             }
-            let more = try await build(queue, stage, process, onEvent)
+            let shares = settings.shares(units: units.count, device: device)
+            var process = process
+            process.threads = shares.threads
+            let more = try await build(queue, stage, process, workers: shares.workers, onEvent)
             built += more
             // What others are at is waited for.
             if more == 0 { try await Task.sleep(for: pause) }
@@ -132,11 +136,11 @@ final class StageWork: Sendable {
 
     /// - Returns: how many units were built.
     private func build(
-        _ queue: UnitQueue, _ stage: String, _ process: StageProcess,
+        _ queue: UnitQueue, _ stage: String, _ process: StageProcess, workers: Int,
         _ onEvent: @escaping @Sendable (PipelineRun.Event) -> Void
     ) async throws -> Int {
         try await withThrowingTaskGroup(of: Int.self) { group in
-            for number in 0..<max(1, settings.workers) {
+            for number in 0..<workers {
                 group.addTask { [self] in
                     let worker = UnitWorker(
                         stage: stage, process: process, queue: queue,
@@ -199,10 +203,10 @@ private final class UnitWorker: Sendable {
             switch end {
             case .exited(0): break
             case .exited: throw PipelineRun.error(what, end)
-            case .died(let reason, let item):
-                onEvent(.workerDied(stage: stage, item: item, reason: reason))
+            case .died(let reason, let items):
+                onEvent(.workerDied(stage: stage, items: items, reason: reason))
                 let assignment = current.withLock { $0 }
-                guard assignment?.count(deathOver: item, reason) ?? true else {
+                guard assignment?.count(deathOver: items, reason) ?? true else {
                     throw PipelineRun.error(what, end)
                 }
             }
@@ -232,9 +236,9 @@ private final class UnitWorker: Sendable {
             fingerprint.withLock { $0 = found }
             assignment.lease.update { $0.fingerprint = found }
             try requireSame(found)
-        case .item(let item):
-            assignment.lease.update(canWait: true) { $0.item = item }
-            onEvent(.itemBegan(item))
+        case .items(let items):
+            assignment.lease.update(canWait: true) { $0.item = items.first }
+            onEvent(.inHand(items))
         case .unitFinished:
             try log.add(stage, unit: assignment.unit, seconds: assignment.seconds)
             current.withLock { $0 = nil }

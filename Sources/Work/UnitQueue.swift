@@ -8,28 +8,37 @@ package final class Assignment: Sendable {
     package let unit: String
     package let lease: Lease
     private let began = ContinuousClock.now
-    private let state: Mutex<(deaths: [String: Int], skip: [String: String])>
+    private let state: Mutex<(deaths: [String: Int], skip: [String: String], alone: Bool)>
 
     package init(_ unit: String, _ lease: Lease) {
         self.unit = unit
         self.lease = lease
         let lost = lease.note.losses.filter { $0.value >= Self.mostLosses }
-        state = Mutex(([:], lost.mapValues { "its worker was lost, \($0) times" }))
+        let skip = lost.mapValues { "its worker was lost, \($0) times" }
+        state = Mutex((deaths: [:], skip: skip, alone: !lease.note.losses.isEmpty))
     }
 
     /// A machine that is taken away tells less of an item than a process that dies of it.
     private static let mostLosses = 3
     private static let mostDeaths = 2
 
-    package var order: UnitOrder { UnitOrder(unit: unit, skip: state.withLock { $0.skip }) }
+    package var order: UnitOrder {
+        state.withLock { UnitOrder(unit: unit, skip: $0.skip, alone: $0.alone) }
+    }
     var seconds: Double { (ContinuousClock.now - began) / .seconds(1) }
 
-    /// Counts a death; an item that two processes have died of is not tried again.
+    /// Counts a death; an item that two processes have died of is not tried again. Where there were several, one is
+    /// worked on at a time from then on, to find out which it is.
     ///
-    /// - Parameter item: nil for a death before the first item.
+    /// - Parameter items: those in hand; none for a death before the first.
     /// - Returns: false when the unit cannot be built at all.
-    func count(deathOver item: String?, _ reason: String) -> Bool {
+    func count(deathOver items: [String], _ reason: String) -> Bool {
         state.withLock { state in
+            guard items.count < 2 else {
+                state.alone = true
+                return true
+            }
+            let item = items.first
             let count = state.deaths[item ?? "", default: 0] + 1
             state.deaths[item ?? ""] = count
             guard count >= Self.mostDeaths else { return true }

@@ -265,9 +265,10 @@ final class ProgressBoard: Sendable {
             case .stageBegan(let name, let units):
                 progress = units > 0 ? ProgressLine(name, total: units) : nil
             case .unitFinished: progress?.advance()
-            case .itemBegan(let item): progress?.note(item)
-            case .workerDied(let stage, let item, let reason):
-                say("\(stage): \(item ?? "at its start"): \(reason); trying again")
+            case .inHand(let items): progress?.note(items.joined(separator: " "))
+            case .workerDied(let stage, let items, let reason):
+                let what = items.isEmpty ? "at its start" : items.joined(separator: " or ")
+                say("\(stage): \(what): \(reason); trying again")
             case .stageEnded: progress = nil
             }
             if case .unitFinished = event, progress?.isComplete == true { progress?.end() }

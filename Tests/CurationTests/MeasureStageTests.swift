@@ -18,7 +18,7 @@ import Testing
         var settings = MeasureSettings()
         settings.unitSeconds = unitSeconds
         let stage = try MeasureStage(dataset, settings: settings, threads: 2)
-        for unit in stage.pending() { try stage.build(unit, skipping: [:], onItem: { _ in }) }
+        for unit in stage.pending() { try stage.build(unit) }
         #expect(stage.pending() == [])
         let failures = try stage.finish()
         _ = try Selector(dataset, settings: SelectSettings()).run()
@@ -104,6 +104,40 @@ import Testing
         }
     }
 
+    /// Two at a time or one by one: the same bytes, and the items in hand are told.
+    @Test func stretchesThatAreMeasuredAtTheSameTimeAreTheSame() throws {
+        try withFolder { folder in
+            let files = try (0..<3).map { number in
+                let path = folder + "/\(number).mp4"
+                try makeVideo(path, source: "testsrc2=s=96x64:r=25:d=\(number + 1)")
+                return path
+            }
+            func build(_ name: String, alone: Bool) throws -> (bytes: [Data], inHand: [[String]]) {
+                let dataset = DatasetDirectory(folder + "/" + name)
+                _ = try Ingest(dataset, settings: IngestSettings()).run(
+                    files + [Place.sample("single_face.mp4")])
+                let stage = try MeasureStage(dataset, settings: MeasureSettings(), threads: 2)
+                var inHand: [[String]] = []
+                for unit in stage.units {
+                    try stage.build(unit, skipping: [:], alone: alone) { inHand.append($0) }
+                }
+                _ = try stage.finish()
+                let measurements = try #require(Catalogue.read(dataset).measurements)
+                let measured = dataset.measurementsFolder(measurements.fingerprint)
+                let bytes = try FileManager.default.contentsOfDirectory(atPath: measured).sorted()
+                    .filter { !$0.hasSuffix(".json") }
+                    .map { try Data(contentsOf: URL(fileURLWithPath: measured + "/" + $0)) }
+                return (bytes, inHand)
+            }
+            let together = try build("together", alone: false)
+            let alone = try build("alone", alone: true)
+            #expect(together.bytes == alone.bytes)
+            #expect(alone.inHand.allSatisfy { $0.count == 1 })
+            #expect(together.inHand.contains { $0.count == 2 })
+            #expect(Set(together.inHand.joined()) == Set(alone.inHand.joined()))
+        }
+    }
+
     @Test func aStretchThatCrashedBecomesAFailure() throws {
         try withFolder { folder in
             let path = folder + "/grey.mp4"
@@ -112,7 +146,7 @@ import Testing
             _ = try Ingest(dataset, settings: IngestSettings()).run([path])
             let stage = try MeasureStage(dataset, settings: MeasureSettings(), threads: 1)
             let unit = try #require(stage.units.first)
-            try stage.build(unit, skipping: [unit.items[0]: "signal 11"], onItem: { _ in })
+            try stage.build(unit, skipping: [unit.items[0]: "signal 11"], alone: false) { _ in }
             let failures = try stage.finish()
             #expect(failures.map(\.reason) == ["crashed"])
             #expect(failures.first?.path == path)

@@ -25,7 +25,7 @@ import Testing
             var settings = MeasureSettings()
             (settings.unitSeconds, settings.networks) = (unitSeconds, networks)
             let stage = try MeasureStage(dataset, settings: settings, threads: 1)
-            for unit in stage.pending() { try stage.build(unit, skipping: [:], onItem: { _ in }) }
+            for unit in stage.pending() { try stage.build(unit) }
             _ = try stage.finish()
             let record = try #require(Catalogue.read(dataset).measurements)
             #expect(record.metricsOfNetworks.map(\.name) == networks.keys.sorted())

@@ -80,7 +80,7 @@ import Torch
             var settings = CropSettings()
             (settings.video.size, settings.video.preset) = (32, "ultrafast")
             let stage = try CropStage(measured.dataset, settings: settings, threads: 1)
-            for unit in stage.pending() { try stage.build(unit, skipping: [:], onItem: { _ in }) }
+            for unit in stage.pending() { try stage.build(unit) }
             try #require(stage.finish() == [])
             let reader = try ColumnReader(
                 "audio", in: measured.dataset, catalogue: .read(measured.dataset))

@@ -76,7 +76,7 @@ import Weights
                 settings.lipSync = lipSync
                 let stage = try MeasureStage(dataset, settings: settings, threads: 2)
                 for unit in stage.pending() {
-                    try stage.build(unit, skipping: [:], onItem: { _ in })
+                    try stage.build(unit)
                 }
                 #expect(try stage.finish() == [])
                 return try Catalogue.read(dataset).measurements.map { Array($0.networks.keys) }

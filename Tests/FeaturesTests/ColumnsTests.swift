@@ -57,7 +57,7 @@ import Testing
         _ type: Column.Type, _ dataset: DatasetDirectory
     ) throws -> [Failure] {
         let stage = try ExtractStage<Column>(dataset, settings: Column.Settings(), threads: 1)
-        for unit in stage.pending() { try stage.build(unit, skipping: [:], onItem: { _ in }) }
+        for unit in stage.pending() { try stage.build(unit) }
         #expect(stage.pending() == [])
         return try stage.finish()
     }
@@ -119,7 +119,7 @@ import Testing
             settings.columns = ["video", "keypoints", "motion"]
             let packer = try Packer(dataset, settings: settings)
             for unit in packer.pending() {
-                try packer.build(unit, skipping: [:], onItem: { _ in })
+                try packer.build(unit)
             }
             #expect(try packer.finish() == [])
             let sound = try Verification(dataset, sources: true)

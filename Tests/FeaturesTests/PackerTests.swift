@@ -111,7 +111,7 @@ import Testing
         var settings = PackSettings()
         settings.columns = columns
         let packer = try Packer(dataset, settings: settings)
-        for unit in packer.pending() { try packer.build(unit, skipping: [:], onItem: { _ in }) }
+        for unit in packer.pending() { try packer.build(unit) }
         return try packer.finish()
     }
 

@@ -89,7 +89,7 @@ struct OneClip {
     }
 
     private func make(_ stage: some UnitStage) throws {
-        for unit in stage.pending() { try stage.build(unit, skipping: [:], onItem: { _ in }) }
+        for unit in stage.pending() { try stage.build(unit) }
         try #require(stage.finish() == [])
     }
 }

@@ -16,7 +16,7 @@ import Testing
         var settings = MeasureSettings()
         settings.lipSync = lipSync
         let stage = try MeasureStage(dataset, settings: settings, threads: 1)
-        for unit in stage.pending() { try stage.build(unit, skipping: [:], onItem: { _ in }) }
+        for unit in stage.pending() { try stage.build(unit) }
         try #require(stage.finish() == [])
         _ = try Selector(dataset, settings: SelectSettings()).run()
         return (dataset, try dataset.selection())

@@ -145,8 +145,10 @@ private final class FakeStage: UnitStage {
 
     func isFinished(_ unit: WorkUnit) -> Bool { unit.name == "b" || built.contains(unit.name) }
 
-    func build(_ unit: WorkUnit, skipping: [String: String], onItem: (String) -> Void) {
-        onItem("x")
+    func build(
+        _ unit: WorkUnit, skipping: [String: String], alone: Bool, onItems: ([String]) -> Void
+    ) {
+        onItems(["x"])
         built.append(unit.name)
         skipped.merge(skipping) { first, _ in first }
     }

@@ -6,18 +6,29 @@ import Testing
 @Suite struct ProcessorsTests {
     /// The quota in a folder that stands for the root.
     private func quota(_ files: [String: String]) throws -> Double? {
+        try withRoot(files) { Processors.quota(root: $0) }
+    }
+
+    private func memory(_ files: [String: String]) throws -> Int? {
+        try withRoot(files) { Processors.memoryLimit(root: $0) }
+    }
+
+    private func withRoot<Result>(
+        _ files: [String: String], _ body: (String) -> Result
+    ) throws -> Result {
         try withFolder { folder in
             for (name, text) in files {
                 let path = folder + "/" + name
                 try OutputFile.makeFolder((path as NSString).deletingLastPathComponent)
                 try write(text, to: path)
             }
-            return Processors.quota(root: folder)
+            return body(folder)
         }
     }
 
     @Test func thereIsOneAtLeastAndNoMoreThanTheMachineHas() {
         #expect((1...ProcessInfo.processInfo.activeProcessorCount).contains(Processors.available))
+        #expect((1...Int(ProcessInfo.processInfo.physicalMemory)).contains(Processors.memory))
     }
 
     @Test func theTightestGroupOfVersion2Counts() throws {
@@ -48,5 +59,19 @@ import Testing
         #expect(try quota(files) == 2)
         files["sys/fs/cgroup/cpu,cpuacct/job/cpu.cfs_quota_us"] = "-1\n"
         #expect(try quota(files) == nil)
+    }
+
+    @Test func theLeastMemoryCountsInEitherVersion() throws {
+        #expect(
+            try memory([
+                "proc/self/cgroup": "0::/pod/worker\n",
+                "sys/fs/cgroup/pod/worker/memory.max": "max\n",
+                "sys/fs/cgroup/pod/memory.max": "2147483648\n",
+            ]) == 2 << 30)
+        #expect(
+            try memory([
+                "proc/self/cgroup": "5:cpu,cpuacct:/job\n4:memory:/job\n",
+                "sys/fs/cgroup/memory/job/memory.limit_in_bytes": "1073741824\n",
+            ]) == 1 << 30)
     }
 }

@@ -1,5 +1,6 @@
 import Errors
 import Foundation
+import Storage
 import Synchronization
 import TestSupport
 import Testing
@@ -91,8 +92,64 @@ import Work
         let skips = lines(folder.path + "/orders").filter { !$0.contains(#""skip":{}"#) }
         #expect(
             skips == [
-                #"{"skip":{"00001-a":"its worker died (Segmentation fault), twice"},"unit":"00001"}"#
+                #"{"alone":false,"skip":{"00001-a":"its worker died (Segmentation fault), twice"},"#
+                    + #""unit":"00001"}"#
             ])
+    }
+
+    /// Of two items in hand one kills its worker: which, they are worked on one by one to find out.
+    @Test func ofSeveralItemsInHandNoneIsBlamedBeforeItIsWorkedOnAlone() async throws {
+        let folder = try TemporaryFolder()
+        let result = try await run(
+            in: folder.path,
+            worker: """
+                if [[ $unit == 00001 && $skips != *00001-b* ]]; then
+                    [[ $skips == *'"alone":true'* ]] && echo "item 00001-b" || echo "item 00001-a 00001-b"
+                    kill -SEGV $$
+                fi
+                """, finish: 1)
+        #expect(!result.succeeded)
+        #expect(Set(lines(folder.path + "/built")) == ["00000", "00001", "00002"])
+        let deaths = result.events.filter { $0.hasPrefix("died") }
+        #expect(
+            deaths.map { $0.prefix { $0 != ":" } } == [
+                "died measure 00001-a 00001-b", "died measure 00001-b", "died measure 00001-b",
+            ])
+        let orders = lines(folder.path + "/orders").filter { $0.contains("00001-b") }
+        #expect(orders.count == 1)
+        #expect(orders[0].contains(#""skip":{"00001-b":"#))
+    }
+
+    @Test func ofSeveralItemsInHandTheOneThatTakesTooLongIsBlamed() async throws {
+        let folder = try TemporaryFolder()
+        let result = try await run(
+            in: folder.path,
+            worker: """
+                if [[ $unit == 00000 && $skips != *00000-a* ]]; then
+                    for other in b c d e f g; do echo "item 00000-a 00000-$other"; sleep 0.2; done
+                    exec sleep 600
+                fi
+                """, finish: 1, timeLimit: 0.6)
+        #expect(!result.succeeded)
+        let deaths = result.events.filter { $0.hasPrefix("died") }
+        #expect(
+            deaths
+                == Array(
+                    repeating: "died measure 00000-a: took longer than the time limit", count: 2))
+    }
+
+    @Test func whereNothingIsSetWorkersShareTheProcessors() {
+        var settings = RunSettings()
+        let processors = Processors.available
+        let usual = settings.shares(units: 10_000, device: "cpu")
+        #expect((1...processors).contains(usual.workers))
+        #expect(usual.threads == processors / usual.workers)
+        #expect(settings.shares(units: 1, device: "cpu") == (1, processors))
+        #expect(settings.shares(units: 0, device: "cpu") == (1, processors))
+        #expect(settings.shares(units: 10_000, device: "cuda:0") == (1, processors))
+        (settings.workers, settings.threads) = (3, 5)
+        #expect(settings.shares(units: 10_000, device: "cuda:0") == (3, 5))
+        #expect(settings.shares(units: 2, device: "cpu") == (2, 5))
     }
 
     @Test func anItemThatTakesTooLongIsSkippedAndItsWorkerEnded() async throws {
@@ -186,9 +243,9 @@ private final class EventLog: Sendable {
             switch event {
             case .stageBegan(let stage, let units): "began \(stage): \(units) units"
             case .unitFinished: "unit finished"
-            case .itemBegan(let item): "item \(item)"
-            case .workerDied(let stage, let item, let reason):
-                "died \(stage) \(item ?? "at its start"): \(reason)"
+            case .inHand(let items): "items \(items.joined(separator: " "))"
+            case .workerDied(let stage, let items, let reason):
+                "died \(stage) \(items.isEmpty ? "at its start" : items.joined(separator: " ")): \(reason)"
             case .stageEnded(let stage): "ended \(stage)"
             }
         log.withLock { $0.append(line) }
