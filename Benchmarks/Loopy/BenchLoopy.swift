@@ -85,7 +85,7 @@ struct Quality: ParsableCommand {
     var speech: String
     @Argument(
         help:
-            "SOLVER:STEPS, or SOLVER:STEPS:FIRST:LAST where a part of the steps is guided: unipc:6."
+            "SOLVER:STEPS, or SOLVER:STEPS:FIRST:LAST where a part of the steps is guided; STEPS/N where the deep layers run in every Nth: unipc:6, ddim:10/2."
     )
     var ways: [SamplingWay]
     @Option(help: "A run or an exported model that was distilled of small, to be sampled too.")
@@ -99,11 +99,12 @@ struct Quality: ParsableCommand {
 
 extension SamplingOrder: ExpressibleByArgument {}
 
-/// How a clip is sampled: `unipc:6`, `unipc:4:0:0.5`.
+/// How a clip is sampled: `unipc:6`, `unipc:4:0:0.5`, `ddim:10/2`.
 struct SamplingWay: ExpressibleByArgument {
     let text: String
     let solver: Solver.Method
     let steps: Int
+    let cacheInterval: Int
     /// The part of the steps that is guided; nil for the model's.
     let guided: (first: Double, last: Double)?
 
@@ -111,9 +112,12 @@ struct SamplingWay: ExpressibleByArgument {
         let parts = argument.split(separator: ":").map(String.init)
         let numbers = parts.dropFirst(2).compactMap(Double.init)
         guard parts.count == 2 || (parts.count == 4 && numbers.count == 2),
-            let solver = Solver.Method(rawValue: parts[0]), let steps = Int(parts[1])
+            let solver = Solver.Method(rawValue: parts[0])
         else { return nil }
-        (text, self.solver, self.steps) = (argument, solver, steps)
+        let counts = parts[1].split(separator: "/").compactMap { Int($0) }
+        guard (1...2).contains(counts.count) else { return nil }
+        (text, self.solver, steps) = (argument, solver, counts[0])
+        cacheInterval = counts.count == 2 ? counts[1] : 1
         guided = numbers.count == 2 ? (numbers[0], numbers[1]) : nil
     }
 }

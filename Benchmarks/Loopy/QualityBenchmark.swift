@@ -46,6 +46,7 @@ func benchmarkQuality(
     let guidance = settings.guidance
     for way in ways {
         (settings.solver, settings.numInferenceSteps) = (way.solver, way.steps)
+        settings.cacheInterval = way.cacheInterval
         settings.guidance = guidance
         if let guided = way.guided {
             (settings.guidance.first, settings.guidance.last) = guided

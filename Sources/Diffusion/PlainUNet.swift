@@ -48,7 +48,7 @@ public struct PlainUNet {
     public func callAsFunction(
         _ latents: Tensor, _ timesteps: Tensor, text: Tensor? = nil
     ) -> Tensor {
-        frame(latents, embedding: frame.embed(timesteps)) { layer, inputs, embedding in
+        frame(latents, embedding: frame.embed(timesteps)) { layer, _, inputs, embedding in
             let x = layer.residual(inputs, embedding)
             return layer.transformer?(x) { $0($1, text: text) } ?? x
         }

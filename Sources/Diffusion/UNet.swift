@@ -2,6 +2,22 @@ import Torch
 
 // Shapes: B pictures, C channels, H W rows and columns, E width of the timestep embedding.
 
+/// What the deep layers made in a step of sampling, to be used again in the steps behind it: it changes little from one
+/// to the next.
+/// Those are all layers but the finest few.
+///
+/// Reference: Ma, Fang, Wang, "DeepCache: Accelerating Diffusion Models for Free" (2024).
+public final class DeepFeatures {
+    /// The layers on the way down that run in every step; the same, and one more, do on the way up.
+    fileprivate static let shallow = 1
+    fileprivate var features: Tensor?
+
+    public init() {}
+
+    /// Has the next pass run all layers.
+    public func forget() { features = nil }
+}
+
 /// The frame of Stable Diffusion's U-Net: what leads down, through the middle and up again, with the
 /// names of diffusers' `UNet2DConditionModel`. What each layer is, its user says: the plain
 /// net's, the reference net's and the denoising net's layers all begin with a residual block.
@@ -122,20 +138,53 @@ public struct UNet<Layer> {
     /// - Parameters:
     ///   - x: `[B, C, H, W]`.
     ///   - embedding: `[B, E]`.
-    ///   - run: runs one layer, in the order in which they stand. It is given the tensors that the
-    ///     layer sees, to be joined along channels: one on the way down, two on the way up.
+    ///   - deep: takes the deep layers' features; where it holds some, these layers do not run.
+    ///   - run: runs one layer, in the order in which they stand, by which they are numbered. It is given the
+    ///     tensors that the layer sees, to be joined along channels: one on the way down, two on the way up.
     ///     The embedding that it is given has been activated.
     /// - Returns: `[B, C of the output, H, W]`; the last layer's result where there is no output.
     public func callAsFunction(
-        _ x: Tensor, embedding: Tensor,
-        _ run: (Layer, _ inputs: [Tensor], _ embedding: Tensor) -> Tensor
+        _ x: Tensor, embedding: Tensor, deep: DeepFeatures? = nil,
+        _ run: (Layer, _ number: Int, _ inputs: [Tensor], _ embedding: Tensor) -> Tensor
     ) -> Tensor {
         let embedding = embedding.silu()
         var x = convIn(x.channelsLast())
         var kept = [x]
-        for block in downBlocks {
-            for layer in block.layers {
-                x = run(layer, [x], embedding)
+        var number = 0
+        func pass(_ layer: Layer, _ inputs: [Tensor]) -> Tensor {
+            defer { number += 1 }
+            return run(layer, number, inputs, embedding)
+        }
+        let shallow = DeepFeatures.shallow
+        let last = upBlocks[upBlocks.count - 1].layers
+        for layer in downBlocks[0].layers.prefix(shallow) {
+            x = pass(layer, [x])
+            kept.append(x)
+        }
+        if let features = deep?.features {
+            x = features
+            number = layerCount - (shallow + 1)
+        } else {
+            x = passDeep(x, embedding, &kept, pass)
+            deep?.features = x
+        }
+        for layer in last.suffix(shallow + 1) { x = pass(layer, [x, kept.removeLast()]) }
+
+        guard let output else { return x }
+        return output.conv(output.norm(x).silu())
+    }
+
+    /// The layers between the first ones on the way down and the last ones on the way up.
+    ///
+    /// - Parameter kept: what the layers so far have made; what is taken from it on the way up is gone then.
+    private func passDeep(
+        _ x: Tensor, _ embedding: Tensor, _ kept: inout [Tensor],
+        _ pass: (Layer, [Tensor]) -> Tensor
+    ) -> Tensor {
+        var x = x
+        for (level, block) in downBlocks.enumerated() {
+            for layer in block.layers.dropFirst(level == 0 ? DeepFeatures.shallow : 0) {
+                x = pass(layer, [x])
                 kept.append(x)
             }
             if let downsampling = block.downsampling {
@@ -144,20 +193,24 @@ public struct UNet<Layer> {
             }
         }
 
-        x = run(middle, [x], embedding)
+        x = pass(middle, [x])
         x = middleEnd(x, embedding)
 
-        for block in upBlocks {
-            for layer in block.layers {
-                x = run(layer, [x, kept.removeLast()], embedding)
+        for (position, block) in upBlocks.enumerated() {
+            let isLast = position == upBlocks.count - 1
+            for layer in block.layers.dropLast(isLast ? DeepFeatures.shallow + 1 : 0) {
+                x = pass(layer, [x, kept.removeLast()])
             }
             if let upsampling = block.upsampling, let next = kept.last {
                 // An odd number of rows was rounded up on the way down.
                 x = upsampling(x, size: Array(next.shape[2...]))
             }
         }
+        return x
+    }
 
-        guard let output else { return x }
-        return output.conv(output.norm(x).silu())
+    private var layerCount: Int {
+        downBlocks.map(\.layers.count).reduce(0, +) + 1
+            + upBlocks.map(\.layers.count).reduce(0, +)
     }
 }

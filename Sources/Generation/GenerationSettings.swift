@@ -20,6 +20,8 @@ public struct GenerationSettings: Codable, Sendable {
     public var eta = 0.0
     /// How strongly the conditions guide, and in which of the steps.
     public var guidance = Guidance()
+    /// The steps for which the denoising net's deep layers run once: 1 is exact.
+    public var cacheInterval = 1
     public var passes = Passes.automatic
     /// The precision of matrix products and convolutions.
     public var precision = ComputePrecision.Choice.automatic

@@ -19,6 +19,10 @@ extension GenerationSettings: DescribedSettings {
                 "eta", \.eta, in: 0...1,
                 "DDIM's η: 0 draws no noise on the way; the other solvers draw none."),
             .group("guidance", \.guidance),
+            .number(
+                "cache_interval", \.cacheInterval, in: 1...100, unit: "steps",
+                "The steps for which the deep layers of the denoising net run once, the others only the finest "
+                    + "(DeepCache); 1 is exact, more is faster and only near."),
             .choice(
                 "passes", \.passes,
                 "How the passes of guidance run, for the same video up to rounding: together takes more "

@@ -62,7 +62,8 @@ package struct VideoSampler {
                     model, conditions, settings.guidance, together: settings.runsTogether)
             }
             return times.measure(.denoising) {
-                guided.sample(noise, solver, generator: generator)
+                guided.sample(
+                    noise, solver, generator: generator, cacheInterval: settings.cacheInterval)
             }
         }
         let latents = withoutGradient {

@@ -62,16 +62,18 @@ struct DenoisingNet {
     ///   - timesteps: `[B F]`.
     ///   - gradientCheckpointing: whether the backward pass computes layers again instead of keeping
     ///     what they computed.
+    ///   - deep: takes the deep layers' features; where it holds some, these layers do not run.
     /// - Returns: the prediction, `[B F, C, h, w]`.
     func callAsFunction(
-        _ latents: Tensor, _ timesteps: Tensor, _ context: Context, gradientCheckpointing: Bool
+        _ latents: Tensor, _ timesteps: Tensor, _ context: Context, gradientCheckpointing: Bool,
+        deep: DeepFeatures?
     ) -> Tensor {
         var embedding = frame.embed(timesteps)
         if let motionLatents = context.motionLatents { embedding = embedding + motionLatents }
 
-        var references = context.reference?.layers[...]
-        return frame(latents, embedding: embedding) { layer, inputs, embedding in
-            let reference = references?.removeFirst()
+        return frame(latents, embedding: embedding, deep: deep) {
+            layer, number, inputs, embedding in
+            let reference = context.reference?.layers[number]
             return gradientCheckpointed(
                 when: gradientCheckpointing, inputs, embedding, context.audio, reference?.spatial,
                 reference?.motion

@@ -89,10 +89,16 @@ public struct GuidedModel {
     public func callAsFunction(
         _ latents: Tensor, timestep: Int, isGuided: Bool = true
     ) -> Tensor {
+        predict(latents, timestep: timestep, isGuided: isGuided, deep: nil)
+    }
+
+    private func predict(
+        _ latents: Tensor, timestep: Int, isGuided: Bool, deep: [DeepFeatures]?
+    ) -> Tensor {
         let samples = latents.length(0)
-        return self(
+        return predict(
             latents, timesteps: Array(repeating: timestep, count: samples),
-            isGuided: Array(repeating: isGuided, count: samples))
+            isGuided: Array(repeating: isGuided, count: samples), deep: deep)
     }
 
     /// The same for samples at timesteps of their own, of which some are guided.
@@ -102,15 +108,26 @@ public struct GuidedModel {
     ///   - timesteps: a timestep for each sample.
     ///   - isGuided: a truth value for each sample; where it is false, this is `e_audio`.
     func callAsFunction(_ latents: Tensor, timesteps: [Int], isGuided: [Bool]) -> Tensor {
-        func predict(_ conditions: LoopyNet.EncodedConditions, copies: Int) -> Tensor {
+        predict(latents, timesteps: timesteps, isGuided: isGuided, deep: nil)
+    }
+
+    /// - Parameter deep: the deep layers' features, of each batch of passes and of `e_audio` alone.
+    private func predict(
+        _ latents: Tensor, timesteps: [Int], isGuided: [Bool], deep: [DeepFeatures]?
+    ) -> Tensor {
+        func predict(
+            _ conditions: LoopyNet.EncodedConditions, copies: Int, deep: DeepFeatures?
+        ) -> Tensor {
             let inputs = concatenated(Array(repeating: latents, count: copies), along: 0)
             let steps = Array(repeating: timesteps.map(Int64.init), count: copies)
             return model.predict(
-                inputs, Tensor(steps.flatMap { $0 }, device: latents.device), conditions)
+                inputs, Tensor(steps.flatMap { $0 }, device: latents.device), conditions, deep: deep
+            )
         }
-        guard isGuided.contains(true) else { return predict(all, copies: 1) }
-        let predictions = batches.flatMap { batch in
-            predict(batch.conditions, copies: batch.weights.count)
+        func predictAll() -> Tensor { predict(all, copies: 1, deep: deep?[batches.count]) }
+        guard isGuided.contains(true) else { return predictAll() }
+        let predictions = batches.enumerated().flatMap { index, batch in
+            predict(batch.conditions, copies: batch.weights.count, deep: deep?[index])
                 .chunks(batch.weights.count, along: 0)
         }
         let parts = zip(predictions, batches.flatMap(\.weights)).map { $0 * $1 }
@@ -119,7 +136,7 @@ public struct GuidedModel {
         guard isGuided.contains(false) else { return guided }
         let isChosen = Tensor(
             isGuided, shape: [isGuided.count, 1, 1, 1, 1], device: latents.device)
-        return guided.where(isChosen, else: predict(all, copies: 1))
+        return guided.where(isChosen, else: predictAll())
     }
 
     /// The guided prediction with the contrast, in part, of that by all conditions.
@@ -136,11 +153,19 @@ public struct GuidedModel {
     /// - Parameters:
     ///   - noise: `[B, F, C, h, w]`.
     ///   - generator: draws the noise on the way, where the solver wants some.
-    public func sample(_ noise: Tensor, _ solver: Solver, generator: Generator) -> Tensor {
+    ///   - cacheInterval: the steps for which deep layers run once (`DeepFeatures`): 1 is exact.
+    public func sample(
+        _ noise: Tensor, _ solver: Solver, generator: Generator, cacheInterval: Int = 1
+    ) -> Tensor {
+        let deep = cacheInterval > 1 ? (0...batches.count).map { _ in DeepFeatures() } : nil
         var path = solver.begin(noise)
         while let timestep = path.timestep {
+            if path.index.isMultiple(of: cacheInterval) {
+                for features in deep ?? [] { features.forget() }
+            }
             let isGuided = guidance.guides(step: path.index, of: solver.timesteps.count)
-            let prediction = self(path.latents, timestep: timestep, isGuided: isGuided)
+            let prediction = predict(
+                path.latents, timestep: timestep, isGuided: isGuided, deep: deep)
             let fresh =
                 solver.eta > 0
                 ? Tensor.normal(noise.shape, generator: generator).to(noise.device) : nil

@@ -72,14 +72,17 @@ public struct LoopyNet {
     }
 
     /// Runs the denoising net. Parameters as above; the prediction is float32 in any case.
+    ///
+    /// - Parameter deep: takes the deep layers' features; where it holds some, of the same conditions, these layers
+    ///   do not run.
     public func predict(
         _ latents: Tensor, _ timesteps: Tensor, _ conditions: EncodedConditions,
-        gradientCheckpointing: Bool = false
+        gradientCheckpointing: Bool = false, deep: DeepFeatures? = nil
     ) -> Tensor {
         let frames = latents.length(1)
         let prediction = denoisingNet(
             latents.flattened(from: 0, through: 1), timesteps.repeatInterleave(frames, along: 0),
-            conditions.context, gradientCheckpointing: gradientCheckpointing)
+            conditions.context, gradientCheckpointing: gradientCheckpointing, deep: deep)
         // Autocast would go on in half precision, where guidance multiplies by 5 and by -2.
         return prediction.reshaped(latents.shape).to(.float32)
     }

@@ -86,7 +86,7 @@ struct ReferenceNet {
         var features: [ReferenceFeatures.Layer] = []
         _ = frame(
             latents.flattened(from: 0, through: 1), embedding: frame.embed(timesteps)
-        ) { layer, inputs, embedding in
+        ) { layer, _, inputs, embedding in
             let results = gradientCheckpointed(when: gradientCheckpointing, inputs, embedding) {
                 inputs, embedding in layer(inputs, embedding, samples, projects: projects)
             }

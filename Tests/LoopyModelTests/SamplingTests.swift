@@ -125,6 +125,53 @@ import Torch
         #expect(relativeError(sampled, path.latents) < 1e-4)
     }
 
+    @Test func deepFeaturesOfTheSameStepMakeTheSamePrediction() throws {
+        let latents = try reference.latents, other = latents * 0.9
+        let timesteps = Tensor([Int64](repeating: 400, count: 4))
+        let encoded = model.encode(conditions), deep = DeepFeatures()
+        func predict(_ latents: Tensor, _ deep: DeepFeatures? = nil) -> Tensor {
+            model.predict(latents, timesteps, encoded, deep: deep)
+        }
+        let whole = predict(latents)
+        #expect(predict(latents, deep).isEqual(to: whole))
+        #expect(predict(latents, deep).isEqual(to: whole))
+        // The finest layers see the latents, the others do not.
+        let near = predict(other, deep)
+        #expect(relativeError(near, whole) > 1e-3)
+        #expect(relativeError(near, predict(other)) > 1e-6)
+        deep.forget()
+        #expect(predict(other, deep).isEqual(to: predict(other)))
+    }
+
+    @Test(arguments: [false, true]) func deepLayersRunOnceInSoManySteps(together: Bool) throws {
+        let solver = try Solver(NoiseSchedule(), numInferenceSteps: 5)
+        let start = try reference.latents
+        let sampled = GuidedModel(model, conditions, Guidance(), together: together).sample(
+            start, solver, generator: try Generator(seed: 5), cacheInterval: 2)
+
+        let states: [(audio: Bool, reference: Bool, weight: Double)] = [
+            (true, true, 5), (false, true, -2), (false, false, -2),
+        ]
+        let passes = states.map { state in
+            var changed = conditions
+            for sample in changed.masks.indices {
+                changed.masks[sample].audio = !state.audio
+                changed.masks[sample].reference = !state.reference
+            }
+            return (model.encode(changed), DeepFeatures(), state.weight)
+        }
+        var path = solver.begin(start)
+        while let timestep = path.timestep {
+            let timesteps = Tensor([Int64](repeating: Int64(timestep), count: 4))
+            let parts = passes.map { encoded, deep, weight in
+                if path.index.isMultiple(of: 2) { deep.forget() }
+                return weight * model.predict(path.latents, timesteps, encoded, deep: deep)
+            }
+            path.step(prediction: parts[0] + parts[1] + parts[2], noise: nil)
+        }
+        #expect(relativeError(sampled, path.latents) < 1e-4)
+    }
+
     @Test func guidanceOnPartOfTheStepsIsWithinIt() {
         var guidance = Guidance()
         (guidance.first, guidance.last) = (0.2, 0.6)
