@@ -112,6 +112,12 @@ public struct MeasureSettings: DescribedSettings {
         return files.merging(try keypointNetworks().files) { $1 }
     }
 
+    /// Whether libtorch runs networks that gain from more than one thread: SyncNet, or those of the user. Others are
+    /// small, or OpenVINO's.
+    public var needsTorchThreads: Bool {
+        get throws { try !networks.isEmpty || networkFiles()[Self.syncNetRole] != nil }
+    }
+
     /// - Parameter threads: processors; 0 for all.
     func keypointNetworks(threads: Int = 0) throws -> MeasuringKeypoints {
         try keypoints.forMeasuring(setting: "measure.landmarks", threads: threads)

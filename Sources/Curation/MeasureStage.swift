@@ -119,9 +119,12 @@ public final class MeasureStage: UnitStage {
         let count = max(1, min(threads, most))
         if measurers.count != count {
             measurers = []
-            measurers = try (0..<count).map { _ in
-                try Measurer(settings, networks: networks, threads: max(1, threads / count))
+            let loading = (0..<count).map { _ in
+                Background { [settings, networks, threads] in
+                    try Measurer(settings, networks: networks, threads: max(1, threads / count))
+                }
             }
+            measurers = try loading.map { try $0.result().get() }
         }
         return measurers
     }

@@ -2,6 +2,7 @@ import Dataset
 import Foundation
 import Media
 import Perception
+import Torch
 
 /// What was measured of one stretch: its candidates, each with its track.
 struct StretchMeasurement {
@@ -54,6 +55,11 @@ final class Measurer {
     }
 
     func measure(_ stretch: Stretch) throws -> StretchMeasurement {
+        // Others measure beside this one.
+        try LibTorch.withThreads(min(threads, LibTorch.threads)) { try measured(stretch) }
+    }
+
+    private func measured(_ stretch: Stretch) throws -> StretchMeasurement {
         guard let probe = stretch.source.probe else { return StretchMeasurement() }
         let media = SourceMedia(
             stretch.source, probe: probe, limits: settings.limits, threads: threads)

@@ -27,6 +27,10 @@ public final class Generation {
     /// Where an earlier process left the video.
     private let past: GenerationOutput.State?
     private let times: PartTimes
+    /// The number of frames whose pictures are there, or being written.
+    private var framesBegun: Int
+    /// What writes the pictures of a clip while the next one is denoised; gives the seconds that it took.
+    private var writing: Background<Double>?
 
     /// What the video is made with.
     private struct Making {
@@ -64,6 +68,7 @@ public final class Generation {
         times = PartTimes(past?.seconds ?? [:])
         wasFinished = resuming && past == nil ? try self.output.isFinished(record) : false
         framesDone = wasFinished ? self.audio.frames : past?.progress.frames ?? 0
+        framesBegun = framesDone
     }
 
     private func begin() throws -> Making {
@@ -98,11 +103,13 @@ public final class Generation {
                 times.add(.speech, (ContinuousClock.now - listening) / .seconds(1))
                 try makeClip(speech, &making)
                 listening = .now
-                if try !onClip(), framesDone < frames { throw Stopped() }
+                if try !onClip(), framesBegun < frames { throw Stopped() }
             }
         } catch is Stopped {
+            try finishWriting(making)
             return false
         }
+        try finishWriting(making)
         try output.finish(making.video, record, seconds: times.seconds)
         return true
     }
@@ -110,15 +117,24 @@ public final class Generation {
     private func makeClip(_ speech: Tensor, _ making: inout Making) throws {
         let latents = try making.sampler.next(speech: speech, times)
         // The last clip is generated whole, and cut.
-        let count = min(latents.length(0), frames - framesDone)
+        let count = min(latents.length(0), frames - framesBegun)
         let pictures = times.measure(.decoding) { model.decode(latents[0..<count]) }
-        try times.measure(.encoding) {
-            try making.video.append(pictures)
-            let progress = making.video.progress
+        framesBegun += count
+        try finishWriting(making)
+        let history = making.sampler.history.to(.cpu), seconds = times.seconds
+        writing = Background { [output, record, video = making.video] in
+            let started = ContinuousClock.now
+            try video.append(pictures)
             try output.keep(
-                .init(progress: progress, history: making.sampler.history, seconds: times.seconds),
-                of: record)
-            framesDone = progress.frames
+                .init(progress: video.progress, history: history, seconds: seconds), of: record)
+            return (ContinuousClock.now - started) / .seconds(1)
         }
+    }
+
+    private func finishWriting(_ making: Making) throws {
+        guard let writing else { return }
+        self.writing = nil
+        times.add(.encoding, try writing.result().get())
+        framesDone = making.video.progress.frames
     }
 }

@@ -16,6 +16,7 @@ public struct PortraitModel {
     let codec: any LatentCodec
     package let speech: any SpeechEncoder
     let device: Device
+    private let precision: ComputePrecision
     /// The side of the pictures, in pixels.
     package let side: Int
     /// The side with which clips are cut out, before they are brought to `side`.
@@ -77,8 +78,8 @@ public struct PortraitModel {
         clipSide = description.columns["video"]?.facts["side"] ?? settings.video.size
         let wanted = settings.latents.side
         side = wanted > 0 ? wanted : latents?.facts["side"] ?? clipSide
-        self.model = try trained.load(
-            on: device, precision: settings.precision.resolved(on: settings.device))
+        precision = settings.precision.resolved(on: settings.device)
+        self.model = try trained.load(on: device, precision: precision)
     }
 
     /// - Throws: `LoopyError` when features would come from other networks than in training.
@@ -101,8 +102,13 @@ public struct PortraitModel {
 
     /// Decodes latents `[F, C, h, w]` to pictures: 8-bit RGB, `[side, side, 3]` each.
     func decode(_ latents: Tensor) -> [[UInt8]] {
-        (0..<latents.length(0)).map { frame in
-            withoutGradient { codec.decode(latents[frame..<(frame + 1)]) }.levels.array()
+        // One by one, for memory; on a GPU none waits for the one before.
+        let pictures = withoutGradient {
+            (0..<latents.length(0)).map { frame in
+                precision.computing(on: device) { codec.decode(latents[frame..<(frame + 1)]) }
+                    .to(.float32).levels
+            }
         }
+        return pictures.map { $0.array() }
     }
 }

@@ -39,9 +39,11 @@ public struct SettingsOptions: ParsableArguments {
 ///
 /// - Parameter count: what `--threads` says; 0 for one a processor.
 public func useThreads(_ count: Int) {
-    // libgomp has read its variables: this process begins again, or goes on more slowly where it cannot.
-    if boundSpinning() { execv("/proc/self/exe", CommandLine.unsafeArgv) }
-    LibTorch.configure(threads: count > 0 ? count : Processors.available)
+    let threads = count > 0 ? count : Processors.available
+    // libgomp has read its variables: this process begins again, or goes on more slowly where it cannot. One thread
+    // waits for no other.
+    if threads > 1, boundSpinning() { execv("/proc/self/exe", CommandLine.unsafeArgv) }
+    LibTorch.configure(threads: threads)
 }
 
 /// Has libtorch's threads wait for one another asleep after a short while, here and in processes that this one

@@ -281,6 +281,7 @@ struct LoopyGenerate: ParsableCommand {
             progress.advance(to: generation.framesDone)
             return !stop.wasAsked
         }
+        progress.advance(to: generation.framesDone)
         progress.end()
         guard isFinished else {
             say(

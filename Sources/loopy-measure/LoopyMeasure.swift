@@ -13,8 +13,8 @@ struct LoopyMeasure: ParsableCommand {
 
     func run() throws {
         try reporting {
-            useThreads(options.threads)
             let settings = try options.read(MeasureSettings(), section: "measure")
+            useThreads(try settings.needsTorchThreads ? options.threads : 1)
             let stage = try MeasureStage(
                 options.directory, settings: settings, threads: options.threads)
             try drive("measure", stage, units) { stage.summary }

@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 
 /// A piece of work on a thread of its own, whose result is waited for.
-final class Background<Value>: @unchecked Sendable {
+package final class Background<Value>: @unchecked Sendable {
     // Unchecked: the value is written before the semaphore is signalled and read after the wait.
     // What the work and its caller use of the same object at one time must be apart.
     private var value: Result<Value, any Error>?
@@ -10,7 +10,9 @@ final class Background<Value>: @unchecked Sendable {
     private let work: () throws -> Value
 
     /// - Parameter whenDone: called on that thread when the result is there.
-    init(_ work: @escaping () throws -> Value, whenDone: @escaping @Sendable () -> Void = {}) {
+    package init(
+        _ work: @escaping () throws -> Value, whenDone: @escaping @Sendable () -> Void = {}
+    ) {
         self.work = work
         let thread = Thread { [self] in
             value = Result { try self.work() }
@@ -22,7 +24,7 @@ final class Background<Value>: @unchecked Sendable {
     }
 
     /// Call once.
-    func result() -> Result<Value, any Error> {
+    package func result() -> Result<Value, any Error> {
         done.wait()
         return value!  // set before the signal
     }
@@ -35,7 +37,7 @@ final class Background<Value>: @unchecked Sendable {
 ///   - onChange: called on the caller's thread with the items in hand, before work on a further one begins, and when
 ///     work on one has ended and no further one takes its place.
 /// - Returns: the results, in the order of the items.
-func results<Worker, Item, Value>(
+package func results<Worker, Item, Value>(
     of items: [Item], by workers: [Worker], onChange: ([Item]) -> Void,
     _ work: @escaping (Worker, Item) throws -> Value
 ) -> [Result<Value, any Error>] {
