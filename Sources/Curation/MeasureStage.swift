@@ -3,6 +3,7 @@ import Errors
 import Foundation
 import Media
 import Storage
+import Synchronization
 
 /// `loopy-measure`: sources to `measurements-…/NNNNN-….jsonl` and the tracks beside them.
 public final class MeasureStage: UnitStage {
@@ -43,6 +44,13 @@ public final class MeasureStage: UnitStage {
         store = UnitStore(dataset.measurementsFolder(identity))
     }
 
+    /// The same stage, with measurers of its own.
+    private init(_ other: MeasureStage, threads: Int) {
+        (dataset, settings, self.threads) = (other.dataset, other.settings, threads)
+        (plan, store, identity) = (other.plan, other.store, other.identity)
+        (networks, networkDigests) = (other.networks, other.networkDigests)
+    }
+
     /// What decides, beside the networks, what is measured.
     private struct Identity: Encodable {
         let limits: MediaLimits
@@ -74,7 +82,8 @@ public final class MeasureStage: UnitStage {
         let stretches = plan.stretches(of: unit)
         let tried = stretches.filter { skipping[$0.name] == nil }
         let measured = results(of: tried, by: try measurers(atMost: alone ? 1 : tried.count)) {
-            onItems($0.map(\.name))
+            inHand, _ in
+            onItems(inHand.map(\.name))
         } _: { measurer, stretch in
             try measurer.measure(stretch)
         }
@@ -112,6 +121,29 @@ public final class MeasureStage: UnitStage {
         try archive.finish()
         try store.commit(
             unit, files: [lines, tracks], items: unit.items, frames: frames, failures: failures)
+    }
+
+    /// Builds as many units at a time as there are threads, which share these.
+    public func build(
+        _ units: [WorkUnit], onChange: (_ built: Int, _ items: [String]) -> Void
+    ) throws {
+        let count = min(threads, units.count)
+        let stages = (0..<count).map { _ in MeasureStage(self, threads: max(1, threads / count)) }
+        let hasFailed = Mutex(false)
+        let outcomes = results(of: units, by: stages) { inHand, ended in
+            onChange(ended, inHand.map(\.name))
+        } _: { stage, unit in
+            // What cannot be written once cannot be written again.
+            guard hasFailed.withLock({ !$0 }) else { return }
+            do {
+                try stage.build(unit)
+            } catch {
+                hasFailed.withLock { $0 = true }
+                throw error
+            }
+        }
+        for outcome in outcomes { try outcome.get() }
+        onChange(units.count, [])
     }
 
     /// Measurers that share the threads.

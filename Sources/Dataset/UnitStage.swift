@@ -30,6 +30,11 @@ public protocol UnitStage {
         _ unit: WorkUnit, skipping: [String: String], alone: Bool, onItems: ([String]) -> Void
     ) throws
 
+    /// Builds units, in this process alone.
+    ///
+    /// - Parameter onChange: called with how many are built, and with the names of the items in hand.
+    func build(_ units: [WorkUnit], onChange: (_ built: Int, _ items: [String]) -> Void) throws
+
     /// Called when every unit is finished.
     ///
     /// - Returns: what could not be done in this stage.
@@ -41,6 +46,15 @@ extension UnitStage {
     public func pending() -> [WorkUnit] { units.filter { !isFinished($0) } }
 
     public func prepare(_ onStep: (_ done: Int, _ total: Int) -> Void) {}
+
+    public func build(
+        _ units: [WorkUnit], onChange: (_ built: Int, _ items: [String]) -> Void
+    ) throws {
+        for (number, unit) in units.enumerated() {
+            try build(unit, skipping: [:], alone: false) { onChange(number, $0) }
+        }
+        onChange(units.count, [])
+    }
 
     /// Builds a unit that nothing is known of.
     public func build(_ unit: WorkUnit) throws {

@@ -34,11 +34,11 @@ package final class Background<Value>: @unchecked Sendable {
 ///
 /// - Parameters:
 ///   - workers: what an item is worked on with; none has two in hand at a time.
-///   - onChange: called on the caller's thread with the items in hand, before work on a further one begins, and when
-///     work on one has ended and no further one takes its place.
+///   - onChange: called on the caller's thread with the items in hand, and how many are done, before work on a further
+///     one begins, and when work on one has ended and no further one takes its place.
 /// - Returns: the results, in the order of the items.
 package func results<Worker, Item, Value>(
-    of items: [Item], by workers: [Worker], onChange: ([Item]) -> Void,
+    of items: [Item], by workers: [Worker], onChange: (_ inHand: [Item], _ done: Int) -> Void,
     _ work: @escaping (Worker, Item) throws -> Value
 ) -> [Result<Value, any Error>] {
     var results = [Result<Value, any Error>?](repeating: nil, count: items.count)
@@ -48,7 +48,8 @@ package func results<Worker, Item, Value>(
     let end = DispatchSemaphore(value: 0)
     func say(_ further: Int? = nil) {
         let numbers = inHand.values.map(\.item) + (further.map { [$0] } ?? [])
-        if !numbers.isEmpty { onChange(numbers.sorted().map { items[$0] }) }
+        guard !numbers.isEmpty else { return }
+        onChange(numbers.sorted().map { items[$0] }, results.count { $0 != nil })
     }
     var next = 0
     while next < items.count || !inHand.isEmpty {

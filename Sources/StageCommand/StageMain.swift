@@ -95,11 +95,9 @@ private func buildAll(_ name: String, _ stage: some UnitStage, _ options: UnitOp
     if !pending.isEmpty { try prepare(name, stage) }
     try requireFingerprint(stage, options)
     let progress = ProgressLine(name, total: pending.count)
-    for unit in pending {
-        try stage.build(unit, skipping: [:], alone: false) {
-            progress.note($0.joined(separator: " "))
-        }
-        progress.advance()
+    try stage.build(pending) { built, items in
+        progress.advance(to: built)
+        progress.note(items.joined(separator: " "))
     }
     progress.end()
 }

@@ -104,22 +104,37 @@ import Testing
         }
     }
 
-    /// Two at a time or one by one: the same bytes, and the items in hand are told.
-    @Test func stretchesThatAreMeasuredAtTheSameTimeAreTheSame() throws {
+    /// Stretches or units, two at a time or one by one: the same bytes, and what is in hand is told.
+    @Test func whatIsMeasuredAtTheSameTimeIsTheSame() throws {
         try withFolder { folder in
             let files = try (0..<3).map { number in
                 let path = folder + "/\(number).mp4"
                 try makeVideo(path, source: "testsrc2=s=96x64:r=25:d=\(number + 1)")
                 return path
             }
-            func build(_ name: String, alone: Bool) throws -> (bytes: [Data], inHand: [[String]]) {
+            /// - Parameter alone: nil for several units at a time.
+            func build(
+                _ name: String, unitSeconds: Double = 60, alone: Bool?
+            ) throws -> (bytes: [Data], inHand: [[String]]) {
                 let dataset = DatasetDirectory(folder + "/" + name)
                 _ = try Ingest(dataset, settings: IngestSettings()).run(
                     files + [Place.sample("single_face.mp4")])
-                let stage = try MeasureStage(dataset, settings: MeasureSettings(), threads: 2)
+                var settings = MeasureSettings()
+                settings.unitSeconds = unitSeconds
+                let stage = try MeasureStage(dataset, settings: settings, threads: 2)
                 var inHand: [[String]] = []
-                for unit in stage.units {
-                    try stage.build(unit, skipping: [:], alone: alone) { inHand.append($0) }
+                if let alone {
+                    for unit in stage.units {
+                        try stage.build(unit, skipping: [:], alone: alone) { inHand.append($0) }
+                    }
+                } else {
+                    var most = 0
+                    try stage.build(stage.units) { built, units in
+                        #expect(built >= most && built + units.count <= stage.units.count)
+                        most = built
+                        inHand.append(units)
+                    }
+                    #expect(most == stage.units.count)
                 }
                 _ = try stage.finish()
                 let measurements = try #require(Catalogue.read(dataset).measurements)
@@ -135,6 +150,10 @@ import Testing
             #expect(alone.inHand.allSatisfy { $0.count == 1 })
             #expect(together.inHand.contains { $0.count == 2 })
             #expect(Set(together.inHand.joined()) == Set(alone.inHand.joined()))
+
+            let units = try build("units", unitSeconds: 2, alone: nil)
+            #expect(units.inHand.contains { $0.count == 2 })
+            #expect(units.bytes == (try build("one by one", unitSeconds: 2, alone: true)).bytes)
         }
     }
 
