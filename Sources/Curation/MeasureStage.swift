@@ -125,13 +125,13 @@ public final class MeasureStage: UnitStage {
 
     /// Builds as many units at a time as there are threads, which share these.
     public func build(
-        _ units: [WorkUnit], onChange: (_ built: Int, _ items: [String]) -> Void
+        _ units: [WorkUnit], onChange: (_ built: Int, _ inHand: [String]) -> Void
     ) throws {
         let count = min(threads, units.count)
         let stages = (0..<count).map { _ in MeasureStage(self, threads: max(1, threads / count)) }
         let hasFailed = Mutex(false)
-        let outcomes = results(of: units, by: stages) { inHand, ended in
-            onChange(ended, inHand.map(\.name))
+        let outcomes = results(of: units, by: stages) { inHand, done in
+            onChange(done, inHand.map(\.name))
         } _: { stage, unit in
             // What cannot be written once cannot be written again.
             guard hasFailed.withLock({ !$0 }) else { return }

@@ -32,8 +32,8 @@ public protocol UnitStage {
 
     /// Builds units, in this process alone.
     ///
-    /// - Parameter onChange: called with how many are built, and with the names of the items in hand.
-    func build(_ units: [WorkUnit], onChange: (_ built: Int, _ items: [String]) -> Void) throws
+    /// - Parameter onChange: called with how many are built, and with the names of the units or items in hand.
+    func build(_ units: [WorkUnit], onChange: (_ built: Int, _ inHand: [String]) -> Void) throws
 
     /// Called when every unit is finished.
     ///
@@ -48,7 +48,7 @@ extension UnitStage {
     public func prepare(_ onStep: (_ done: Int, _ total: Int) -> Void) {}
 
     public func build(
-        _ units: [WorkUnit], onChange: (_ built: Int, _ items: [String]) -> Void
+        _ units: [WorkUnit], onChange: (_ built: Int, _ inHand: [String]) -> Void
     ) throws {
         for (number, unit) in units.enumerated() {
             try build(unit, skipping: [:], alone: false) { onChange(number, $0) }

@@ -2,9 +2,8 @@ import Torch
 
 // Shapes: B pictures, C channels, H W rows and columns, E width of the timestep embedding.
 
-/// What the deep layers made in a step of sampling, to be used again in the steps behind it: it changes little from one
-/// to the next.
-/// Those are all layers but the finest few.
+/// What the deep layers, all but the finest few, made in a step of sampling, to be used again in the steps behind it:
+/// from one to the next it changes little.
 ///
 /// Reference: Ma, Fang, Wang, "DeepCache: Accelerating Diffusion Models for Free" (2024).
 public final class DeepFeatures {

@@ -95,9 +95,9 @@ private func buildAll(_ name: String, _ stage: some UnitStage, _ options: UnitOp
     if !pending.isEmpty { try prepare(name, stage) }
     try requireFingerprint(stage, options)
     let progress = ProgressLine(name, total: pending.count)
-    try stage.build(pending) { built, items in
+    try stage.build(pending) { built, inHand in
         progress.advance(to: built)
-        progress.note(items.joined(separator: " "))
+        progress.note(inHand.joined(separator: " "))
     }
     progress.end()
 }
