@@ -107,7 +107,7 @@ import Testing
                 $0.initial == $1.initial ? nil : "\($1.name)=\($1.initial)"
             }
         }
-        #expect(changed == ["run.workers=2", "extract.latents.side=256"])
+        #expect(changed == ["extract.latents.side=256"])
     }
 
     @Test func everySectionIsCheckedBeforeARun() {
