@@ -19,21 +19,20 @@ LAUNCHER = Path(__file__).parent.parent / "Clusters/ray/loopy_ray.py"
 def main() -> int:
     dataset, *arguments = sys.argv[1:]
     cluster = Cluster()
-    # The head only watches: a driver whose node is removed is gone.
+    # The head only watches.
     cluster.add_node(num_cpus=0)
     nodes = [cluster.add_node(num_cpus=1) for _ in range(3)]
     ray.init(address=cluster.address)
+    # A driver whose node is removed is gone, and already where that is tried. It may be any node's.
+    own = ray.get_runtime_context().get_node_id()
+    sockets = [node["RayletSocketName"] for node in ray.nodes() if node["NodeID"] == own]
+    lost = next(node for node in nodes if node.raylet_socket_name not in sockets)
 
     def lose_a_node():
         while not any("unit" in Path(name).read_text() for name in glob.glob(f"{dataset}/.work/log/*.jsonl")):
             time.sleep(0.1)
-        for node in nodes:
-            try:
-                cluster.remove_node(node, allow_graceful=False)
-            except ValueError:
-                continue  # the one that this driver is connected to
-            print("a node is removed", file=sys.stderr)
-            return
+        cluster.remove_node(lost, allow_graceful=False)
+        print("a node is removed", file=sys.stderr)
 
     thread = threading.Thread(target=lose_a_node, daemon=True)
     thread.start()
