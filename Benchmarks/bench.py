@@ -213,18 +213,18 @@ def bench_neighbour():
     clip = make("neighbour.mp4", "-stream_loop", 2, "-i", SAMPLE, "-vf",
                 "crop=360:360:200:0,scale=256:256:flags=lanczos,fps=25", "-c:v", "libx264", "-an")
     command = [BIN / "loopy-extract", "latents", "--input", clip, "--output", MEDIA / "latents.npy",
-               "--threads", "2", "--set", "extract.latents.codec=compact-autoencoder", "--set",
-               "extract.latents.weights=small/codec", "--set", "extract.latents.side=128"]
+               "--set", "extract.latents.codec=compact-autoencoder", "--set",
+               "extract.latents.weights=small/codec", "--set", "extract.latents.side=128", "--threads"]
     alone, beside, limited = [], [], []
     for _ in range(RUNS):
-        alone.append(run(command)[0])
+        alone.append(run([*command, 2])[0])
         with quota(1) as group:
             if group:
-                # The quota is seen and counted: no threads are asked for.
-                joined = ["sh", "-c", f'echo $$ > {group}; exec "$@"', "sh", *command]
-                limited.append(run([word if word != "2" else "0" for word in joined])[0])
+                # How many threads the quota leaves is for the command to find out.
+                joined = ["sh", "-c", f'echo $$ > {group}; exec "$@"', "sh", *command, 0]
+                limited.append(run(joined)[0])
         with subprocess.Popen(["taskset", "-c", "0", sys.executable, "-c", "while True: pass"]) as other:
-            beside.append(run(command)[0])
+            beside.append(run([*command, 2])[0])
             other.kill()
     # Of two processors one and a half are left: twice what that explains.
     row("latents beside another program", statistics.median(beside), statistics.median(alone), "s",

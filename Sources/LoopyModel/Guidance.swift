@@ -89,14 +89,14 @@ public struct GuidedModel {
     public func callAsFunction(
         _ latents: Tensor, timestep: Int, isGuided: Bool = true
     ) -> Tensor {
-        predict(latents, timestep: timestep, isGuided: isGuided, deep: nil)
+        self(latents, timestep: timestep, isGuided: isGuided, deep: nil)
     }
 
-    private func predict(
+    private func callAsFunction(
         _ latents: Tensor, timestep: Int, isGuided: Bool, deep: [DeepFeatures]?
     ) -> Tensor {
         let samples = latents.length(0)
-        return predict(
+        return self(
             latents, timesteps: Array(repeating: timestep, count: samples),
             isGuided: Array(repeating: isGuided, count: samples), deep: deep)
     }
@@ -107,13 +107,9 @@ public struct GuidedModel {
     ///   - latents: noisy, `[B, F, C, h, w]`.
     ///   - timesteps: a timestep for each sample.
     ///   - isGuided: a truth value for each sample; where it is false, this is `e_audio`.
-    func callAsFunction(_ latents: Tensor, timesteps: [Int], isGuided: [Bool]) -> Tensor {
-        predict(latents, timesteps: timesteps, isGuided: isGuided, deep: nil)
-    }
-
-    /// - Parameter deep: the deep layers' features, of each batch of passes and of `e_audio` alone.
-    private func predict(
-        _ latents: Tensor, timesteps: [Int], isGuided: [Bool], deep: [DeepFeatures]?
+    ///   - deep: the deep layers' features, of each batch of passes and of `e_audio` alone.
+    func callAsFunction(
+        _ latents: Tensor, timesteps: [Int], isGuided: [Bool], deep: [DeepFeatures]? = nil
     ) -> Tensor {
         func predict(
             _ conditions: LoopyNet.EncodedConditions, copies: Int, deep: DeepFeatures?
@@ -164,7 +160,7 @@ public struct GuidedModel {
                 for features in deep ?? [] { features.forget() }
             }
             let isGuided = guidance.guides(step: path.index, of: solver.timesteps.count)
-            let prediction = predict(
+            let prediction = self(
                 path.latents, timestep: timestep, isGuided: isGuided, deep: deep)
             let fresh =
                 solver.eta > 0

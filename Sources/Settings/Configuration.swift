@@ -64,19 +64,25 @@ public enum Configuration {
         }
     }
 
-    /// The values that a pipeline file and overrides give to all settings of a name, wherever they stand in a section.
+    /// The values that a pipeline file and overrides give to all settings of a name, wherever they stand in a section;
+    /// of a setting that both name, that of the override.
     public static func values(
         of key: String, section: [String], file: String, overrides: [String] = []
     ) throws -> [String] {
-        func values(in node: Node) -> [String] {
-            (node.mapping ?? [:]).flatMap { name, value in
-                name.string == key ? [value.string].compactMap { $0 } : values(in: value)
+        var found: [[String]: String] = [:]
+        func look(in node: Node, at path: [String]) {
+            if path.last == key, let value = node.string { found[path] = value }
+            for (name, value) in node.mapping ?? [:] {
+                look(in: value, at: path + [name.string ?? ""])
             }
         }
-        let given = try section.reduce(Optional(document(file))) { $0?[$1] }
-        return try overrides.map(parse).filter { path, _ in
-            path.starts(with: section) && path.last == key
-        }.compactMap(\.1.string) + (given.map(values) ?? [])
+        if let given = try section.reduce(Optional(document(file)), { $0?[$1] }) {
+            look(in: given, at: section)
+        }
+        for (path, value) in try overrides.map(parse) where path.starts(with: section) {
+            look(in: value, at: path)
+        }
+        return found.values.sorted()
     }
 
     static func document(_ file: String) throws -> Node {

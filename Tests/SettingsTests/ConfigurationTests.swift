@@ -262,17 +262,21 @@ import Testing
         try withFolder { folder in
             let path = folder + "/pipeline.yaml"
             try write(
-                "measure: { keypoints: { device: cuda:1 } }\nextract:\n  latents: { side: 64 }\n",
+                "measure: { keypoints: { device: cuda:1 } }\nselect: { device: cuda:2 }\nextract:\n  latents: { side: 64 }\n",
                 to: path)
             func devices(_ section: String...) throws -> [String] {
                 try Configuration.values(
                     of: "device", section: section, file: path,
-                    overrides: ["extract.latents.device=cuda:0", "measure.device.other=1"])
+                    overrides: [
+                        "extract.latents.device=cuda:0", "measure.device.other=1",
+                        "select.device=cpu",
+                    ])
             }
             #expect(try devices("measure") == ["cuda:1"])
             #expect(try devices("extract", "latents") == ["cuda:0"])
             #expect(try devices("extract", "speech") == [])
-            #expect(try devices("select") == [])
+            #expect(try devices("select") == ["cpu"])
+            #expect(try devices("crop") == [])
         }
     }
 }

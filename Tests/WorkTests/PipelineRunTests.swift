@@ -97,7 +97,7 @@ import Work
             ])
     }
 
-    /// Of two items in hand one kills its worker: which, they are worked on one by one to find out.
+    /// One of two items in hand kills its worker. They are worked on one by one to find out which it is.
     @Test func ofSeveralItemsInHandNoneIsBlamedBeforeItIsWorkedOnAlone() async throws {
         let folder = try TemporaryFolder()
         let result = try await run(
