@@ -23,6 +23,9 @@ struct DenoisingNet {
         var audio: Tensor?
         /// What the motion latents add to the timestep embedding, `[B F, E]`.
         var motionLatents: Tensor?
+        /// The reference images' latents, `[B, C, h, w]`, zeros where they are dropped; nil where the net
+        /// does not see them.
+        var picture: Tensor?
         /// Nil where no sample has anything of the reference net.
         var reference: ReferenceFeatures?
         /// Which samples have a reference image; nil where all have, or none. The tokens in `reference`
@@ -37,7 +40,7 @@ struct DenoisingNet {
     private let frame: UNet<Layer>
 
     init(_ scope: Scope, _ configuration: LoopyConfiguration) {
-        let unet = configuration.unet
+        let unet = configuration.denoisingUNet
         frame = UNet(scope, unet) { position in
             let isVideo = configuration.stage.isVideo
             return Layer(
@@ -70,6 +73,11 @@ struct DenoisingNet {
     ) -> Tensor {
         var embedding = frame.embed(timesteps)
         if let motionLatents = context.motionLatents { embedding = embedding + motionLatents }
+        var latents = latents
+        if let picture = context.picture {
+            let frames = latents.length(0) / context.samples
+            latents = concatenated([latents, picture.repeatInterleave(frames, along: 0)], along: 1)
+        }
 
         return frame(latents, embedding: embedding, deep: deep) {
             layer, number, inputs, embedding in

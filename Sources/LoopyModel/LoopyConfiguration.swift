@@ -46,6 +46,8 @@ public struct LoopyConfiguration: Codable, Sendable, Equatable {
     public var motionLatents = AudioToLatents.Configuration()
     /// How the paper is read where it leaves a choice.
     public var readings = Readings()
+    /// Whether the denoising net sees the reference image's latents, too, behind the noisy ones of each frame.
+    public var concatenateReference = false
 
     public init() {}
 
@@ -84,6 +86,8 @@ public struct LoopyConfiguration: Codable, Sendable, Equatable {
         small.motionLatents.qkNorm = true
         small.motionLatents.mouthHead = true
         small.readings.temporalAttentions = 1
+        // Without attention there, nothing else brings the portrait to the finest latents.
+        small.concatenateReference = true
         return small
     }
 
@@ -94,7 +98,7 @@ public struct LoopyConfiguration: Codable, Sendable, Equatable {
     /// M: motion frames after the temporal segment module.
     public var motionFrames: Int { segments.count }
 
-    /// The shape of either net, as a plain U-Net without text.
+    /// The shape of the reference net, as a plain U-Net without text.
     public var unet: UNetConfiguration {
         var unet = UNetConfiguration()
         unet.inputChannels = latentChannels
@@ -105,6 +109,13 @@ public struct LoopyConfiguration: Codable, Sendable, Equatable {
         unet.heads = heads
         unet.groups = normGroups
         unet.textChannels = nil
+        return unet
+    }
+
+    /// The shape of the denoising net, likewise.
+    public var denoisingUNet: UNetConfiguration {
+        var unet = unet
+        if concatenateReference { unet.inputChannels *= 2 }
         return unet
     }
 }

@@ -42,6 +42,10 @@ extension LoopyConfiguration: DescribedSettings {
                 "audio_width", \.audioWidth, in: 1...65_536, "The channels of an audio token."),
             .group("motion_latents", \.motionLatents),
             .group("readings", \.readings),
+            .flag(
+                "concatenate_reference", \.concatenateReference,
+                "Whether the denoising net sees the portrait's latents, too, behind the noisy ones of each "
+                    + "frame: not in the paper."),
         ]
     }
 

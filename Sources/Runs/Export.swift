@@ -24,14 +24,20 @@ public enum Export {
         try SafeTensors.write(
             tensors: weights.map { ($0.name, isHalf ? $0.tensor.to(.float16) : $0.tensor) },
             toFile: folder + "/model.safetensors")
+        var description = model.description
         if let codec = model.codecFile.flatMap(FileManager.default.contents) {
             try OutputFile.write([UInt8](codec), to: folder + "/codec.safetensors")
+            // The folder goes to other machines, where the dataset's path means nothing.
+            if let settings = description.columns["latents"]?.settings {
+                description.columns["latents"]?.settings = settings.updated(
+                    with: .object(["weights": .string("codec.safetensors")]))
+            }
         }
-        try JSONLines.writeDocument(model.description, to: folder + "/config.json")
+        try JSONLines.writeDocument(description, to: folder + "/config.json")
         guard isForDiffusers else { return }
-        let unet = model.description.model.unet
-        try writeUNet(weights, of: "denoising_net.", unet, to: folder + "/unet")
-        try writeUNet(weights, of: "reference_net.", unet, to: folder + "/reference_net")
+        let nets = model.description.model
+        try writeUNet(weights, of: "denoising_net.", nets.denoisingUNet, to: folder + "/unet")
+        try writeUNet(weights, of: "reference_net.", nets.unet, to: folder + "/reference_net")
         try OutputFile.write(Array(readme.utf8), to: folder + "/README.md")
     }
 
@@ -82,7 +88,8 @@ public enum Export {
         - Loopy has no text attention: audio attention stands in its place. `attn2` is there because
           diffusers needs it, and its output projections are zero: any text, or zeros of the shape
           [batch, tokens, 768], changes nothing. `unet/` computes what the denoising net computes
-          without a reference, motion frames and audio.
+          without a reference, motion frames and audio. Where it has twice as many input channels as the
+          latents, the reference image's latents, or zeros, come behind the noisy ones.
         - The modules that Loopy adds are in `model.safetensors` alone: `inter_clip`, `intra_clip`,
           `audio_norm` and `audio_attn` in `denoising_net`, `audio_embedding`, `audio_to_latents`.
         - `reference_net/` gives features, not a prediction: its `conv_out` is zero.

@@ -10,6 +10,9 @@ import Weights
 // 3.4, "Multistage Training"). The store holds the model's weights as they were drawn; these overwrite
 // what they have.
 extension ParameterStore {
+    /// The convolution that a model has with more input channels whose denoising net sees the reference image.
+    private static let denoisingInput = "denoising_net.conv_in.weight"
+
     /// Loads every checkpoint that the settings name, one over the other.
     ///
     /// - Throws: `LoopyError` `.configuration` for a name that nothing can be found under; what is wrong
@@ -58,21 +61,24 @@ extension ParameterStore {
         func hasText(_ name: String) -> Bool {
             name.contains(".attn2.") || name.contains(".transformer_blocks.0.norm2.")
         }
-        try assign(checkpoint) { name in hasText(name) ? nil : "denoising_net." + name }
+        try assign(checkpoint, widened: Self.denoisingInput) { name in
+            hasText(name) ? nil : "denoising_net." + name
+        }
         try assign(checkpoint) { name in
             let isOutput = name.hasPrefix("conv_norm_out.") || name.hasPrefix("conv_out.")
             return hasText(name) || isOutput ? nil : "reference_net." + name
         }
     }
 
-    /// Loads a model of the same shape; into one of the first stage, the part that it has.
+    /// Loads a model of the same shape, or one whose denoising net does not see the reference image; into one of
+    /// the first stage, the part that it has.
     ///
     /// - Parameter path: a run, whose averaged weights are taken, or a folder that `loopy-train export`
     ///   wrote.
     /// - Throws: `LoopyError` `.malformed` for a model of another shape; what is wrong with the files.
     public func loadModel(from path: String, for configuration: LoopyConfiguration) throws {
         for file in try TrainedModel(path: path).files {
-            try assign(Checkpoint(file)) { name in
+            try assign(Checkpoint(file), widened: Self.denoisingInput) { name in
                 configuration.stage == .image && self[name] == nil ? nil : name
             }
         }
@@ -84,7 +90,8 @@ extension ParameterStore {
     /// - Throws: what is wrong with the file.
     public func loadFirstStage(from path: String) throws {
         let run = RunDirectory(path)
-        try assign(Checkpoint(run.steps().last.map(run.averagedWeights) ?? path))
+        let file = run.steps().last.map(run.averagedWeights) ?? path
+        try assign(Checkpoint(file), widened: Self.denoisingInput)
     }
 
     /// Loads AnimateDiff's motion modules into the intra-clip layers, as they were published for Stable

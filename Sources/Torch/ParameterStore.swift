@@ -87,32 +87,46 @@ public final class ParameterStore {
     /// Strict about the checkpoint: each of its tensors must be one of the network's, of the same
     /// shape. Where one is not, nothing is changed.
     ///
-    /// - Parameter rename: the network's name of a tensor of the file; nil for one that is left out.
+    /// - Parameters:
+    ///   - widened: the network's name of a convolution that may have more input channels than the file's.
+    ///     The last ones weigh nothing then, so that it computes what the file's does.
+    ///   - rename: the network's name of a tensor of the file; nil for one that is left out.
     /// - Returns: the names of what was overwritten.
     /// - Throws: `LoopyError` `.malformed` that lists what is superfluous or of another shape.
     @discardableResult
     public func assign(
-        _ checkpoint: Checkpoint, rename: (String) -> String? = { $0 }
+        _ checkpoint: Checkpoint, widened: String? = nil, rename: (String) -> String? = { $0 }
     ) throws(LoopyError) -> Set<String> {
         if case .nothing = source { fatalError("a store of shapes has no weights to overwrite") }
         var (stored, problems) = Self.names(of: checkpoint, rename)
-        var pairs: [(tensor: Tensor, stored: StoredTensor)] = []
+        var pairs: [(name: String, tensor: Tensor, stored: StoredTensor)] = []
         for (name, storedName) in stored.sorted(by: { $0.key < $1.key }) {
             let found = checkpoint.tensor(storedName)!  // one of the checkpoint's names
             guard let tensor = tensors[name] else {
                 problems.append("has \(storedName), which is not used")
                 continue
             }
-            if found.shape != tensor.shape {
+            var shape = tensor.shape
+            if name == widened, found.shape.count == 4 {
+                shape[1] = min(shape[1], found.shape[1])
+            }
+            if found.shape != shape {
                 problems.append("\(storedName) is \(found.shape), not \(tensor.shape)")
             } else if found.type.isReal != tensor.type.isReal {
                 problems.append("\(storedName) is \(found.type), not \(tensor.type)")
             }
-            pairs.append((tensor, found))
+            pairs.append((name, tensor, found))
         }
         try Self.refuse(checkpoint, problems)
         withoutGradient {
-            for (tensor, stored) in pairs { tensor.assign(Tensor(stored)) }
+            for (name, tensor, stored) in pairs {
+                guard name == widened else {
+                    tensor.assign(Tensor(stored))
+                    continue
+                }
+                tensor.assign(.zeros(tensor.shape))
+                tensor[.all, ..<stored.shape[1]].assign(Tensor(stored))
+            }
         }
         return Set(stored.keys)
     }

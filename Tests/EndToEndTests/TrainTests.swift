@@ -79,6 +79,11 @@ struct TrainEndToEndTests {
         #expect(exported.status == 0, "\(exported.errors)")
         #expect(
             FileManager.default.fileExists(atPath: bench.folder + "/weights/codec.safetensors"))
+        // The folder may go elsewhere: it names nothing of this machine.
+        let description = try String(
+            contentsOfFile: bench.folder + "/weights/config.json", encoding: .utf8)
+        #expect(description.contains("\"codec.safetensors\""))
+        #expect(!description.contains(bench.folder))
 
         // What cannot be done is said.
         let again = try train("/second")

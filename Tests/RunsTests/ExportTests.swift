@@ -40,10 +40,11 @@ import Weights
 
     /// A model with random weights, and its export.
     private func withExport(
-        _ stage: LoopyConfiguration.Stage,
+        _ stage: LoopyConfiguration.Stage, concatenatesReference: Bool = false,
         _ body: (_ model: LoopyNet, _ store: ParameterStore, _ folder: String) throws -> Void
     ) throws {
-        let configuration = Self.configuration(stage)
+        var configuration = Self.configuration(stage)
+        configuration.concatenateReference = concatenatesReference
         let store = ParameterStore(drawing: try Generator(seed: 3))
         let model = try LoopyNet(store.root, configuration)
         try withFolder { folder in
@@ -82,6 +83,18 @@ import Weights
                 let found = withoutGradient { unet(latents, timesteps, text: text) }
                 #expect((found - expected).abs().amax().scalar < 1e-5)
             }
+        }
+    }
+
+    @Test func aNetThatSeesTheReferenceTakesItBehindTheLatents() throws {
+        try withExport(.image, concatenatesReference: true) { model, _, folder in
+            let (latents, timesteps, expected) = try prediction(model)
+            let unet = try PlainUNet(folder: folder + "/unet")
+            let found = withoutGradient {
+                unet(concatenated([latents, .zeros(latents.shape)], along: 1), timesteps)
+            }
+            #expect((found - expected).abs().amax().scalar < 1e-5)
+            _ = try PlainUNet(folder: folder + "/reference_net")
         }
     }
 

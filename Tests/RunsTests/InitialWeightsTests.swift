@@ -101,17 +101,45 @@ import Weights
         #expect(noFolder?.message.contains("/nowhere/config.json: is missing") == true)
     }
 
+    @Test func aNetThatSeesTheReferenceBeginsAsOneThatDoesNot() throws {
+        let (_, narrow) = try model(configuration)
+        var configuration = configuration
+        configuration.concatenateReference = true
+        let input = "denoising_net.conv_in.weight"
+        let path = NSTemporaryDirectory() + "/narrow-" + UUID().uuidString + ".safetensors"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try save(narrow, to: path)
+        let (_, first) = try model(configuration), (_, published) = try model(configuration)
+        try first.loadFirstStage(from: path)
+        try published.loadStableDiffusion(from: self.published, for: configuration)
+        let plain = try #require(Checkpoint(self.published).tensor("conv_in.weight"))
+        for (store, own) in [(first, try #require(narrow[input])), (published, Tensor(plain))] {
+            let wide = try #require(store[input])
+            #expect(wide.shape == [4, 8, 3, 3])
+            #expect(wide[.all, ..<4].isEqual(to: own.to(.float32)))
+            #expect(wide[.all, 4...].abs().amax().scalar == 0)
+        }
+        // The other way round there is nothing that it could stand for.
+        try save(first, to: path)
+        let error = #expect(throws: LoopyError.self) { try narrow.loadFirstStage(from: path) }
+        #expect(error?.message.contains("denoising_net.conv_in.weight is [4, 8, 3, 3]") == true)
+    }
+
+    private func save(_ store: ParameterStore, to path: String) throws {
+        var bytes = Data()
+        try SafeTensors.write(
+            tensors: store.parameters.map { ($0.name, $0.tensor) }, metadata: [:]
+        ) { bytes.append(contentsOf: $0) }
+        try bytes.write(to: URL(fileURLWithPath: path))
+    }
+
     @Test func theSecondStageTakesAllOfTheFirst() throws {
         var first = Self.small
         first.stage = .image
         let (_, firstStore) = try model(first)
         let path = NSTemporaryDirectory() + "/stage-" + UUID().uuidString + ".safetensors"
         defer { try? FileManager.default.removeItem(atPath: path) }
-        var bytes = Data()
-        try SafeTensors.write(
-            tensors: firstStore.parameters.map { ($0.name, $0.tensor) }, metadata: [:]
-        ) { bytes.append(contentsOf: $0) }
-        try bytes.write(to: URL(fileURLWithPath: path))
+        try save(firstStore, to: path)
 
         let store = ParameterStore(drawing: try Generator(seed: 9))
         _ = try LoopyNet(store.root, Self.small)
