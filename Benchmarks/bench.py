@@ -19,6 +19,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -441,6 +442,42 @@ def bench_generating():
     figure("generating with small", statistics.median(seconds), "s/frame", aim=0.15)
 
 
+def bench_stream(ready=8, seconds=5):
+    """How long after speech begins the first picture of a stream comes, where speech comes as it is spoken, to a process
+    that has been started for a while; and how far the video is behind when the speech ends."""
+    speech = make("speech.s16", "-i", ROOT / ".deps/portraits/speech.wav", "-ac", 1, "-ar", 16000, "-t", seconds,
+                  "-f", "s16le").read_bytes()
+    first, behind = [], []
+    for _ in range(RUNS):
+        with subprocess.Popen([BIN / "loopy-generate", "--weights", "small", "--image", ROOT / ".deps/speaker/astronaut.png",
+                               "--stream", "--quality", "draft"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL) as process:
+            arrived = []
+
+            def read():
+                video = b""
+                while piece := os.read(process.stdout.fileno(), 65536):
+                    video += piece
+                    # The box that holds pictures and sound.
+                    while len(arrived) < video.count(b"mdat"):
+                        arrived.append(time.monotonic())
+
+            reader = threading.Thread(target=read)
+            reader.start()
+            time.sleep(ready)
+            started = time.monotonic()
+            for number in range(0, len(speech), 640):  # 20 ms
+                process.stdin.write(speech[number:number + 640])
+                process.stdin.flush()
+                time.sleep(max(0, started + (number + 640) / 32000 - time.monotonic()))
+            process.stdin.close()
+            reader.join()
+        first.append(arrived[0] - started)
+        behind.append(arrived[-1] - started - len(speech) / 32000)
+    figure("stream with small, the first picture", statistics.median(first), "s after speech begins", aim=1)
+    figure("stream with small, the last pictures", statistics.median(behind), "s after speech ends")
+
+
 def demo_shards():
     """The set-up's samples, curated as `make demo` does; what is there already is left as it is."""
     dataset = MEDIA / "demo"
@@ -584,7 +621,7 @@ def bench_work(counts=(5_000, 20_000), workers=4):
 
 
 ROWS = ("measure", "short", "lip_sync", "crop", "folder", "neighbour", "speech", "sync", "latents", "model",
-        "sampling", "quality", "generating", "training", "windows", "memory", "select", "work")
+        "sampling", "quality", "generating", "stream", "training", "windows", "memory", "select", "work")
 
 
 def main():

@@ -3,12 +3,13 @@ import Foundation
 import Runs
 import Torch
 
-/// Windows drawn from shards, without end: epoch follows epoch, and each draws the order of the shards
+/// Windows drawn from shards, without end: epoch follows epoch, and each draws the order of the clips
 /// and `windowsPerClip` windows of every clip anew, from the seed and its number. Belongs to one thread
 /// at a time.
 ///
-/// Shards are read from beginning to end, a clip at a time; windows come out of a buffer in random
-/// order. It grows as an epoch goes on, two windows in for one out, so that the first need not wait
+/// Shards hold clips in the order of their sources, so a buffer alone would show one person after the
+/// other. Their order is drawn, `shardsTogether` are open at a time, and of these the clips are read
+/// in random order; windows come out of a buffer in random order, too. It grows as an epoch goes on, two windows in for one out, so that the first need not wait
 /// for all of it, and is empty at the epoch's end.
 public final class WindowStream {
     public let settings: WindowSettings
@@ -27,6 +28,9 @@ public final class WindowStream {
     private var position = Position()
     /// The indices of the shards in the epoch's order.
     private var order: [Int] = []
+    /// The clips of the shards that are open together, in the order in which they are read; nil where
+    /// nobody has looked yet.
+    private var clips: [ClipPosition]?
     /// The numbers by which windows are drawn from the buffer.
     private var numbers = SeededNumbers()
     private var buffer: [WaitingWindow] = []
@@ -40,6 +44,13 @@ public final class WindowStream {
         let stored: StoredWindow?
     }
 
+    /// How many shards are open at a time, and have their clips mixed.
+    private static let shardsTogether = 8
+
+    private struct ClipPosition {
+        let shard: Int, clip: Int
+    }
+
     public struct Counts: Codable, Sendable, Equatable {
         /// Clips of which windows were drawn.
         public var clips = 0
@@ -50,12 +61,17 @@ public final class WindowStream {
     /// What is read and handed out next.
     fileprivate struct Position: Codable, Equatable {
         var epoch = 0
-        /// The shard's index in the epoch's order.
-        var shard = 0
-        /// The clip's index in the shard.
+        /// The number of the shards that are open together, in the epoch's order.
+        var group = 0
+        /// The clip's index in the order of theirs.
         var clip = 0
         /// The number of windows of the epoch so far.
         var handedOut = 0
+
+        enum CodingKeys: String, CodingKey {
+            case epoch, clip, handedOut
+            case group = "shard"
+        }
     }
 
     /// - Parameters:
@@ -119,6 +135,7 @@ public final class WindowStream {
         numbers = SeededNumbers("buffer", "\(settings.seed)", "\(epoch)")
         var drawing = SeededNumbers("shards", "\(settings.seed)", "\(epoch)")
         order = drawing.permutation(shards.count)
+        clips = nil
     }
 
     /// Draws the next window.
@@ -166,14 +183,16 @@ public final class WindowStream {
 
     /// Reads windows of the next clip into the buffer; false at the epoch's end.
     private func readClip() throws -> Bool {
-        while position.shard < order.count {
-            let index = order[position.shard]
-            let shard = try shard(index)
-            guard position.clip < shard.clips.count else {
-                (position.shard, position.clip) = (position.shard + 1, 0)
+        while position.group * Self.shardsTogether < order.count {
+            let clips = try mixedClips()
+            guard position.clip < clips.count else {
+                (position.group, position.clip) = (position.group + 1, 0)
+                self.clips = nil
                 continue
             }
-            let clip = shard.clips[position.clip]
+            let index = clips[position.clip].shard
+            let shard = try shard(index)
+            let clip = shard.clips[clips[position.clip].clip]
             let frames = try reader.frames(shard, clip)
             if frames < settings.frames {
                 counts.skipped += 1
@@ -201,11 +220,26 @@ public final class WindowStream {
         return false
     }
 
+    /// The clips of the shards whose turn it is, mixed.
+    private func mixedClips() throws -> [ClipPosition] {
+        if let clips { return clips }
+        let first = position.group * Self.shardsTogether
+        let ordered = try order[first...].prefix(Self.shardsTogether).flatMap { index in
+            try shard(index).clips.indices.map { ClipPosition(shard: index, clip: $0) }
+        }
+        var drawing = SeededNumbers(
+            "clips", "\(settings.seed)", "\(position.epoch)", "\(position.group)")
+        let mixed = drawing.permutation(ordered.count).map { ordered[$0] }
+        clips = mixed
+        return mixed
+    }
+
     private func shard(_ index: Int) throws -> Shard {
         if let open = openShards.first(where: { $0.index == index }) { return open.shard }
         let shard = try Shard(shards[index])
-        // What waits in a lazy stream may be of shards before the one whose turn it is.
-        openShards = openShards.suffix(isLazy ? 7 : 0) + [(index, shard)]
+        // What waits in a lazy stream may be of the shards whose turn was before.
+        let kept = (isLazy ? 2 : 1) * Self.shardsTogether - 1
+        openShards = openShards.suffix(kept) + [(index, shard)]
         return shard
     }
 
@@ -217,6 +251,9 @@ public final class WindowStream {
         /// Nil in checkpoints of earlier versions, which knew shards by their names alone.
         fileprivate var contents: [String]?
         fileprivate var settings: WindowSettings
+        /// How many shards are open together; nil in checkpoints of earlier versions, which read one
+        /// after the other.
+        fileprivate var shardsTogether: Int?
         fileprivate var position: Position
         fileprivate var numbers: SeededNumbers
         fileprivate var counts: Counts
@@ -228,8 +265,9 @@ public final class WindowStream {
 
     public var state: State {
         State(
-            shards: names, contents: contents, settings: settings, position: position,
-            numbers: numbers, counts: counts, buffer: buffer.map(\.position))
+            shards: names, contents: contents, settings: settings,
+            shardsTogether: Self.shardsTogether, position: position, numbers: numbers,
+            counts: counts, buffer: buffer.map(\.position))
     }
 
     /// What is not as it was when a state was taken, in words; nil where nothing has changed.
@@ -251,6 +289,9 @@ public final class WindowStream {
             differences.append(
                 "\(name) \(settings[keyPath: number]) instead of \(state.settings[keyPath: number])"
             )
+        }
+        if state.shardsTogether != Self.shardsTogether {
+            differences.append("clips in another order")
         }
         return differences.isEmpty ? nil : differences.joined(separator: ", ")
     }

@@ -27,7 +27,7 @@ struct TestClip {
     /// In this order.
     var names = ["keypoints.npy", "motion.npy", "speech.npy", "latents.npy", "json"]
 
-    init(_ key: String, frames: Int, offset: Float = 0) {
+    init(_ key: String, frames: Int = 12, offset: Float = 0) {
         (self.key, self.frames, self.offset) = (key, frames, offset)
     }
 
