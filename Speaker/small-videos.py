@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The videos that the last part of the training of Models/small began with.
+"""The videos that the last two parts of the training of Models/small began with.
 
     small-videos.py CLIPS SPEECH OUTPUT
 
@@ -11,8 +11,10 @@ for the weights of before:
     loopy run Pipelines/small.yaml --input OUTPUT --dataset DATASET --set extract.latents.weights=small/codec \\
         --set extract.latents.fit_steps=0 --set 'run.train=[]' --set select.duplicates=keep
     loopy-train Pipelines/small-stage2.yaml --shards DATASET/shards --output RUN --set train.initial_weights.model=small \\
-        --set train.steps=3000 --set train.optimiser.learning_rate=4e-4 --set train.data.windows_per_clip=4 \\
+        --set train.steps=STEPS --set train.optimiser.learning_rate=4e-4 --set train.data.windows_per_clip=4 \\
         --set train.data.shuffle=256
+
+STEPS: 3000, and in the last part 508 and, from those weights, 1800.
 """
 import pathlib
 import random

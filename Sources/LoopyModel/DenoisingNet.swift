@@ -25,7 +25,7 @@ struct DenoisingNet {
         var motionLatents: Tensor?
         /// The reference images' latents, `[B, C, h, w]`, zeros where they are dropped; nil where the net
         /// does not see them.
-        var picture: Tensor?
+        var referenceLatents: Tensor?
         /// Nil where no sample has anything of the reference net.
         var reference: ReferenceFeatures?
         /// Which samples have a reference image; nil where all have, or none. The tokens in `reference`
@@ -74,9 +74,10 @@ struct DenoisingNet {
         var embedding = frame.embed(timesteps)
         if let motionLatents = context.motionLatents { embedding = embedding + motionLatents }
         var latents = latents
-        if let picture = context.picture {
-            let frames = latents.length(0) / context.samples
-            latents = concatenated([latents, picture.repeatInterleave(frames, along: 0)], along: 1)
+        if let reference = context.referenceLatents {
+            let ofFrames = reference.repeatInterleave(
+                latents.length(0) / context.samples, along: 0)
+            latents = concatenated([latents, ofFrames], along: 1)
         }
 
         return frame(latents, embedding: embedding, deep: deep) {

@@ -67,7 +67,8 @@ public struct LoopyNet {
     {
         var context = DenoisingNet.Context(samples: conditions.masks.count)
         if configuration.concatenateReference {
-            context.picture = conditions.reference.zeroed(where: conditions.masks.map(\.reference))
+            context.referenceLatents = conditions.reference.zeroed(
+                where: conditions.masks.map(\.reference))
         }
         encodeReference(conditions, into: &context, gradientCheckpointing: gradientCheckpointing)
         encodeAudio(conditions, into: &context)
@@ -185,7 +186,7 @@ extension LoopyNet.EncodedConditions {
     /// The same with every reference dropped, as in training.
     func withoutReference(_ reading: Readings.DroppedReference) -> LoopyNet.EncodedConditions {
         var context = context
-        context.picture = context.picture.map { $0 * 0 }
+        context.referenceLatents = context.referenceLatents.map { $0 * 0 }
         context.imageDivision = nil
         switch reading {
         case .alone: context.reference?.mapSpatial { _ in nil }
@@ -216,7 +217,7 @@ extension LoopyNet.EncodedConditions {
         context.samples *= 2
         context.audio = both(context.audio, other.context.audio)
         context.motionLatents = both(context.motionLatents, other.context.motionLatents)
-        context.picture = both(context.picture, other.context.picture)
+        context.referenceLatents = both(context.referenceLatents, other.context.referenceLatents)
         context.imageDivision = twice(context.imageDivision)
         context.motionDivision = twice(context.motionDivision)
         context.seesMotionFrame = context.seesMotionFrame.map(twice)

@@ -8,9 +8,10 @@ import Torch
 /// at a time.
 ///
 /// Shards hold clips in the order of their sources, so a buffer alone would show one person after the
-/// other. Their order is drawn, `shardsTogether` are open at a time, and of these the clips are read
-/// in random order; windows come out of a buffer in random order, too. It grows as an epoch goes on, two windows in for one out, so that the first need not wait
-/// for all of it, and is empty at the epoch's end.
+/// other. Their order is drawn, `shardsTogether` of them are open at a time, and the clips of these are
+/// read in random order. Windows come out of a buffer in random order, too: it grows as an epoch goes
+/// on, two windows in for one out, so that the first need not wait for all of it, and is empty at the
+/// epoch's end.
 public final class WindowStream {
     public let settings: WindowSettings
     /// The paths of the shards, in the order of their names.

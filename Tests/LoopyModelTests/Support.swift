@@ -142,3 +142,22 @@ extension Conditions {
         return alone
     }
 }
+
+extension LoopyNet {
+    /// Guidance by the paper's formula, with its ratios: each of its three states in a pass of its own, masked as
+    /// in training.
+    func guided(_ latents: Tensor, timestep: Int64, _ conditions: Conditions) -> Tensor {
+        func pass(audio: Bool, reference: Bool) -> Tensor {
+            var changed = conditions
+            for sample in changed.masks.indices {
+                changed.masks[sample].audio = !audio
+                changed.masks[sample].reference = !reference
+            }
+            let timesteps = Tensor([Int64](repeating: timestep, count: latents.length(0)))
+            return withoutGradient { self(latents, timesteps, changed) }
+        }
+        let silent = pass(audio: false, reference: true)
+        let base = pass(audio: false, reference: false)
+        return (pass(audio: true, reference: true) - silent) * 5.0 + (silent - base) * 3.0 + base
+    }
+}
