@@ -639,7 +639,7 @@ def main():
     print(f"{'':44} {'loopy':>10} {'other':>10} {'ratio':>9}")
     with tempfile.TemporaryDirectory() as folder:
         dataset = os.path.join(folder, "dataset")
-        videos = inputs(options.videos)
+        videos = inputs(options.videos) if {"measure", "crop", "memory"} & set(chosen) else []
         for name in chosen:
             bench = globals()[f"bench_{name}"]
             if name in ("measure", "crop"):

@@ -14,7 +14,8 @@ for the weights of before:
         --set train.steps=STEPS --set train.optimiser.learning_rate=4e-4 --set train.data.windows_per_clip=4 \\
         --set train.data.shuffle=256
 
-STEPS: 3000, and in the last part 508 and, from those weights, 1800.
+STEPS: 3000; in the last part 508, and 1800 from those weights, of shards in which the clips were mixed beforehand. Today
+loopy-train mixes them.
 """
 import pathlib
 import random
