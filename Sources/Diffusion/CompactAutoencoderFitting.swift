@@ -12,6 +12,10 @@ import Weights
 /// The loss is the mean of absolute and of squared differences of pixels, and of absolute differences of
 /// their gradients, which keeps edges. The decoder sees latents with noise of a deviation that is
 /// drawn for each picture.
+///
+/// Where all of it is fitted, the encoder rests in the last part of the steps: until then pictures are varied, and
+/// latents are normalised by their own batch, while whoever encodes with the file has pictures as they are, and the
+/// file's statistics. The decoder is fitted to what it will see.
 public final class CompactAutoencoderFitting {
     private let store: ParameterStore
     private let codec: CompactAutoencoder
@@ -19,7 +23,8 @@ public final class CompactAutoencoderFitting {
     private let trained: [(name: String, tensor: Tensor)]
     private let generator: Generator
     private let steps: Int
-    private let fitsEncoder: Bool
+    /// The steps, from the first, in which the encoder is fitted too.
+    private let stepsOfEncoder: Int
     private var stepsDone = 0
 
     /// The greatest learning rate, and the number of steps over which it grows.
@@ -28,6 +33,10 @@ public final class CompactAutoencoderFitting {
     private static let noise = 0.4
     /// The share of a batch in the running statistics of the latents.
     private static let momentum = 0.02
+    /// The share of the steps in which the encoder is fitted too.
+    private static let shareOfEncoder = 0.6
+
+    private var fitsEncoder: Bool { stepsDone < stepsOfEncoder }
 
     /// - Parameters:
     ///   - file: the autoencoder whose decoder is fitted; nil to begin with drawn weights.
@@ -42,9 +51,9 @@ public final class CompactAutoencoderFitting {
         let channels = try file.map { try CompactAutoencoder($0).channels } ?? channels
         codec = CompactAutoencoder(store.root, channels: channels)
         if let file { try store.assign(file) }
-        fitsEncoder = file == nil
         self.steps = steps
-        let parts = fitsEncoder ? ["encoder.", "decoder."] : ["decoder."]
+        stepsOfEncoder = file == nil ? Int((Self.shareOfEncoder * Double(steps)).rounded(.up)) : 0
+        let parts = stepsOfEncoder > 0 ? ["encoder.", "decoder."] : ["decoder."]
         func isTrained(_ name: String) -> Bool { parts.contains { name.hasPrefix($0) } }
         store.requireGradients(where: isTrained)
         trained = store.parameters.filter { isTrained($0.name) }
@@ -66,12 +75,18 @@ public final class CompactAutoencoderFitting {
         let loss = Self.loss(codec.decoder(latents + noise), images)
         loss.backward()
         clipGradientNorm(trained, maxNorm: 1)
-        optimiser.step(
-            learningRate: LearningRateSchedule.cosine.learningRate(
-                at: stepsDone, greatest: Self.learningRate, warmup: Self.warmup, steps: steps))
+        optimiser.step(learningRate: learningRate)
         optimiser.zeroGradients()
         stepsDone += 1
         return loss.scalar
+    }
+
+    /// That of the next step: each part of the steps begins anew.
+    private var learningRate: Double {
+        let first = fitsEncoder ? 0 : stepsOfEncoder, end = fitsEncoder ? stepsOfEncoder : steps
+        return LearningRateSchedule.cosine.learningRate(
+            at: stepsDone - first, greatest: Self.learningRate, warmup: Self.warmup,
+            steps: end - first)
     }
 
     /// Pictures of other light and colours, half of them mirrored: an encoder serves faces that it has

@@ -45,6 +45,22 @@ import Weights
         #expect(codec.psnr(of: images) > 20)
     }
 
+    @Test func inTheLastPartTheDecoderIsFittedToLatentsThatStay() throws {
+        let images = try pictures(8)
+        let fitting = try CompactAutoencoderFitting(channels: 4, steps: 20, seed: 0)
+        var files: [String] = []
+        defer { for file in files { try? FileManager.default.removeItem(atPath: file) } }
+        for step in 1...20 {
+            fitting.step(images)
+            if [6, 12, 20].contains(step) { files.append(try write(fitting)) }
+        }
+        let codecs = try files.map { try CompactAutoencoder(Checkpoint($0)) }
+        let latents = codecs.map { codec in withoutGradient { codec.encode(images) } }
+        #expect(!latents[0].isEqual(to: latents[1]))
+        #expect(latents[1].isEqual(to: latents[2]))
+        #expect(codecs[2].psnr(of: images) > codecs[1].psnr(of: images))
+    }
+
     @Test func theDecoderIsFittedAloneWhereWeightsAreGiven() throws {
         let images = try pictures(8)
         let path = try write(try fitted(steps: 20, images).fitting)
