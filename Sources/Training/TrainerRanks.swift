@@ -53,4 +53,25 @@ extension TrainingSettings {
             "batch_size: \(batchSize) clips cannot be shared out equally among \(processes) "
                 + "processes; \(remedy), or start another number of processes")
     }
+
+    /// The memory, in bytes, that there is for each process where their number is not given.
+    private static let memoryOfProcess = 4 << 30
+    /// What a weight takes in training and while a checkpoint is written, with its gradient, AdamW's moments and its
+    /// average.
+    private static let bytesOfWeight = 32
+
+    /// How many processes of a machine train quickest: on processors one for each, because threads of one process
+    /// wait for one another in each of a step's many small operations, and processes once a step; on a GPU one.
+    ///
+    /// - Parameters:
+    ///   - processors: how many there are.
+    ///   - memory: the machine's, in bytes.
+    /// - Returns: a number that divides the batch.
+    /// - Throws: `LoopyError` `.configuration` for settings that make no model.
+    public func processes(on processors: Int, _ memory: Int) throws -> Int {
+        guard device == "cpu" else { return 1 }
+        let own = try Self.bytesOfWeight * ModelSummary(model).parameters
+        let most = min(processors, memory / max(Self.memoryOfProcess, own))
+        return (1...max(1, most)).last { batchSize % $0 == 0 }!  // 1 does
+    }
 }

@@ -36,7 +36,8 @@ public struct RunSettings: DescribedSettings {
             .number(
                 "workers", \.workers, in: 0...1024, unit: "processes",
                 "Worker processes that run at a time; 0 for one a processor and 4 GB of memory, and one "
-                    + "where a stage computes on a GPU."),
+                    + "where a stage computes on a GPU. With 0 as many train as share a batch equally, else "
+                    + "one."),
             .number(
                 "threads", \.threads, in: 0...1024, unit: "threads",
                 "Threads of a worker; 0 for its share of the processors."),

@@ -77,20 +77,29 @@ struct Train: ParsableCommand {
     @Option(help: "The number of threads of each process; 0 shares the processors out.")
     var threads = 0
 
-    @Option(help: "The number of processes of this machine that train together.")
+    @Option(
+        help: """
+            The number of processes of this machine that train together; 0 for one a processor, as many as \
+            share a batch equally and have the memory, and one on a GPU.
+            """)
     var processes = 1
 
     func validate() throws {
         try requireThreads(threads)
-        guard (1...1024).contains(processes) else {
+        guard (0...1024).contains(processes) else {
             throw ValidationError(
-                "--processes: \(processes) is not a whole number from 1 to 1024")
+                "--processes: \(processes) is not a whole number from 0 to 1024")
         }
     }
 
     func run() throws {
         try reporting {
             let launch = try LaunchEnvironment(ProcessInfo.processInfo.environment)
+            let settings = try readSettings()
+            let processes =
+                processes > 0
+                ? processes
+                : launch.size > 1 ? 1 : try settings.processes(on: Processors.available, Processors.memory)
             guard processes > 1 else { return try join(launch) }
             guard launch.size == 1 else {
                 throw LoopyError(
@@ -99,7 +108,7 @@ struct Train: ParsableCommand {
                         + "(torchrun, srun or mpirun); leave --processes out")
             }
             // What no rank would accept is said once.
-            try readSettings().requireShares(among: processes)
+            try settings.requireShares(among: processes)
             try launchRanks(processes)
         }
     }

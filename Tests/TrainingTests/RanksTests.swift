@@ -49,6 +49,25 @@ struct RanksTests {
             ).names)
     }
 
+    @Test(arguments: [
+        // batch size, processors, gigabytes, processes
+        (2, 2, 24, 2), (2, 16, 64, 2), (3, 2, 24, 1), (12, 8, 64, 6), (16, 8, 13, 2), (4, 4, 2, 1),
+    ])
+    func aMachineTrainsInAsManyProcessesAsShareABatch(
+        batch: Int, processors: Int, gigabytes: Int, expected: Int
+    ) throws {
+        var settings = TrainingSettings()
+        settings.model = .small
+        settings.batchSize = batch
+        #expect(try settings.processes(on: processors, gigabytes << 30) == expected)
+        settings.device = "cuda"
+        #expect(try settings.processes(on: processors, gigabytes << 30) == 1)
+        // Two of the paper's model have no place there.
+        settings.device = "cpu"
+        settings.model = .sd15
+        #expect(try settings.processes(on: processors, gigabytes << 30) == 1)
+    }
+
     @Test(arguments: LoopyConfiguration.Stage.allCases)
     func ranksComeToTheLossesOfOne(stage: LoopyConfiguration.Stage) throws {
         try withFolder { folder in
