@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The videos that the last two parts of the training of Models/small began with.
+"""The videos of the last parts of the training of Models/small.
 
     small-videos.py CLIPS SPEECH OUTPUT
 
@@ -14,8 +14,9 @@ for the weights of before:
         --set train.steps=STEPS --set train.optimiser.learning_rate=4e-4 --set train.data.windows_per_clip=4 \\
         --set train.data.shuffle=256
 
-STEPS: 3000; in the last part 508, and 1800 from those weights, of shards in which the clips were mixed beforehand. Today
-loopy-train mixes them.
+STEPS: 3000; then 508, and 1800 from those weights, of shards in which the clips were mixed beforehand, as loopy-train
+mixes them today; then 1068 of 6000 and, from their averages, 2900, with --processes 2 --threads 1. Before the last, the codec's
+decoder was fitted on: `loopy-extract latents --prepare` with extract.latents.fit_steps=3000, and 4000 from there.
 """
 import pathlib
 import random

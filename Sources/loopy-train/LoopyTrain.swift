@@ -95,21 +95,22 @@ struct Train: ParsableCommand {
     func run() throws {
         try reporting {
             let launch = try LaunchEnvironment(ProcessInfo.processInfo.environment)
-            let settings = try readSettings()
-            let processes =
-                processes > 0
-                ? processes
-                : launch.size > 1 ? 1 : try settings.processes(on: Processors.available, Processors.memory)
-            guard processes > 1 else { return try join(launch) }
-            guard launch.size == 1 else {
+            guard launch.size == 1 || processes < 2 else {
                 throw LoopyError(
                     .configuration,
                     "--processes: something else has started \(launch.size) processes already "
                         + "(torchrun, srun or mpirun); leave --processes out")
             }
+            guard launch.size == 1, processes != 1 else { return try join(launch) }
             // What no rank would accept is said once.
-            try settings.requireShares(among: processes)
-            try launchRanks(processes)
+            let settings = try readSettings()
+            let size =
+                processes > 0
+                ? processes
+                : try settings.processes(on: Processors.available, Processors.memory)
+            guard size > 1 else { return try join(launch) }
+            try settings.requireShares(among: size)
+            try launchRanks(size)
         }
     }
 
