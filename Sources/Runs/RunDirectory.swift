@@ -18,6 +18,12 @@ public struct RunDirectory: Sendable {
     public init(_ path: String) { self.path = path }
 
     package var codecFile: String { path + "/codec.safetensors" }
+    /// The lock of who trains it; beside it, because a run may be set aside.
+    public var lockFile: String {
+        let run = URL(fileURLWithPath: path)
+        return run.deletingLastPathComponent()
+            .appendingPathComponent(".\(run.lastPathComponent).lock").path
+    }
     private var checkpointsFolder: String { path + "/checkpoints" }
     private var metricsFile: String { path + "/metrics.jsonl" }
     private var descriptionFile: String { path + "/run.json" }

@@ -138,6 +138,13 @@ struct Train: ParsableCommand {
             return settings
         }
         let run = RunDirectory(output)
+        let lock = try group.together {
+            guard group.isFirst else { return FileLock?.none }
+            return try FileLock(run.lockFile) {
+                say("\(output): another process trains it; this one waits until that ends")
+            }
+        }
+        defer { withExtendedLifetime(lock) {} }
         let source = try group.together { try TrainingSource(shards) }
         switch try group.together({ try beginning(run, settings, source) }) {
         case .nothingToDo(let done):

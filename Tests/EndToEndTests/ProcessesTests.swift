@@ -59,10 +59,26 @@ struct ProcessesTests {
         try process.run()
         let checkpoint = bench.folder + "/many/checkpoints/step-00000002"
         try Workbench.wait { FileManager.default.fileExists(atPath: checkpoint) }
+        // Somebody else who wants to train this run waits until it ends.
+        let waiting = Process()
+        let waitingLog = bench.folder + "/waiting-log"
+        waiting.executableURL = process.executableURL
+        waiting.arguments = arguments("/many", ["--resume", "--steps", "1"])
+        try Data().write(to: URL(fileURLWithPath: waitingLog))
+        waiting.standardError = FileHandle(forWritingAtPath: waitingLog)
+        try waiting.run()
+        func saidMeanwhile() -> String {
+            (try? String(contentsOfFile: waitingLog, encoding: .utf8)) ?? ""
+        }
+        try Workbench.wait { saidMeanwhile().contains("another process trains it") }
+
         let killed = try rank(1, of: bench.folder + "/many")
         kill(try #require(killed), SIGKILL)
         process.waitUntilExit()
         #expect(process.terminationStatus == 70)
+        waiting.waitUntilExit()
+        #expect(waiting.terminationStatus == 0)
+        #expect(saidMeanwhile().contains("steps are done"))
         let said = try String(contentsOfFile: log, encoding: .utf8)
         #expect(said.contains("rank 1 of 2 died (Killed)"), "\(said)")
         #expect(try !Workbench.isRunning(bench.folder + "/many"))
