@@ -20,6 +20,8 @@ public struct GenerationSettings: Codable, Sendable {
     public var eta = 0.0
     /// How strongly the conditions guide, and in which of the steps.
     public var guidance = Guidance()
+    /// Whether the first clip has the portrait for the frames before it.
+    public var startsFromPortrait = false
     /// The steps for which the denoising net's deep layers run once: 1 is exact.
     public var cacheInterval = 1
     public var passes = Passes.automatic
@@ -62,6 +64,7 @@ public struct GenerationSettings: Codable, Sendable {
         solver = sampling.solver
         numInferenceSteps = sampling.numInferenceSteps
         guidance = sampling.guidance
+        startsFromPortrait = sampling.startsFromPortrait
     }
 
     /// How much time a video may take, against how near it comes to what the model says.

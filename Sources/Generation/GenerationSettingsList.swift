@@ -1,3 +1,4 @@
+import Runs
 import Settings
 
 extension GenerationSettings: DescribedSettings {
@@ -19,6 +20,7 @@ extension GenerationSettings: DescribedSettings {
                 "eta", \.eta, in: 0...1,
                 "DDIM's η: 0 draws no noise on the way; the other solvers draw none."),
             .group("guidance", \.guidance),
+            SamplingSettings.startsFromPortrait(\.startsFromPortrait),
             .number(
                 "cache_interval", \.cacheInterval, in: 1...100, unit: "steps",
                 "The steps for which the deep layers of the denoising net run once, the others only the finest "

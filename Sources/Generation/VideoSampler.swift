@@ -7,7 +7,7 @@ import Torch
 // L layers and S channels of speech features.
 
 /// Latents of a video, clip after clip: each sees the latents before it as its motion frames. The first
-/// has none, which is a state that training visits.
+/// has none, which is a state that training visits, or the portrait's, as if the person had not moved.
 ///
 /// What is drawn for a clip follows from the seed and its number: a video that goes on draws the
 /// same.
@@ -40,9 +40,10 @@ package struct VideoSampler {
             timestepSpacing: settings.timestepSpacing(for: schedule, model.configuration),
             eta: settings.eta)
         try settings.validate(as: "generate")
+        let before = settings.startsFromPortrait ? model.configuration.segments.motionFrames : 0
         history =
             past?.history.to(reference.device)
-            ?? .zeros([0] + reference.shape[1...], device: reference.device)
+            ?? reference.expanded([before] + reference.shape[1...]).copy()
         clips = past?.clips ?? 0
     }
 

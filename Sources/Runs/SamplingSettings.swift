@@ -10,6 +10,8 @@ public struct SamplingSettings: DescribedSettings, Equatable {
     public var numInferenceSteps = 25
     /// How strongly the conditions guide, and in which of the steps.
     public var guidance = Guidance()
+    /// Whether the first clip has the portrait for the frames before it.
+    public var startsFromPortrait = false
 
     public init() {}
 
@@ -31,6 +33,16 @@ public struct SamplingSettings: DescribedSettings, Equatable {
                 "num_inference_steps", \.numInferenceSteps, in: 1...100_000, unit: "steps",
                 "The number of the solver's steps, at most that of the noise schedule."),
             .group("guidance", \.guidance),
+            startsFromPortrait(\.startsFromPortrait),
         ]
+    }
+
+    package static func startsFromPortrait<Owner>(
+        _ path: KeyPath<Owner, Bool>
+    ) -> Setting<Owner> {
+        .flag(
+            "starts_from_portrait", path,
+            "Whether the first clip has the portrait for the frames before it, as if the person had not moved; "
+                + "in the paper it has none.")
     }
 }

@@ -32,8 +32,8 @@ struct OneSpeakerTests {
             ] + settings.flatMap { ["--set", $0] })
         #expect(made.status == 0, "\(made.errors)")
 
-        // Both stages, and what the second one makes of held-out windows.
-        for run in ["one-speaker-stage1", "one-speaker-stage2"] {
+        // Both stages, the second in two parts, and what they make of held-out windows.
+        for run in ["one-speaker-stage1", "one-speaker-looks", "one-speaker-stage2"] {
             let folder = "\(dataset)/runs/\(run)"
             #expect(exists(folder + "/checkpoints/step-00000002/model.safetensors"))
             #expect(exists(folder + "/samples/00000002.png"))

@@ -121,4 +121,31 @@ import Training
             }
         }
     }
+
+    /// As if the person had not moved before the video begins.
+    @Test func aVideoMayStartFromThePortrait() throws {
+        let configuration = Self.configuration(.uniform)
+        let store = ParameterStore(drawing: try Generator(seed: 0))
+        var settings = GenerationSettings()
+        settings.startsFromPortrait = true
+        let portrait = Tensor.normal([1, 4, 2, 2], generator: try Generator(seed: 1))
+        var sampler = try VideoSampler(
+            LoopyNet(store.root, configuration), NoiseSchedule(.init()), settings,
+            reference: portrait)
+        func motionFrames() throws -> Conditions.MotionFrames {
+            let speech = Tensor.zeros([12, 5, 2, 3])
+            return try #require(
+                sampler.conditions(speech: speech, generator: try Generator(seed: 0)).motionFrames)
+        }
+        let first = try motionFrames()
+        #expect(first.isPresent[0].allSatisfy { $0 })
+        for number in 0..<configuration.motionFrames {
+            #expect(first.latents[0, number].isEqual(to: portrait[0]))
+        }
+        sampler.append(Self.markers(0..<12))
+        let second = try motionFrames().latents[0]
+        let last = configuration.motionFrames - 1
+        #expect(second[last, 0, 0, 0].scalar == Double(Self.marker(11)))
+        #expect(second[0].isEqual(to: portrait[0]))
+    }
 }

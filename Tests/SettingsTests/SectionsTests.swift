@@ -81,9 +81,9 @@ import Testing
     }
 
     @Test(arguments: [
-        "one-speaker-stage1", "one-speaker-stage2", "small-distilled", "small-stage1",
-        "small-stage2", "train-distilled", "train-stage1", "train-stage2", "train-tiny-stage1",
-        "train-tiny-stage2",
+        "one-speaker-looks", "one-speaker-stage1", "one-speaker-stage2", "small-distilled",
+        "small-stage1", "small-stage2", "train-distilled", "train-stage1", "train-stage2",
+        "train-tiny-stage1", "train-tiny-stage2",
     ])
     func trainingFilesAreUnderstood(name: String) throws {
         let train = try #require(SettingsSection.all.first { $0.name == "train" })
