@@ -152,7 +152,7 @@ public struct PipelineRun: Sendable {
             let run = runs + "/" + stem
             var arguments = [path, "--shards", dataset + "/shards", "--output", run]
             arguments += ["--resume", "--renew", "--threads", String(settings.threads)]
-            // Of another number than one a batch may have no equal shares.
+            // A batch may have no equal shares for as many processes as there are workers.
             arguments += ["--processes", settings.workers == 0 ? "0" : "1"]
             arguments += overrides.flatMap { ["--set", $0] }
             if let former = trained.last { arguments += ["--first-stage", former] }
