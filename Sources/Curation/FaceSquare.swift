@@ -34,10 +34,7 @@ struct FaceSquare {
 
     /// RGB, `[side, side, 3]`, 0...255.
     var pixels: [Float] {
-        [Float](unsafeUninitializedCapacity: side * side * 3) {
-            picture.sample(map, width: side, height: side, border: .black, into: $0)
-            $1 = side * side * 3
-        }
+        picture.pixels(map, width: side, height: side, border: .black)
     }
 
     func canvas() -> Canvas {

@@ -38,6 +38,16 @@ extension VideoFrame {
             }
         }
     }
+
+    /// The same as an array: `[height, width, 3]`, 0...255.
+    public func pixels(
+        _ region: Affine, width: Int, height: Int, border: Border = .replicate
+    ) -> [Float] {
+        [Float](unsafeUninitializedCapacity: width * height * 3) { buffer, count in
+            sample(region, width: width, height: height, border: border, into: buffer)
+            count = width * height * 3
+        }
+    }
 }
 
 /// Y'CbCr (0...255) to R'G'B' (0...255, then scaled), for one matrix and range.
@@ -47,13 +57,7 @@ private struct ColourMatrix {
     let scale: Float, bias: Float
 
     init(_ frame: Frame, scale: Float, bias: Float) {
-        let kr: Float, kb: Float
-        switch frame.colorspace {
-        case AVCOL_SPC_BT709: (kr, kb) = (0.2126, 0.0722)
-        case AVCOL_SPC_BT2020_NCL, AVCOL_SPC_BT2020_CL: (kr, kb) = (0.2627, 0.0593)
-        case AVCOL_SPC_UNSPECIFIED where frame.height >= 720: (kr, kb) = (0.2126, 0.0722)
-        default: (kr, kb) = (0.299, 0.114)
-        }
+        let (kr, kb) = ColourStandard(frame).weights
         let fullRange = frame.isFullRange
         let kg = 1 - kr - kb
         let chroma: Float = fullRange ? 1 : 255.0 / 224.0

@@ -122,8 +122,6 @@ private struct PacketTimes {
     private(set) var audioEnd: Double?
 
     private var presentation: [(time: Int64, duration: Int64)] = []
-    private var decoding: [Int64] = []
-    private var lastDuration: Int64 = 0
     private var packets = 0
 
     init(_ container: Container, video: Int, audio: Int?) throws {
@@ -149,9 +147,7 @@ private struct PacketTimes {
             }
             if index != video || packet.flags & AV_PKT_FLAG_DISCARD != 0 { continue }
             packets += 1
-            lastDuration = duration
             if pts != loopy_no_pts { presentation.append((pts, duration)) }
-            if dts != loopy_no_pts { decoding.append(dts) }
         }
         lastEnd = (lastEnd * 1000).rounded() / 1000
     }

@@ -31,7 +31,8 @@ public final class RGBConverter {
             throw LoopyError(.undecodable, "has pictures that cannot be converted to RGB")
         }
         scaling.setColours(
-            matrix: picture.colourMatrix, fromFullRange: coded.isFullRange, toFullRange: true)
+            matrix: ColourStandard(picture.frame).number, fromFullRange: coded.isFullRange,
+            toFullRange: true)
         // Into rows as FFmpeg lays them out: how swscale rounds depends on where a row begins.
         let rows = try packedRows(width, height)
         guard scaling.convert(coded, into: rows) >= 0, let data = rows.data.0 else {
@@ -53,10 +54,7 @@ public final class RGBConverter {
 
     /// Takes every pixel as it is stored.
     private func sample(_ picture: VideoFrame, into rgb: UnsafeMutableBufferPointer<UInt8>) {
-        let values = [Float](unsafeUninitializedCapacity: picture.width * picture.height * 3) {
-            picture.sample(.identity, width: picture.width, height: picture.height, into: $0)
-            $1 = $0.count
-        }
+        let values = picture.pixels(.identity, width: picture.width, height: picture.height)
         for (index, value) in values.enumerated() { rgb[index] = UInt8(value.rounded()) }
     }
 }
@@ -66,16 +64,5 @@ extension VideoFrame {
     fileprivate var isCodedUpright: Bool {
         orientation.uprightToCoded == .identity && width == Int(frame.width)
             && height == Int(frame.height)
-    }
-
-    /// The matrix's number for swscale. As everywhere here, pictures that do not say are BT.709 from 720
-    /// rows.
-    fileprivate var colourMatrix: Int32 {
-        switch frame.colorspace {
-        case AVCOL_SPC_UNSPECIFIED: frame.height >= 720 ? SWS_CS_ITU709 : SWS_CS_DEFAULT
-        case AVCOL_SPC_BT2020_NCL, AVCOL_SPC_BT2020_CL: SWS_CS_BT2020
-        case AVCOL_SPC_BT709: SWS_CS_ITU709
-        default: SWS_CS_DEFAULT
-        }
     }
 }

@@ -93,7 +93,7 @@ final class SquareCutter {
             let flags = "lanczos+accurate_rnd+full_chroma_int"
             chain.append(
                 "scale=\(scaledWidth):\(scaledHeight):flags=\(flags)"
-                    + ":in_color_matrix=\(picture.colourMatrixName)"
+                    + ":in_color_matrix=\(picture.colourStandard.name)"
                     + ":out_color_matrix=\(matrixName):out_range=tv")
         }
         chain.append("format=yuv420p")
@@ -107,22 +107,13 @@ final class SquareCutter {
 }
 
 extension VideoFrame {
-    /// The matrix that the pictures were coded with, as swscale names it; pictures that do not say
-    /// are taken as players take them, by their height. RGB has none, and clips of it get BT.601.
-    var colourMatrixName: String {
-        switch frame.colorspace {
-        case _ where isRGB: "bt601"
-        case AVCOL_SPC_BT709: "bt709"
-        case AVCOL_SPC_BT2020_NCL, AVCOL_SPC_BT2020_CL: "bt2020"
-        case AVCOL_SPC_UNSPECIFIED where frame.height >= 720: "bt709"
-        default: "bt601"
-        }
-    }
+    /// The matrix that the pictures were coded with. RGB has none, and clips of it get BT.601.
+    fileprivate var colourStandard: ColourStandard { isRGB ? .bt601 : ColourStandard(frame) }
 
     /// The matrix of clips cut from this picture: its own, or BT.709 for those that few readers of
     /// H.264 know.
     fileprivate var clipMatrixName: String {
-        isHighDynamicRange || colourMatrixName == "bt2020" ? "bt709" : colourMatrixName
+        isHighDynamicRange || colourStandard == .bt2020 ? "bt709" : colourStandard.name
     }
 
     /// A filter that adds what a picture of high dynamic range does not say of itself, because

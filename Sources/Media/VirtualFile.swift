@@ -15,7 +15,9 @@ class VirtualFile {
 
     fileprivate func seek(_ offset: Int, _ origin: Int32) -> Int {
         let base = origin == SEEK_SET ? 0 : origin == SEEK_CUR ? position : count
-        position = max(0, base + offset)
+        let (sum, overflows) = base.addingReportingOverflow(offset)
+        guard !overflows, sum >= 0 else { return -1 }
+        position = sum
         return position
     }
 

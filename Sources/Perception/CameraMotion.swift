@@ -59,10 +59,7 @@ package struct CameraMotion {
         let scale = max(1, Double(max(frame.width, frame.height)) / longest)
         let width = Int(Double(frame.width) / scale), height = Int(Double(frame.height) / scale)
         let map = Affine(xx: scale, xy: 0, x0: 0, yx: 0, yy: scale, y0: 0)
-        let colours = [Float](unsafeUninitializedCapacity: width * height * 3) { buffer, count in
-            frame.sample(map, width: width, height: height, into: buffer)
-            count = width * height * 3
-        }
+        let colours = frame.pixels(map, width: width, height: height)
         let values = [Float](unsafeUninitializedCapacity: width * height) { buffer, count in
             for pixel in 0..<(width * height) {
                 let (red, green) = (colours[pixel * 3], colours[pixel * 3 + 1])

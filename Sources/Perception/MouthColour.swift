@@ -22,10 +22,7 @@ package enum MouthColour {
         let step = max(box.width, box.height) / Double(size)
         guard step > 0 else { return nil }
         let map = Affine(xx: step, xy: 0, x0: box.left, yx: 0, yy: step, y0: box.top)
-        let colours = [Float](unsafeUninitializedCapacity: size * size * 3) { buffer, count in
-            frame.sample(map, width: size, height: size, into: buffer)
-            count = size * size * 3
-        }
+        let colours = frame.pixels(map, width: size, height: size)
         /// Where a part of the way from one point to another ends.
         func between(_ a: Int, _ b: Int, _ part: Double) -> Point {
             Point(

@@ -83,10 +83,7 @@ package struct Overlay {
     ) -> [Float] {
         let map = Affine(xx: scale, xy: 0, x0: 0, yx: 0, yy: scale, y0: 0)
         let count = width * height
-        let colours = [Float](unsafeUninitializedCapacity: count * 3) { buffer, filled in
-            frame.sample(map, width: width, height: height, into: buffer)
-            filled = count * 3
-        }
+        let colours = frame.pixels(map, width: width, height: height)
         return (0..<count).map { pixel in
             let (red, green) = (colours[pixel * 3], colours[pixel * 3 + 1])
             return 0.299 * red + 0.587 * green + 0.114 * colours[pixel * 3 + 2]
