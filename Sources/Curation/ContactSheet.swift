@@ -82,9 +82,11 @@ public struct ContactSheet {
         canvas.drawText(verdict, x: x, y: y + Self.tile + 38, size: 13, colour)
         canvas.drawText(reason, x: x, y: y + Self.tile + 55, size: 13, colour)
         if let curve = decision.syncCurve {
-            let score = MouthSyncScore(curve: curve, seconds: 0)
+            // How sure one can be depends on how long was heard, which rejections do not keep.
+            let confidence = decision.metrics?[.syncConfidence].map { String(format: "%.2f ", $0) }
+            let offset = MouthSyncScore(curve: curve, seconds: 0).offset
             canvas.drawText(
-                String(format: "sync %.2f at %+.1f", score.confidence, score.offset), x: x,
+                "sync \(confidence ?? "")" + String(format: "at %+.1f", offset), x: x,
                 y: y + Self.tile + 72, size: 13, .init(160, 160, 160))
             draw(
                 curve, x: x + Self.tile - Self.curve.width, y: y + Self.tile + 58, on: &canvas)

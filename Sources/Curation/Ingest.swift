@@ -9,7 +9,7 @@ import Stores
 /// dataset's annotations do.
 ///
 /// Sources that are already listed keep their position, so that the work units of former runs stand;
-/// files unchanged since then are not read again. What cannot be used is listed with the reason.
+/// files unchanged since then are not read again, unless within other limits. What cannot be used is listed with the reason.
 public struct Ingest {
     public struct Report: Sendable {
         public var sources: [Source] = []
@@ -119,10 +119,14 @@ public struct Ingest {
     ) throws -> Source {
         let (bytes, modified) =
             remote.map { ($0.bytes, Int($0.modified * 1e9)) } ?? Self.state(of: path)
-        if let known, known.bytes == bytes, known.modified == modified, let probe = known.probe,
-            probe.audio == nil || probe.audio?.end != nil
+        let unchanged = known.flatMap {
+            $0.bytes == bytes && $0.modified == modified && $0.probe != nil ? $0 : nil
+        }
+        let limits = settings.limits == MediaLimits() ? nil : settings.limits
+        if let unchanged, unchanged.limits == limits,
+            unchanged.probe?.audio.map({ $0.end != nil }) ?? true
         {
-            return known
+            return unchanged
         }
         var source = Source(
             digest: Digest.of(path), path: path, bytes: bytes, modified: modified)
@@ -130,11 +134,11 @@ public struct Ingest {
             let (probe, digest) = try RecordedPath(path).withReadablePath { readable in
                 (
                     try MediaProbe(path: readable, limits: settings.limits),
-                    try Digest.ofFile(readable)
+                    try unchanged?.digest ?? Digest.ofFile(readable)
                 )
             }
             source.digest = digest
-            source.probe = probe
+            (source.probe, source.limits) = (probe, limits)
             if probe.duration - probe.lastPacketEnd > max(1, 0.02 * probe.duration) {
                 source.reason = "truncated"
                 source.error = String(

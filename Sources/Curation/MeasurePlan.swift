@@ -9,12 +9,9 @@ public struct Stretch: Sendable, Equatable {
     /// Whether the source, or an annotated part of it, begins here: there must be a picture.
     let isFirst: Bool
 
-    /// The stretch's name in its unit's record. Where the whole source is measured the starts tell the
-    /// ends.
+    /// The stretch's name in its unit's record: a unit that was cut otherwise is another one.
     public var name: String {
-        let name = "\(source.digest.prefix(16))-\(frames.lowerBound)"
-        let isWhole = source.spans == nil && source.probe?.framesWithSound == nil
-        return isWhole ? name : name + "-\(frames.upperBound)"
+        "\(source.digest.prefix(16))-\(frames.lowerBound)-\(frames.upperBound)"
     }
 }
 

@@ -88,6 +88,7 @@ final class Measurer {
                 && !tracks.opensWithCut
             candidate.closesAtBorder =
                 track.end == stretchEnd && stretchEnd == stretch.frames.upperBound
+            (candidate.width, candidate.height) = (track.width, track.height)
             candidate.firstBox = track.box(at: 0)
             candidate.lastBox = track.box(at: track.count - 1)
             let values = try measurers.values(
@@ -122,8 +123,8 @@ final class Measurer {
     }
 
     private func followFaces(_ stretch: Stretch, _ media: SourceMedia) throws -> FollowedFaces {
-        // One picture earlier than the stretch tells whether a shot begins with it.
-        let first = max(0, stretch.frames.lowerBound - 1)
+        // Pictures before the stretch tell whether a shot begins with it, wherever it was cut off.
+        let first = max(0, stretch.frames.lowerBound - ShotDetector.reach)
         let prefetcher = FramePrefetcher(try media.pictures(first..<stretch.frames.upperBound))
         defer { prefetcher.cancel() }
 
@@ -144,7 +145,7 @@ final class Measurer {
         measurers.start(after: nil)
         while let picture = try prefetcher.next() {
             if picture.index < stretch.frames.lowerBound {
-                _ = shots.isCut(picture.frame)
+                if !picture.isRepeat { _ = shots.isCut(picture.frame) }
                 measurers.start(after: picture.frame)
                 continue
             }

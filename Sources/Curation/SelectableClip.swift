@@ -84,7 +84,9 @@ extension SelectableClip {
                 ? .always("other-face") : source.probe?.audio == nil ? .noSound : nil,
             crop: fitting,
             key: fitting.map {
-                Decision.key(source: source.digest, frames: piece.frames, crop: $0)
+                Decision.key(
+                    source: source.digest, frames: piece.frames, crop: $0,
+                    audioDelay: Selector.audioDelay(located.candidate.metrics))
             }, metrics: located.candidate.metrics)
     }
 }

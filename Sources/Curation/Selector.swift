@@ -207,7 +207,7 @@ public final class Selector {
 
     /// The frames by which the sound is delayed to fit the lips. Nobody sees one frame, and measuring is not
     /// surer than that: what is nearer than one and a half is left as it is.
-    private static func audioDelay(_ metrics: Metrics) -> Int? {
+    static func audioDelay(_ metrics: Metrics) -> Int? {
         (metrics[.syncOffset] ?? metrics[.syncNetOffset]).map {
             abs($0) < 1.5 ? 0 : Int($0.rounded())
         }
@@ -231,15 +231,16 @@ public final class Selector {
                 decision.value = (share * 1e6).rounded() / 1e6
                 decision.limit = settings.rules.leastHeadShare
             case .crop(let crop, let margin):
+                decision.audioDelay = Self.audioDelay(candidate.metrics)
                 decision.key = Decision.key(
-                    source: source.digest, frames: piece.frames, crop: crop)
+                    source: source.digest, frames: piece.frames, crop: crop,
+                    audioDelay: decision.audioDelay)
                 decision.crop = crop
                 decision.cropMargin = (margin * 1e4).rounded() / 1e4
                 decision.identity = annotated == nil ? nil : source.identity
                 decision.attributes = annotated?.attributes
                 decision.metrics = candidate.metrics
                 decision.notApplied = notApplied
-                decision.audioDelay = Self.audioDelay(candidate.metrics)
             }
             return decision
         }
@@ -258,7 +259,8 @@ public final class Selector {
         guard let video = source.probe?.video else { return [] }
         let planner = CropPlanner(
             settings: settings.clips, leastHeadShare: settings.rules.leastHeadShare,
-            width: video.width, height: video.height)
+            width: candidate.first.width ?? video.width,
+            height: candidate.first.height ?? video.height)
         let track = try measurements.track(of: candidate)
         let frames = candidate.frames
         let longest = max(1, Int(settings.clips.maximumSeconds * Double(Grid.framesPerSecond)))

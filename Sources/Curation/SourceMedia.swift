@@ -7,6 +7,7 @@ package struct SourceMedia: Sendable {
     package let probe: MediaProbe
     private let path: RecordedPath
     private let digest: String
+    private let bytes: Int
     private let limits: MediaLimits
     private let threads: Int
 
@@ -17,10 +18,11 @@ package struct SourceMedia: Sendable {
         self.threads = threads
         path = RecordedPath(source.path)
         digest = source.digest
+        bytes = source.bytes
     }
 
     func pictures(_ frames: Range<Int>) throws -> sending VideoReader {
-        try path.withReadablePath(digest: digest) { path in
+        try withReadablePath { path in
             try VideoReader(
                 path: path, clock: probe.video.clock, range: frames, threads: threads,
                 limits: limits)
@@ -34,11 +36,23 @@ package struct SourceMedia: Sendable {
     func samples(_ frames: Range<Int>, delay: Int = 0) throws -> [Float] {
         // Sound that leads is delayed: what belongs to frame n is taken from before it.
         let first = Double(frames.lowerBound - delay) / Double(Grid.framesPerSecond)
-        return try path.withReadablePath(digest: digest) { path in
+        return try withReadablePath { path in
             try AudioReader.read(
                 path: path, start: probe.video.clock.startSeconds + first,
                 count: frames.count * Grid.samplesPerFrame, limits: limits)
         }
+    }
+
+    /// - Throws: `LoopyError` `.unreadable` where the file is not the one that was ingested: of a copy from an
+    ///   object store the digest tells, of a local file its size (times change when a file is copied).
+    private func withReadablePath<Result>(_ body: (String) throws -> Result) throws -> Result {
+        let (found, modified) = Ingest.state(of: path.text)
+        if !path.isRemote, modified != 0, found != bytes {
+            throw LoopyError(
+                .unreadable, "changed since it was ingested; run loopy-ingest again",
+                path: path.text)
+        }
+        return try path.withReadablePath(digest: digest, body)
     }
 
     /// The sound of some frames; nil where there is no sound track, or none that can be decoded.

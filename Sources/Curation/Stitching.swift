@@ -34,7 +34,8 @@ package struct StitchedCandidate {
     func continues(with next: Candidate) -> Bool {
         let last = parts[parts.count - 1].candidate
         guard last.closesAtBorder, next.opensAtBorder, last.source == next.source,
-            last.end == next.start, last.lastBox.count == 4, next.firstBox.count == 4
+            last.end == next.start, (last.width, last.height) == (next.width, next.height),
+            last.lastBox.count == 4, next.firstBox.count == 4
         else { return false }
         func box(_ v: [Double]) -> Box { Box(left: v[0], top: v[1], right: v[2], bottom: v[3]) }
         return box(last.lastBox).overlap(box(next.firstBox)) > 0.5

@@ -21,7 +21,7 @@ package struct TrackRecorder {
     let height: Int
     /// The pictures that the decoder had to guess.
     private(set) var damaged = 0
-    /// The pictures since the face was last seen.
+    /// The frames since the face was last seen.
     private var unseen = 0
 
     static let framesPerSecond = Double(Grid.framesPerSecond)
@@ -81,6 +81,7 @@ package struct TrackRecorder {
         points += Array(points.suffix(Self.pointValues))
         lips.append(nil)
         if (end - 1).isMultiple(of: Footage.hashStep) { hashes.append(hashes.last ?? nil) }
+        if unseen > 0 { unseen += 1 }
     }
 
     /// Puts the points of another network, and what is measured of them, in the place of a frame's.
@@ -113,7 +114,7 @@ package struct TrackRecorder {
         }
     }
 
-    /// Takes the pictures at the end away in which the face was not seen.
+    /// Takes the frames at the end away in which the face was not seen.
     package mutating func trim() { dropLast(unseen) }
 
     package mutating func dropLast(_ frames: Int) {
@@ -122,7 +123,7 @@ package struct TrackRecorder {
         points.removeLast(min(points.count, frames * Self.pointValues))
         lips.removeLast(min(lips.count, frames))
         hashes.removeLast(hashes.count - Footage.hashes(of: start..<end).count)
-        unseen = 0
+        unseen = max(0, unseen - frames)
     }
 
     /// The face's box in every picture.

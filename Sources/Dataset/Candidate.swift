@@ -28,6 +28,9 @@ public struct Candidate: Codable, Sendable, Equatable {
     /// upright source.
     public var firstBox: [Double] = []
     public var lastBox: [Double] = []
+    /// The size of the upright picture, which may change within a source; nil where there is no face.
+    public var width: Int?
+    public var height: Int?
     public var metrics = Metrics()
     /// Why metrics are null, by their names, where that is not plain.
     public var notes: [String: String]?
@@ -50,7 +53,7 @@ public struct Candidate: Codable, Sendable, Equatable {
     public var name: String { "\(source.prefix(16))-\(start)-\(face)" }
 
     enum CodingKeys: String, CodingKey {
-        case outcome, source, start, end, face, metrics, notes, error
+        case outcome, source, start, end, face, width, height, metrics, notes, error
         case syncCurve = "sync_curve"
         case opensAtBorder = "opens_at_border"
         case closesAtBorder = "closes_at_border"

@@ -34,7 +34,8 @@ public struct Decision: Codable, Sendable, Equatable {
 
     // For accepted clips:
 
-    /// The clip's key: 16 hex digits of the SHA-256 over source digest, span and crop.
+    /// The clip's key: 16 hex digits of the SHA-256 over source digest, span, crop, and the delay of the
+    /// sound where there is one.
     public var key: String?
     public var crop: CropSquare?
     /// The room that the crop leaves around the head on each side, over the head's size; below 0 where
@@ -68,10 +69,15 @@ public struct Decision: Codable, Sendable, Equatable {
     }
 
     /// What a clip is known by.
-    public static func key(source: String, frames: Range<Int>, crop: CropSquare) -> String {
+    ///
+    /// - Parameter audioDelay: the frames by which the sound is delayed; nil where nobody knows: none.
+    public static func key(
+        source: String, frames: Range<Int>, crop: CropSquare, audioDelay: Int?
+    ) -> String {
         let text =
             "\(source) \(frames.lowerBound) \(frames.upperBound) \(crop.x) \(crop.y) \(crop.side)"
-        return String(Digest.of(text).prefix(16))
+        let delay = audioDelay.flatMap { $0 == 0 ? nil : " \($0)" } ?? ""
+        return String(Digest.of(text + delay).prefix(16))
     }
 
     enum CodingKeys: String, CodingKey {

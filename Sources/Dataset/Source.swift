@@ -16,6 +16,8 @@ public struct Source: Codable, Sendable, Equatable {
     public var spans: [AnnotatedSpan]?
     /// What the container says; nil when the file cannot be used.
     public var probe: MediaProbe?
+    /// The limits within which the file was probed; nil for the defaults.
+    public var limits: MediaLimits?
     /// Why the file cannot be used: a `LoopyError` category, and the message.
     public var reason: String?
     public var error: String?

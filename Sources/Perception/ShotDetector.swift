@@ -11,6 +11,8 @@ public struct ShotDetector {
     /// The number of times that a difference must exceed the recent mean.
     private static let ratio: Float = 4
     private static let memory = 8
+    /// The pictures before one that decide whether a shot begins with it.
+    public static let reach = memory + 1
 
     private var previous: [Float]?
     private var recent: [Float] = []
@@ -23,10 +25,7 @@ public struct ShotDetector {
         let map = Affine(
             xx: Double(frame.width) / Double(width), xy: 0, x0: 0,
             yx: 0, yy: Double(frame.height) / Double(height), y0: 0)
-        let thumbnail = [Float](unsafeUninitializedCapacity: width * height * 3) { buffer, count in
-            frame.sample(map, width: width, height: height, into: buffer)
-            count = width * height * 3
-        }
+        let thumbnail = frame.pixels(map, width: width, height: height)
         defer { previous = thumbnail }
         guard let previous else { return false }
         let difference =

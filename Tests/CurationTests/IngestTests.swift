@@ -18,8 +18,13 @@ import Testing
         }
     }
 
-    private func ingest(_ folder: String, _ inputs: [String]? = nil) throws -> Ingest.Report {
-        try Ingest(DatasetDirectory(folder + "/dataset"), settings: IngestSettings())
+    private func ingest(
+        _ folder: String, _ inputs: [String]? = nil,
+        _ change: (inout IngestSettings) -> Void = { _ in }
+    ) throws -> Ingest.Report {
+        var settings = IngestSettings()
+        change(&settings)
+        return try Ingest(DatasetDirectory(folder + "/dataset"), settings: settings)
             .run(inputs ?? [folder + "/videos"])
     }
 
@@ -100,6 +105,20 @@ import Testing
             let after = try ingest(folder).sources[0]
             #expect(after.digest != before.digest)
             #expect(after.digest == (try Digest.ofFile(path)))
+        }
+    }
+
+    @Test func otherLimitsHaveFilesProbedAnew() throws {
+        try withFolder { folder in
+            try makeVideos(folder, ["a.mp4"])
+            let before = try ingest(folder).sources[0]
+            #expect(before.limits == nil)
+            let refused = try ingest(folder) { $0.limits.maximumDuration = 0.1 }.sources[0]
+            #expect(refused.reason == "too-large" && refused.probe == nil)
+            let longer = try ingest(folder) { $0.limits.probeSeconds = 20 }.sources[0]
+            #expect(longer.limits?.probeSeconds == 20)
+            #expect(longer.probe == before.probe && longer.digest == before.digest)
+            #expect(try ingest(folder).sources == [before])
         }
     }
 

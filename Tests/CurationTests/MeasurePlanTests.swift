@@ -44,6 +44,14 @@ import Testing
         #expect(MeasurePlan([source], unitSeconds: 60).units.map(\.digest) != whole)
     }
 
+    /// Units of another length are other units, although they begin where these did.
+    @Test(arguments: [600.0, 30])
+    func noUnitIsTakenForOneOfAnotherLength(seconds: Double) throws {
+        let former = Set(try plan([4500]).units.map(\.digest))
+        #expect(former.count == 3)
+        #expect(former.isDisjoint(with: try plan([4500], seconds: seconds).units.map(\.digest)))
+    }
+
     @Test func everyFrameIsInOneStretch() throws {
         var numbers = FixedNumbers(3)
         let lengths = (0..<200).map { _ in Int.random(in: 1...20_000, using: &numbers) }

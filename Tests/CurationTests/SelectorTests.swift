@@ -25,6 +25,8 @@ struct FakeMeasurements {
         var head: (Int) -> [Double]
         var opens = false
         var closes = false
+        /// Of its pictures, where that is not the source's first.
+        var size: (width: Int, height: Int)?
         var change: (inout Metrics) -> Void = { _ in }
         /// What it sounds and looks like; nothing by default.
         var footage: Footage?
@@ -104,6 +106,7 @@ struct FakeMeasurements {
         ]
         line.metrics = .unmeasured
         for (metric, value) in values { line.metrics[metric] = value }
+        (line.width, line.height) = (face.size?.width, face.size?.height)
         face.change(&line.metrics)
         return line
     }
@@ -385,6 +388,22 @@ struct FakeMeasurements {
             #expect(decisions.map(\.frames) == [0..<250, 125..<375, 400..<450])
             #expect(decisions.map(\.rule) == [nil, nil, "no-face"])
             #expect(decisions.map(\.annotation) == ["a", "b", "c"])
+        }
+    }
+
+    /// Of browsers' recordings the picture may grow on the way.
+    @Test func aCropLiesInThePicturesOfItsCandidate() throws {
+        try withFolder { folder in
+            let source = try makeSource("grows", frames: 200, width: 320, height: 180)
+            let measured = try FakeMeasurements(folder, [source])
+            let head = [700.0, 200, 900, 440]
+            try measured.write { _ in
+                [Face(frames: 0..<200, head: { _ in head }, size: (1280, 720))]
+            }
+            let crop = try #require(try measured.select().decisions.first?.crop)
+            #expect(Double(crop.x) <= head[0] && Double(crop.x + crop.side) >= head[2])
+            #expect(Double(crop.y) <= head[1] && Double(crop.y + crop.side) >= head[3])
+            #expect(crop.x + crop.side <= 1280 && crop.y + crop.side <= 720)
         }
     }
 

@@ -63,7 +63,9 @@ import Torch
             let offset = try offset(of: sound(path), from: original)
             #expect(offset == lead)
 
-            var source = Source(digest: Digest.of("s"), path: path, bytes: 1, modified: 1)
+            let bytes = try Data(contentsOf: URL(fileURLWithPath: path)).count
+            var source = Source(
+                digest: Digest.of("s"), path: path, bytes: bytes, modified: 1)
             source.probe = try MediaProbe(path: path)
             let measured = try FakeMeasurements(folder + "/dataset", [source])
             try measured.write { _ in
@@ -94,6 +96,17 @@ import Torch
             #expect(samples.count == expected.count)
             #expect(zip(samples, expected).allSatisfy { abs($0 - $1) < 1e-4 })
             #expect(expected.contains { abs($0) > 0.1 })
+
+            // Nothing is cut from another file than was measured.
+            try FileManager.default.removeItem(atPath: path)
+            try FileManager.default.copyItem(atPath: folder + "/plain.mkv", toPath: path)
+            settings.video.size = 64
+            let later = try CropStage(measured.dataset, settings: settings, threads: 1)
+            for unit in later.pending() { try later.build(unit) }
+            #expect(
+                try later.finish().map(\.error).allSatisfy {
+                    $0.contains("changed since it was ingested; run loopy-ingest again")
+                })
         }
     }
 }

@@ -66,6 +66,9 @@ import Testing
         let before = part(0..<100, closes: true)
         let after = part(100..<200, opens: true)
         #expect(stitched([before, after]).count == 1)
+        var larger = after.candidate
+        (larger.width, larger.height) = (1280, 720)
+        #expect(stitched([before, .init(candidate: larger, unit: 0)]).count == 2)
         let away = [200.0, 0, 300, 100]
         for next in [
             part(100..<200), part(101..<200, opens: true),

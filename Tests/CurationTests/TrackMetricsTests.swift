@@ -73,6 +73,34 @@ import Testing
         #expect(abs(found - value) < tolerance, "\(metric): \(found)", sourceLocation: location)
     }
 
+    /// At half the frames a second, every other frame repeats the one before.
+    @Test func aTrackEndsWhereItsFaceWasLastSeen() throws {
+        func record(_ isSeen: [Bool]) throws -> TrackRecorder {
+            var track = try self.record(0..<1) { _ in State() }
+            for (index, isSeen) in isSeen.enumerated() {
+                let state = State(isCoasting: !isSeen)
+                track.append(
+                    FaceObservation(
+                        face: 0, landmarks: landmarks(state), isCoasting: state.isCoasting),
+                    frame: try Self.pictures.get()[2 * index + 2])
+                track.appendRepeat()
+            }
+            return track
+        }
+        var left = try record([true, true, false, false, false])
+        left.trim()
+        #expect(left.count == 5)
+        var back = try record([true, false, false, true])
+        back.trim()
+        #expect(back.count == 9)
+        // The picture that stands still goes first, and then what was not seen before it.
+        var held = try record([true, false])
+        held.appendRepeat()
+        held.dropLast(2)
+        held.trim()
+        #expect(held.count == 3)
+    }
+
     @Test func aStillFaceIsStill() throws {
         let found = try metrics(record(0..<100) { _ in State() })
         for metric in [

@@ -40,17 +40,20 @@ import Testing
         #expect(error?.message.contains("'00002': there are 2 (00000 to 00001)") == true)
     }
 
-    @Test func keysFollowSourceSpanAndCrop() {
-        let crop = CropSquare(x: 10, y: 20, side: 300)
-        let key = Decision.key(source: "ab", frames: 5..<80, crop: crop)
-        #expect(key == Digest.of("ab 5 80 10 20 300").prefix(16))
-        var keys: Set = [key]
-        keys.insert(Decision.key(source: "ac", frames: 5..<80, crop: crop))
-        keys.insert(Decision.key(source: "ab", frames: 6..<80, crop: crop))
-        keys.insert(Decision.key(source: "ab", frames: 5..<81, crop: crop))
-        keys.insert(
-            Decision.key(source: "ab", frames: 5..<80, crop: CropSquare(x: 12, y: 20, side: 300)))
-        #expect(keys.count == 5)
+    @Test func keysFollowSourceSpanCropAndDelay() {
+        func key(
+            _ source: String = "ab", _ frames: Range<Int> = 5..<80, x: Int = 10, delay: Int? = nil
+        ) -> String {
+            let crop = CropSquare(x: x, y: 20, side: 300)
+            return Decision.key(source: source, frames: frames, crop: crop, audioDelay: delay)
+        }
+        #expect(key() == Digest.of("ab 5 80 10 20 300").prefix(16))
+        #expect(key(delay: 0) == key())
+        let keys: Set = [
+            key(), key("ac"), key("ab", 6..<80), key("ab", 5..<81), key(x: 12), key(delay: 2),
+            key(delay: -2),
+        ]
+        #expect(keys.count == 7)
     }
 
     /// Spans are stored in seconds; every frame number comes back.

@@ -32,7 +32,8 @@ struct OneClip {
     ) throws {
         dataset = DatasetDirectory(folder)
         self.frames = frames
-        var source = Source(digest: "5", path: path, bytes: 1, modified: 1)
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: path)).count
+        var source = Source(digest: "5", path: path, bytes: bytes, modified: 1)
         source.probe = try MediaProbe(path: path)
         var decision = Decision(source: "5", path: path, start: 0, end: frames, decision: .accept)
         decision.key = Self.key
