@@ -37,6 +37,12 @@ if [ -e "$prefix" ] && [ ! -e "$prefix/$mark" ] && [ -n "$(ls -A "$prefix")" ]; 
 fi
 
 partial=$prefix.partial
+# One that was broken off may have them.
+if [ -e "$partial/Models" ] && [ ! -e "$prefix/Models" ]; then
+    mkdir -p "$prefix"
+    touch "$prefix/$mark"
+    mv "$partial/Models" "$prefix/"
+fi
 rm -rf "$partial"
 mkdir -p "$partial/bin" "$partial/lib" "$partial/licences"
 touch "$partial/$mark"

@@ -1,4 +1,5 @@
 import Dataset
+import Errors
 import Foundation
 import Storage
 
@@ -20,46 +21,41 @@ public struct Page {
         func hold(_ name: String) throws {
             guard let resource = try site.resource(name) else { return }
             let bytes = try resource.bytes()
-            held[name] = resource.type == .json ? try Self.withoutFolders(bytes) : bytes
+            guard resource.type == .json else {
+                held[name] = bytes
+                return
+            }
+            // A page is given to others, who need not know where files lie.
+            let document = try JSONDecoder().decode(JSONValue.self, from: Data(bytes))
+            held[name] = document.withoutFolders.line
+        }
+        // What has been moved or removed is not shown.
+        func holdWhatIsThere(_ name: String) throws {
+            do {
+                try hold(name)
+            } catch let error as LoopyError where error.category != .output {}
         }
         for name in ["state.json", "table", "runs.json", "videos.json", "figures.json"] {
             try hold(name)
         }
-        try holdPictures(of: "runs.json", hold) { (runs: [Runs]) in
+        try holdPictures(of: "runs.json", holdWhatIsThere) { (runs: [Runs]) in
             runs.flatMap { $0.samples.suffix(3).map(\.picture) }
         }
-        try holdPictures(of: "videos.json", hold) { (videos: [Videos]) in
+        try holdPictures(of: "videos.json", holdWhatIsThere) { (videos: [Videos]) in
             videos.indices.flatMap { index in
                 ["mp4", "true.mp4", "jpg", "portrait.jpg"].map { "videos/\(index).\($0)" }
             }
         }
         let pictured = site.rows.indices.filter { !site.rows[$0].frames.isEmpty }
-        for row in evenly(pictured, Self.mostPictures) { try? hold("clips/\(row).jpg") }
+        for row in evenly(pictured, Self.mostPictures) { try holdWhatIsThere("clips/\(row).jpg") }
         let cut = site.rows.indices.filter { site.rows[$0].crop != nil }
         let packed = try cut.filter { try site.resource("clips/\($0).cut.mp4") != nil }
         for row in evenly(packed.isEmpty ? cut : packed, clips) {
             for ending in ["jpg", "json", "tracks", "mp4", "flac"] {
-                try hold("clips/\(row).\(ending)")
+                try holdWhatIsThere("clips/\(row).\(ending)")
             }
         }
         try OutputFile.write(Site.page(holding: held), to: path)
-    }
-
-    /// A document whose paths are names of files: a page is given to others, who need not know where they lie.
-    private static func withoutFolders(_ document: [UInt8]) throws -> [UInt8] {
-        func without(_ value: JSONValue, key: String = "") -> JSONValue {
-            switch value {
-            case .string(let path) where key == "path":
-                .string(RecordedPath(path).fileName)
-            case .array(let elements): .array(elements.map { without($0) })
-            case .object(let members):
-                .object(
-                    Dictionary(
-                        uniqueKeysWithValues: members.map { ($0, without($1, key: $0)) }))
-            default: value
-            }
-        }
-        return without(try JSONDecoder().decode(JSONValue.self, from: Data(document))).line
     }
 
     private struct Runs: Decodable {

@@ -50,7 +50,8 @@ public final class ProgressLine {
             text += "  \(Self.clock(elapsed / done * (total - done))) left"
         }
         if isTerminal {
-            let filled = Self.barWidth * done / max(1, total)
+            // There may be more to do than there was at first.
+            let filled = min(Self.barWidth, Self.barWidth * done / max(1, total))
             let bar =
                 String(repeating: "#", count: filled)
                 + String(repeating: ".", count: Self.barWidth - filled)

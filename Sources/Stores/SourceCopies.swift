@@ -91,7 +91,7 @@ public struct SourceCopies: Sendable {
     private func fetchOnce(
         _ address: String, _ stem: String, _ digest: String?
     ) throws -> (path: String, file: Int32) {
-        let new = "\(stem).new"
+        let new = OutputFile.temporaryPath(of: stem, process: getpid())
         defer { unlink(new) }
         try copy(address, to: new)
         let found = try Digest.ofFile(new)
@@ -147,8 +147,9 @@ public struct SourceCopies: Sendable {
         }
     }
 
-    /// Removes what was used longest ago, until there is room.
+    /// Removes what was used longest ago, until there is room, and what processes that were killed have left.
     private func trim(keeping kept: String) {
+        OutputFile.removeAbandoned(in: folder)
         let copies = all()
         var total = copies.reduce(0) { $0 + $1.bytes }
         for copy in copies.sorted(by: { $0.used < $1.used }) where copy.path != kept {

@@ -75,6 +75,9 @@ def list_files(url):
     store, path = located(url)
     files = []
     for name, entry in patiently(lambda: store.find(path, detail=True)).items():
+        # What web consoles make for a folder is no file, and no name leads out of the folder.
+        if name.endswith("/") or ".." in name[len(path):].split("/"):
+            continue
         try:
             # Some say nothing of a file that is asked for by its own name.
             entry = entry or store.info(name)
@@ -170,6 +173,8 @@ def answer(request):
 def main():
     # Ctrl-C is for the one who asks: there may be claims to give back.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What has come in part is removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     for line in sys.stdin:
         try:
             reply = answer(json.loads(line))

@@ -102,7 +102,8 @@ final class StageWork: Sendable {
             await queue.refresh(every: interval) { [self] in
                 try await pending(stage, process, chosen)
             }
-            let shares = settings.shares(units: units.count, device: device)
+            let shares = settings.shares(
+                units: min(units.count, most - built), device: device)
             var process = process
             process.threads = shares.threads
             let more = try await build(queue, stage, process, workers: shares.workers, onEvent)

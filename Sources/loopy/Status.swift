@@ -1,5 +1,6 @@
 import ArgumentParser
 import Dataset
+import Errors
 import Foundation
 import StageCommand
 import Storage
@@ -21,6 +22,8 @@ struct Status: ParsableCommand {
 
     func run() throws {
         try reporting {
+            guard ObjectStore.isAddress(dataset) || FileManager.default.fileExists(atPath: dataset)
+            else { throw LoopyError(.missing, "there is no such dataset", path: dataset) }
             let place = try DatasetPlace(dataset, scratch: SourceCopies.scratch, gigabytes: 0)
             defer { place.close() }
             guard watch else { return print(try text(place)) }

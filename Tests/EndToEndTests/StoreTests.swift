@@ -34,6 +34,17 @@ struct StoreEndToEndTests {
         try #require(result.status == 0, "\(result.errors)")
     }
 
+    /// Puts an object where a folder would be.
+    private func mark(_ folder: String) throws {
+        let program = """
+            import fsspec, sys
+            bucket, key = sys.argv[1].removeprefix("s3://").split("/", 1)
+            fsspec.filesystem("s3").call_s3("put_object", Bucket=bucket, Key=key, Body=b"")
+            """
+        let result = try Workbench.run(Self.python, ["-c", program, folder])
+        try #require(result.status == 0, "\(result.errors)")
+    }
+
     private func arguments(_ bench: Workbench, _ pipeline: String, _ dataset: String) -> [String] {
         [
             "work", pipeline, "--input", "s3://loopy/videos", "--dataset", dataset,
@@ -46,6 +57,8 @@ struct StoreEndToEndTests {
         defer { bench.remove() }
         try withStore("--faults") {
             try copy(bench.videos, "s3://loopy/videos")
+            // As web consoles make folders.
+            for folder in ["videos/", "videos/later/", "many/"] { try mark("s3://loopy/" + folder) }
             let alone = try Workbench.run(
                 Workbench.executables + "/loopy", arguments(bench, pipeline, bench.dataset("one")))
             #expect(alone.status == 0, "\(alone.errors)")

@@ -71,6 +71,9 @@ struct WorkEndToEndTests {
         defer { for process in frozen { kill(process, SIGKILL) } }
         let status = try bench.loopy("status", "--dataset", dataset)
         #expect(status.output.contains("measure, unit 0000"), "\(status.output)")
+        let mistyped = try bench.loopy("status", "--dataset", dataset + "s")
+        #expect(mistyped.status == 65 && mistyped.errors.contains("there is no such dataset"))
+        #expect(!FileManager.default.fileExists(atPath: dataset + "s"))
         let second = try Workbench.run(
             Workbench.executables + "/loopy",
             arguments + ["--set", "measure.limits.maximum_side=4000"])

@@ -138,7 +138,20 @@ import Testing
             let held = try JSONDecoder().decode(
                 [String: Data].self, from: Data(page[start..<end.lowerBound].utf8))
             let videos = String(decoding: try #require(held["videos.json"]), as: UTF8.self)
-            #expect(videos.contains(#""path":"portrait.png""#) && !videos.contains(folder))
+            #expect(videos.contains(#""path":"portrait.png""#))
+            for name in held.keys where name.hasSuffix(".json") {
+                #expect(!String(decoding: held[name]!, as: UTF8.self).contains(folder), "\(name)")
+            }
+        }
+    }
+
+    /// A page can be made of what is left.
+    @Test func whatHasBeenRemovedIsNotShown() throws {
+        try withFolder { folder in
+            let site = try site(in: folder, generated: [generate(in: folder)])
+            try FileManager.default.removeItem(atPath: folder + "/portrait.png")
+            try Page(site).write(to: folder + "/index.html", clips: 3)
+            #expect(try !bytes(of: folder + "/index.html").isEmpty)
         }
     }
 
