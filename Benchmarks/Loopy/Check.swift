@@ -1,5 +1,6 @@
 import ArgumentParser
 import Diffusion
+import Generation
 import LoopyModel
 import Speech
 import Torch
@@ -199,8 +200,9 @@ private final class Checks {
         let recording = Recording(Tensor.normal([5 * 16_000], generator: generator).array())
         func run(_ network: Wav2Vec2, on device: Device) throws -> Tensor {
             var parts: [Tensor] = []
+            var clips = SpeechClips(frames: 12, total: 5 * 25)
             try Wav2Vec2Encoder(network, alignment: .afterEncoder, device: device)
-                .encode(recording) { parts.append($0) }
+                .encode(recording) { try clips.add($0) { parts.append($0) } }
             return concatenated(parts, along: 0)
         }
         try note(

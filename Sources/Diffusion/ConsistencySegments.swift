@@ -78,10 +78,12 @@ public struct ConsistencySegments: Sendable {
         let next = stepping(latents, solved, steps.map { (solver.steps[$0], solver.steps[$0].end) })
         let following = zip(steps, isLast).map { $1 ? $0 : $0 + 1 }
         let reached = ended(next, model(next, following.map(timestep)), steps: following)
-        let shape = [steps.count] + Array(repeating: 1, count: latents.rank - 1)
-        let end = next.where(Tensor(isLast, shape: shape, device: latents.device), else: reached)
         let moves = moves(steps.map { (solver.steps[$0], self.end(of: $0)) }, like: latents)
-        return (end - latents * moves.kept) / moves.added
+        let shape = [steps.count] + Array(repeating: 1, count: latents.rank - 1)
+        // What ends its segment is solved, and may have nowhere to go: it begins where it ends at timestep 0.
+        return solved.where(
+            Tensor(isLast, shape: shape, device: latents.device),
+            else: (reached - latents * moves.kept) / moves.added)
     }
 
     /// The latents at the ends of segments, by one DDIM step each from the beginning of solver steps.

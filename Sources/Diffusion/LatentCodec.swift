@@ -30,9 +30,9 @@ extension LatentCodec {
 }
 
 extension Tensor {
-    /// The levels of a picture `[1, 3, H, W]` in -1...1, rounded: uint8 `[H, W, 3]` on the CPU.
+    /// The levels of a picture `[1, 3, H, W]` in -1...1, rounded: uint8 `[H, W, 3]`.
     public var levels: Tensor {
         // Truncated, so half a level more rounds.
-        (self[0].permuted(1, 2, 0) * 127.5 + 128.0).clamped(0, 255).to(.uint8).to(.cpu).contiguous()
+        (self[0].permuted(1, 2, 0) * 127.5 + 128.0).clamped(0, 255).to(.uint8).contiguous()
     }
 }

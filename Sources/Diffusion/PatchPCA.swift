@@ -108,9 +108,6 @@ public struct PatchPCA: LatentCodec {
         return Tensor(rows, shape: vectors.shape)
     }
 
-    // Matrix products: on every device they are float32 where no autocast says otherwise, and
-    // convolutions on CUDA are not.
-
     public func encode(_ images: Tensor) -> Tensor {
         let patches = patches(of: images.to(.float32), size: factor)
         let (weight, bias) = (

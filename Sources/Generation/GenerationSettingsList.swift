@@ -32,7 +32,8 @@ extension GenerationSettings: DescribedSettings {
             .choice(
                 "precision", \.precision,
                 "The precision of matrix products and convolutions; automatic is bfloat16 on a GPU, and "
-                    + "float32 on a processor."),
+                    + "float32 on a processor. On a GPU, float32 takes 10 bits of each factor (TF32)."
+            ),
             .device("device", \.device, "The device that generates."),
             .group("rules", \.rules),
             .group("clips", \.clips),

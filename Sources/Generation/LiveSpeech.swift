@@ -66,14 +66,9 @@ package struct LiveSpeech {
         loudest = max(loudest, variance)
         encoder.leastVariance = max(Self.leastVariance, loudest * Self.quiet)
         defer { encoder.leastVariance = 0 }
-        let features = try encoder.encode(Recording(heard))
-        let last = features.length(0) - 1
-        let rows = (next - SpeechWindows.radius..<next + frames + SpeechWindows.radius).map {
-            Int64(min(max($0 - first, 0), last))
-        }
-        let near = features.indexSelect(Tensor(rows, device: features.device), along: 0)
+        let start = next - first
         return SpeechWindows.windows(
-            near, frames: SpeechWindows.radius..<(SpeechWindows.radius + frames))
+            try encoder.encode(Recording(heard)), frames: start..<(start + frames))
     }
 
     /// Forgets whole frames that no clip will hear.

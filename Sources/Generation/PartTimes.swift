@@ -1,3 +1,5 @@
+import Torch
+
 /// The seconds that each part of generating took.
 package final class PartTimes {
     package enum Part: String, CaseIterable {
@@ -9,9 +11,15 @@ package final class PartTimes {
     /// - Parameter seconds: what an earlier process spent on the video, by part.
     package init(_ seconds: [String: Double] = [:]) { self.seconds = seconds }
 
-    func measure<Result>(_ part: Part, _ body: () throws -> Result) rethrows -> Result {
+    /// - Parameter device: waited for: what was asked of it belongs to this part.
+    func measure<Result>(
+        _ part: Part, on device: Device = .cpu, _ body: () throws -> Result
+    ) rethrows -> Result {
         let started = ContinuousClock.now
-        defer { add(part, (ContinuousClock.now - started) / .seconds(1)) }
+        defer {
+            device.synchronise()
+            add(part, (ContinuousClock.now - started) / .seconds(1))
+        }
         return try body()
     }
 

@@ -30,12 +30,9 @@ package struct SpeechClips {
         while next < total, let known = features {
             let end = start + known.length(0)
             guard end >= min(total, next + frames + radius) else { return }
-            let rows = (next - radius..<next + frames + radius).map {
-                min(max($0, 0), total - 1) - start
-            }
+            let first = next - start
             let windows = SpeechWindows.windows(
-                known.indexSelect(Tensor(rows.map(Int64.init)), along: 0),
-                frames: radius..<(radius + frames))
+                known[..<(min(end, total) - start)], frames: first..<(first + frames))
             next += frames
             let stale = max(0, min(next - radius, end) - start)
             // A copy: a view would keep what is not needed any more.

@@ -58,11 +58,11 @@ package struct VideoSampler {
         let noise = Tensor.normal(shape, generator: generator).to(device)
         let conditions = conditions(speech: speech, generator: generator)
         func sample() -> Tensor {
-            let guided = times.measure(.reference) {
+            let guided = times.measure(.reference, on: device) {
                 GuidedModel(
                     model, conditions, settings.guidance, together: settings.runsTogether)
             }
-            return times.measure(.denoising) {
+            return times.measure(.denoising, on: device) {
                 guided.sample(
                     noise, solver, generator: generator, cacheInterval: settings.cacheInterval)
             }

@@ -115,10 +115,15 @@ public struct GuidedModel {
             _ conditions: LoopyNet.EncodedConditions, copies: Int, deep: DeepFeatures?
         ) -> Tensor {
             let inputs = concatenated(Array(repeating: latents, count: copies), along: 0)
-            let steps = Array(repeating: timesteps.map(Int64.init), count: copies)
+            let steps = Array(repeating: timesteps.map(Int64.init), count: copies).flatMap { $0 }
+            // A copy to a GPU would wait for all that was asked of it.
+            let same = Set(steps).count == 1 ? steps.first : nil
+            let device = latents.device
+            let known = same.map {
+                Tensor.full([steps.count], Double($0), type: .int64, device: device)
+            }
             return model.predict(
-                inputs, Tensor(steps.flatMap { $0 }, device: latents.device), conditions, deep: deep
-            )
+                inputs, known ?? Tensor(steps, device: device), conditions, deep: deep)
         }
         func predictAll() -> Tensor { predict(all, copies: 1, deep: deep?[batches.count]) }
         guard isGuided.contains(true) else { return predictAll() }

@@ -75,7 +75,9 @@ public struct TemporalSegments: Codable, Sendable, Equatable {
                 return history[Int(drawn.scalar)].to(.float32)
             }
         }
-        let absent = Tensor.zeros(Array(history.shape.dropFirst()), device: history.device)
+        let picture = Array(history.shape.dropFirst())
+        guard !frames.isEmpty else { return (.zeros([0] + picture, device: history.device), []) }
+        let absent = Tensor.zeros(picture, device: history.device)
         return (stacked(frames.map { $0 ?? absent }, along: 0), frames.map { $0 != nil })
     }
 }

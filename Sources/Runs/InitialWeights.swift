@@ -90,8 +90,8 @@ extension ParameterStore {
     /// - Throws: what is wrong with the file.
     public func loadFirstStage(from path: String) throws {
         let run = RunDirectory(path)
-        let file = run.steps().last.map(run.averagedWeights) ?? path
-        try assign(Checkpoint(file), widened: Self.denoisingInput)
+        let files = try run.steps().isEmpty ? [path] : TrainedModel(run).files
+        for file in files { try assign(Checkpoint(file), widened: Self.denoisingInput) }
     }
 
     /// Loads AnimateDiff's motion modules into the intra-clip layers, as they were published for Stable

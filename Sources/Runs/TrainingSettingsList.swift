@@ -27,7 +27,8 @@ extension TrainingSettings: DescribedSettings {
             .choice(
                 "precision", \.precision,
                 "The precision of matrix products and convolutions; weights, and what adds up, stay "
-                    + "float32. automatic is bfloat16 on a GPU, and float32 on a processor."),
+                    + "float32. automatic is bfloat16 on a GPU, and float32 on a processor. On a GPU, float32 "
+                    + "takes 10 bits of each factor (TF32)."),
             .choice(
                 "reduce_precision", \.reducePrecision,
                 "The precision in which several processes sum their gradients: bfloat16 sends half as "

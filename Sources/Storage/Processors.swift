@@ -28,12 +28,29 @@ public enum Processors {
     ///
     /// - Parameter root: where `/proc` and `/sys` are.
     package static func memoryLimit(root: String = "") -> Int? {
+        groups(of: "memory", root: root).compactMap(memoryLimit).min()
+    }
+
+    /// The bytes of memory that the control groups leave: what files have in memory, and have not lately been
+    /// asked for, makes room. Nil where they set no limit.
+    ///
+    /// - Parameter root: where `/proc` and `/sys` are.
+    package static func memoryLeft(root: String = "") -> Int? {
         groups(of: "memory", root: root).compactMap { group, isVersion2 in
-            let file = isVersion2 ? "/memory.max" : "/memory.limit_in_bytes"
-            return text(group + file).flatMap {
-                Int($0.trimmingCharacters(in: .whitespacesAndNewlines))
-            }
+            guard let limit = memoryLimit(group, isVersion2),
+                let used = number(
+                    group + (isVersion2 ? "/memory.current" : "/memory.usage_in_bytes"))
+            else { return nil }
+            let files = (text(group + "/memory.stat") ?? "").split(separator: "\n")
+                .map { $0.split(separator: " ") }
+                .first { $0.first == (isVersion2 ? "inactive_file" : "total_inactive_file") }
+                .flatMap { $0.last.flatMap { Int($0) } }
+            return max(0, limit - max(0, used - (files ?? 0)))
         }.min()
+    }
+
+    private static func memoryLimit(_ group: String, _ isVersion2: Bool) -> Int? {
+        number(group + (isVersion2 ? "/memory.max" : "/memory.limit_in_bytes"))
     }
 
     /// The folders of this process's control groups that may limit something, and those above them, whose limits
@@ -75,6 +92,10 @@ public enum Processors {
             path = path[..<slash]
         }
         return all + [""]
+    }
+
+    private static func number(_ path: String) -> Int? {
+        text(path).flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
     }
 
     private static func text(_ path: String) -> String? {

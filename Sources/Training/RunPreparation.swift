@@ -16,6 +16,12 @@ extension RunDirectory {
         guard former.settings.model == settings.model,
             former.settings.schedule == settings.schedule, former.settings.seed == settings.seed
         else { return "another model, noise schedule or seed" }
+        guard Set(former.settings.frozen) == Set(settings.frozen) else {
+            return "other frozen weights"
+        }
+        guard former.settings.emaDecay > 0 || settings.emaDecay == 0 else {
+            return "no average of its weights"
+        }
         let columns = source.columns(settings)
         let changed = Set(former.columns.keys).union(columns.keys).filter {
             former.columns[$0]?.fingerprint != columns[$0]?.fingerprint

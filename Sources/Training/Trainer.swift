@@ -122,7 +122,7 @@ public final class Trainer {
             ? try ValidationSamples(
                 heldOut, settings, schedule, source.loadCodec(settings), device) : nil
         metrics =
-            group.isFirst ? try MetricsWriter(run, resumingAt: resuming ? stepsDone : nil) : nil
+            group.isFirst ? try MetricsWriter(run, resumingAt: resuming ? stepsDone + 1 : nil) : nil
     }
 
     deinit { windows.cancel() }

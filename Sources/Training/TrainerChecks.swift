@@ -58,9 +58,10 @@ extension Trainer {
     private static func availableMemory(
         _ settings: TrainingSettings, among processes: Int
     ) throws -> Int? {
-        if settings.memoryGib > 0 { return Int(settings.memoryGib * 1024 * 1024 * 1024) }
         let device = try Device(settings.device)
-        return device == .cpu ? Memory.available.map { $0 / processes } : device.freeMemory
+        let stated = settings.memoryGib > 0 ? Int(settings.memoryGib * 1024 * 1024 * 1024) : nil
+        guard device == .cpu else { return stated ?? device.freeMemory }
+        return (stated ?? Memory.available).map { $0 / processes }
     }
 
     /// - Throws: `LoopyError` `.malformed` where clips do not fit the model's shape.

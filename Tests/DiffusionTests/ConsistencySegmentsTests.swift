@@ -91,6 +91,18 @@ import Torch
         #expect(target.isEqual(to: solved))
     }
 
+    /// The last step of a solver that takes them all begins where it ends, at timestep 0.
+    @Test(arguments: NoiseSchedule.PredictionType.allCases)
+    func aStepThatLeadsNowhereIsSolved(type: NoiseSchedule.PredictionType) throws {
+        let segments = try ConsistencySegments(Self.schedule(type), count: 4, solverSteps: 1000)
+        let solved = Tensor([1.0, 2.0], shape: [2, 1])
+        let target = segments.target(solved * 3, solved: solved, steps: [0, 999]) { latents, _ in
+            latents * 0.5
+        }
+        #expect(target.isFinite)
+        #expect(target[1].scalar == 2)
+    }
+
     /// Data of N(mean, deviation²): the best prediction is known, and the flow from noise to data too: it moves
     /// values along the quantiles, z_t = α m + √(α² d² + σ²) u with the same u at every t.
     @Test(arguments: NoiseSchedule.PredictionType.allCases)

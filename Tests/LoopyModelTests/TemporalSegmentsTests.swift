@@ -129,5 +129,7 @@ import Torch
         #expect(segments.count == 5)
         segments.motionFrames = 0
         #expect(segments.count == 0)
+        let none = segments.abstract(.zeros([3, 4, 2, 2]))
+        #expect(none.frames.shape == [0, 4, 2, 2] && none.isPresent.isEmpty)
     }
 }

@@ -149,6 +149,30 @@ struct TrainerTests {
         }
     }
 
+    /// Averages are of the weights that are trained.
+    @Test func theSecondStageTakesWhatTheFirstDidNotTrain() throws {
+        try withFolder { folder in
+            try writeTrainingShards(folder)
+            var first = TrainingSettings.forTests(.image)
+            first.frozen = ["reference_net."]
+            _ = try train(first, folder, "first", steps: 1)
+            var second = TrainingSettings.forTests()
+            (second.seed, second.frozen) = (first.seed + 1, first.frozen)
+            second.initialWeights.firstStage = folder + "/first"
+            _ = try train(second, folder, "second", steps: 1)
+            let weights = try ["first", "second"].map {
+                try Checkpoint("\(folder)/\($0)/checkpoints/step-00000001/model.safetensors")
+            }
+            let names = weights[0].names.filter { $0.hasPrefix("reference_net.") }
+            #expect(names.count > 20)
+            for name in names {
+                // both are of that net
+                let (before, after) = (weights[0].tensor(name)!, weights[1].tensor(name)!)
+                #expect(Tensor(before).isEqual(to: Tensor(after)), "\(name)")
+            }
+        }
+    }
+
     @Test func exportedWeightsHaveThePublishedNames() throws {
         try withFolder { folder in
             try writeTrainingShards(folder)
@@ -218,9 +242,21 @@ struct TrainerTests {
             #expect(throws: LoopyError.self) { try TrainingSource(folder + "/nothing") }
             // A run goes on as what it was begun as.
             _ = try train(TrainingSettings.forTests(.image), folder, "run")
+            func obstacle(_ change: (inout TrainingSettings) -> Void) throws -> String? {
+                var settings = TrainingSettings.forTests(.image)
+                change(&settings)
+                return try RunDirectory(folder + "/run")
+                    .obstacle(to: settings, TrainingSource(folder + "/shards"))
+            }
             #expect(throws: LoopyError.self) {
                 try train(TrainingSettings.forTests(), folder, "run", resuming: true)
             }
+            #expect(try obstacle { $0.frozen = ["reference_net."] } == "other frozen weights")
+            #expect(try obstacle { $0.emaDecay = 0 } == nil)
+            var plain = TrainingSettings.forTests(.image)
+            plain.emaDecay = 0
+            _ = try train(plain, folder, "run")
+            #expect(try obstacle { _ in } == "no average of its weights")
         }
     }
 
