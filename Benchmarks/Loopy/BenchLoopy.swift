@@ -51,7 +51,7 @@ struct Sampling: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Seconds a frame of sampling a clip of the model tiny.")
 
-    @Argument(help: "apart, together, or published: as published code does it.")
+    @Argument(help: "apart, together, or plain: nothing is reused.")
     var order: SamplingOrder
 
     func run() throws {

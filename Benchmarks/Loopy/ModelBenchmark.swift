@@ -38,8 +38,8 @@ func benchmarkModel(step: Bool, gradientCheckpointing: Bool) throws -> Double {
 /// How a clip is sampled.
 enum SamplingOrder: String {
     case apart, together
-    /// As published code does it: every pass of every step runs the reference net again.
-    case published
+    /// Nothing is reused: every pass of every step runs the reference net again.
+    case plain
 }
 
 /// Seconds a frame of sampling one clip in ten steps.
@@ -50,7 +50,7 @@ func benchmarkSampling(_ order: SamplingOrder) throws -> Double {
     let generator = try Generator(seed: 1)
     let seconds = median(on: .cpu, runs: 3) {
         withoutGradient {
-            guard order == .published else {
+            guard order == .plain else {
                 _ = GuidedModel(
                     tiny.model, tiny.inputs.conditions, guidance, together: order == .together
                 ).sample(tiny.inputs.clip, solver, generator: generator)

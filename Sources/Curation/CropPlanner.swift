@@ -5,33 +5,27 @@ import Perception
 /// Chooses the one square that a clip is cut out with.
 package struct CropPlanner {
     let settings: ClipSettings
-    let leastHeadShare: Double
     let picture: Box
 
     /// - Parameters:
-    ///   - leastHeadShare: the share of the head that every picture of the clip must show, of what the
-    ///     source shows; the rule `completeness` says how much of a head is enough.
     ///   - width: of the upright picture, as `height`.
-    package init(
-        settings: ClipSettings, leastHeadShare: Double = 1, width: Int, height: Int
-    ) {
+    package init(settings: ClipSettings, width: Int, height: Int) {
         self.settings = settings
-        self.leastHeadShare = leastHeadShare
         picture = Box(left: 0, top: 0, right: Double(width), bottom: Double(height))
     }
 
-    /// What the planner decided.
-    package enum Plan: Equatable {
-        /// The square, and the room that it leaves around the head on each side, over the head's size;
-        /// below 0 where it cuts off that much.
-        case crop(CropSquare, margin: Double)
-        /// No square inside the picture shows enough of the head: the least share that the best one
-        /// shows.
-        case doesNotFit(Double)
+    package struct Plan: Equatable, Sendable {
+        package let square: CropSquare
+        /// The room that the square leaves around the head on each side, over the head's size; below 0 where it
+        /// cuts off that much.
+        package let margin: Double
+        /// The share of the head that every picture of the clip shows at least, of what the source shows:
+        /// `Rules.leastHeadShare` says how much is enough.
+        package let headShare: Double
     }
 
-    /// Plans the square. Where the picture leaves little room, the margin gives way first; then hair does,
-    /// as far as `leastHeadShare` allows: many public datasets hold portraits cut to the head.
+    /// Plans the square. Where the picture leaves little room, the margin gives way first; then hair does:
+    /// many public datasets hold portraits cut to the head.
     ///
     /// - Parameters:
     ///   - heads: the head in each frame of the clip.
@@ -55,12 +49,11 @@ package struct CropPlanner {
                 // What does not fit is cut off above: hair, not the chin.
                 : Self.origin(way.bottom - Double(side) / 2, side, in: picture.height),
             side: side)
-        if !fits, !mayReachOutside {
-            let square = crop.box
-            let share = visible.map { $0.area > 0 ? $0.share(inside: square) : 1 }.min() ?? 1
-            guard share >= leastHeadShare else { return .doesNotFit(share) }
-        }
-        return .crop(crop, margin: (Double(side) / max(needed, 1) - 1) / 2)
+        let shares = visible.map { $0.area > 0 ? $0.share(inside: crop.box) : 1 }
+        return Plan(
+            square: crop, margin: (Double(side) / max(needed, 1) - 1) / 2,
+            // Even numbers may cost two pixels of a head that fits.
+            headShare: fits || mayReachOutside ? 1 : shares.min() ?? 1)
     }
 
     /// Where a square begins whose centre is wanted there: inside the picture where it is small enough.

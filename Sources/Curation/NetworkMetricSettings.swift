@@ -44,7 +44,7 @@ public struct NetworkMetricSettings: DescribedSettings, Equatable {
             .choice(
                 "input", \.input,
                 "What it gets: each face, eyes level, in a square 1.5 times its size; whole pictures; clips "
-                    + "of consecutive pictures, [1, 3, frames, side, side]; or sound, [1, samples] at 16 kHz."
+                    + "of pictures that follow one another, [1, 3, frames, side, side]; or sound, [1, samples] at 16 kHz."
             ),
             .choice(
                 "pooling", \.pooling,

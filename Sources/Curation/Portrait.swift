@@ -50,33 +50,24 @@ public struct Portrait {
         let landmarks = faces[largest].landmarks
         var refusals = Self.refusals(rules, metrics, landmarks, count: faces.count)
 
-        func plan(leastHeadShare: Double) -> CropPlanner.Plan {
-            CropPlanner(
-                settings: clips, leastHeadShare: leastHeadShare, width: picture.width,
-                height: picture.height
-            ).plan(heads: [landmarks.head], faceHeight: landmarks.box.height)
-        }
-        var planned = plan(leastHeadShare: rules.leastHeadShare)
-        if case .doesNotFit(let share) = planned {
+        let planned = CropPlanner(settings: clips, width: picture.width, height: picture.height)
+            .plan(heads: [landmarks.head], faceHeight: landmarks.box.height)
+        if planned.headShare < rules.leastHeadShare {
             refusals.append(
                 Refusal(
                     rule: "crop",
                     reason: String(
                         format:
                             "the head does not fit into a square inside the picture (the rule crop: "
-                            + "%.2f of it would, and the limit is %.2f)", share,
+                            + "%.2f of it would, and the limit is %.2f)", planned.headShare,
                         rules.leastHeadShare),
                     advice:
                         "Take a picture with more room, set generate.clips.outside: pad, or say "
                         + "--any-portrait"))
-            planned = plan(leastHeadShare: 0)
         }
         if let refusal = refusals.first, !takesAny { throw refusal }
         self.refusals = refusals
-        guard case .crop(let square, _) = planned else {
-            preconditionFailure("a square shows no less than nothing of a head")
-        }
-        crop = square
+        crop = planned.square
     }
 
     /// What the rules have against a face.

@@ -7,7 +7,7 @@ import Storage
 /// can make a clip of.
 ///
 /// `Selector` asks three things in this order: whether something stands in the way whatever the rules say
-/// (`obstacle`), whether the values of the metrics keep the limits, and whether a crop fits. Here are the
+/// (`obstacle`), whether the values of the metrics keep the limits, and whether a crop shows enough of the head. Here are the
 /// answers to the first and the last, and the values for the second: whoever applies other limits to them gets
 /// what `loopy-select` would decide.
 public struct SelectableClip: Sendable {
@@ -32,8 +32,10 @@ public struct SelectableClip: Sendable {
     /// Whether it is the first piece of its candidate: a rejected candidate is one decision.
     public let isFirst: Bool
     public let obstacle: Obstacle?
-    /// The square to be cut out; nil where none fits.
+    /// The square to be cut out; nil where there is no candidate.
     public let crop: CropSquare?
+    /// The share of the head that it shows of what the source shows, which `Rules.leastHeadShare` limits.
+    public let headShare: Double
     /// The key of the clip; nil where there is no crop.
     public let key: String?
     public var metrics: Metrics
@@ -66,7 +68,7 @@ extension SelectableClip {
         self.init(
             source: source, frames: decision.frames, candidate: nil, face: nil, span: nil,
             isFirst: true,
-            obstacle: .always(decision.rule ?? "unusable"), crop: nil, key: nil,
+            obstacle: .always(decision.rule ?? "unusable"), crop: nil, headShare: 1, key: nil,
             metrics: Metrics())
     }
 
@@ -74,19 +76,13 @@ extension SelectableClip {
         let (index, source) = located.source
         let isAnother =
             Selector.shareOfAnotherFace(located.candidate, located.span?.value) != nil
-        var fitting: CropSquare?
-        if case .crop(let square, _) = piece.plan { fitting = square }
         self.init(
             source: index, frames: piece.frames, candidate: located.number,
             face: located.candidate.first.face,
             span: located.span?.index, isFirst: isFirst,
             obstacle: isAnother
                 ? .always("other-face") : source.probe?.audio == nil ? .noSound : nil,
-            crop: fitting,
-            key: fitting.map {
-                Decision.key(
-                    source: source.digest, frames: piece.frames, crop: $0,
-                    audioDelay: Selector.audioDelay(located.candidate.metrics))
-            }, metrics: located.candidate.metrics)
+            crop: piece.plan.square, headShare: piece.plan.headShare, key: piece.key(source),
+            metrics: located.candidate.metrics)
     }
 }

@@ -207,7 +207,7 @@ public final class Selector {
 
     /// The frames by which the sound is delayed to fit the lips. Nobody sees one frame, and measuring is not
     /// surer than that: what is nearer than one and a half is left as it is.
-    static func audioDelay(_ metrics: Metrics) -> Int? {
+    private static func audioDelay(_ metrics: Metrics) -> Int? {
         (metrics[.syncOffset] ?? metrics[.syncNetOffset]).map {
             abs($0) < 1.5 ? 0 : Int($0.rounded())
         }
@@ -224,32 +224,36 @@ public final class Selector {
                 end: piece.frames.upperBound, decision: .accept)
             decision.face = rejection.face
             decision.syncCurve = candidate.syncCurve
-            switch piece.plan {
-            case .doesNotFit(let share):
+            guard piece.plan.headShare >= settings.rules.leastHeadShare else {
                 decision.decision = .reject
                 decision.rule = "crop"
-                decision.value = (share * 1e6).rounded() / 1e6
+                decision.value = (piece.plan.headShare * 1e6).rounded() / 1e6
                 decision.limit = settings.rules.leastHeadShare
-            case .crop(let crop, let margin):
-                decision.audioDelay = Self.audioDelay(candidate.metrics)
-                decision.key = Decision.key(
-                    source: source.digest, frames: piece.frames, crop: crop,
-                    audioDelay: decision.audioDelay)
-                decision.crop = crop
-                decision.cropMargin = (margin * 1e4).rounded() / 1e4
-                decision.identity = annotated == nil ? nil : source.identity
-                decision.attributes = annotated?.attributes
-                decision.metrics = candidate.metrics
-                decision.notApplied = notApplied
+                return decision
             }
+            decision.audioDelay = piece.audioDelay
+            decision.key = piece.key(source)
+            decision.crop = piece.plan.square
+            decision.cropMargin = (piece.plan.margin * 1e4).rounded() / 1e4
+            decision.identity = annotated == nil ? nil : source.identity
+            decision.attributes = annotated?.attributes
+            decision.metrics = candidate.metrics
+            decision.notApplied = notApplied
             return decision
         }
     }
 
-    /// A piece of a candidate, which is a clip where the rules accept the candidate and a crop fits.
+    /// A piece of a candidate, which is a clip where the rules accept the candidate and the crop shows enough of
+    /// the head.
     struct Piece {
         let frames: Range<Int>
         let plan: CropPlanner.Plan
+        let audioDelay: Int?
+
+        func key(_ source: Source) -> String {
+            Decision.key(
+                source: source.digest, frames: frames, crop: plan.square, audioDelay: audioDelay)
+        }
     }
 
     /// The pieces of a candidate: of equal length, and no frame is left out.
@@ -258,8 +262,7 @@ public final class Selector {
     ) throws -> [Piece] {
         guard let video = source.probe?.video else { return [] }
         let planner = CropPlanner(
-            settings: settings.clips, leastHeadShare: settings.rules.leastHeadShare,
-            width: candidate.first.width ?? video.width,
+            settings: settings.clips, width: candidate.first.width ?? video.width,
             height: candidate.first.height ?? video.height)
         let track = try measurements.track(of: candidate)
         let frames = candidate.frames
@@ -270,7 +273,8 @@ public final class Selector {
             let (heads, faceHeight) = track.heads(start..<end)
             return Piece(
                 frames: (frames.lowerBound + start)..<(frames.lowerBound + end),
-                plan: planner.plan(heads: heads, faceHeight: faceHeight))
+                plan: planner.plan(heads: heads, faceHeight: faceHeight),
+                audioDelay: Self.audioDelay(candidate.metrics))
         }
     }
 }

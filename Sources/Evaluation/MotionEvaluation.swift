@@ -158,7 +158,6 @@ public final class MotionEvaluation {
         let heights = moments.reduce(0) { $0 + $1.box.height }
         let plan = CropPlanner(settings: settings, width: width, height: height).plan(
             heads: moments.map(\.head), faceHeight: heights / Double(moments.count))
-        guard case .crop(let crop, _) = plan else { return (.squareFrame, min(width, height)) }
-        return (.plannedCrop, crop.side)
+        return (.plannedCrop, plan.square.side)
     }
 }

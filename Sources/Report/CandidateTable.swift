@@ -91,11 +91,16 @@ public struct CandidateTable {
 
     /// The rows, as the page reads them.
     public func encoded() throws -> [UInt8] {
+        let headShares = clips.map(\.headShare)
         let scales = zip(metrics, values).map { metric, values in
             let limits = rules[metric]
+            let isOfHeads = metric == .completeness
+            // A crop is judged by the same rule, and shows all of the head where there is none.
             return MetricScale(
-                Self.some(values), limits: [limits.minimum, limits.maximum].compactMap { $0 })
+                Self.some(values) + (isOfHeads ? Self.some(headShares) : []),
+                limits: [limits.minimum, limits.maximum, isOfHeads ? 1 : nil].compactMap { $0 })
         }
+        let scaleOfHeads = metrics.firstIndex(of: .completeness).map { scales[$0] }
         var obstacles = ["", "no-audio"]
         let obstacleCodes = clips.map { clip -> UInt8 in
             guard case .always(let word)? = clip.obstacle else {
@@ -111,7 +116,10 @@ public struct CandidateTable {
             ("frames", "Uint32", Self.bytes(clips.map { UInt32($0.frames.count) })),
             ("obstacle", "Uint8", obstacleCodes),
             ("first", "Uint8", clips.map { $0.isFirst ? 1 : 0 }),
-            ("fits", "Uint8", clips.map { $0.crop == nil ? 0 : 1 }),
+            (
+                "headShare", "Uint16",
+                Self.bytes(headShares.map { scaleOfHeads?.code($0) ?? MetricScale.unmeasured })
+            ),
             ("twin", "Int32", Self.bytes(twins())),
         ]
         for (index, metric) in metrics.enumerated() {

@@ -40,7 +40,7 @@ struct RunResources: Sendable {
         var picture: String
     }
 
-    /// - Throws: `LoopyError` when a folder holds no run.
+    /// - Throws: `LoopyError` when a folder that was named holds no run.
     func description() throws -> [Run] {
         struct Description: Decodable {
             struct Settings: Decodable {
@@ -50,19 +50,25 @@ struct RunResources: Sendable {
             }
             var settings: Settings
         }
-        return try folders.enumerated().map { index, folder in
-            let settings = try JSONLines.readDocument(
-                Description.self, from: folder + "/run.json"
-            ).settings
+        return try folders.enumerated().compactMap { index, folder -> Run? in
+            let document = Result {
+                try JSONLines.readDocument(Description.self, from: folder + "/run.json")
+            }
+            // What is only found may be somebody else's, or of another version.
+            guard
+                let settings = index < named.count
+                    ? try document.get().settings : try? document.get().settings
+            else { return nil }
             let files = (try? FileManager.default.contentsOfDirectory(atPath: folder + "/samples"))
             let steps = (files ?? []).filter { $0.hasSuffix(".png") }
                 .compactMap { Int($0.dropLast(4)) }.sorted()
             let metrics = folder + "/metrics.jsonl"
-            let hasMetrics = FileManager.default.fileExists(atPath: metrics)
+            // The last line may be half written, or was cut short when the power went.
+            let lines = (try? JSONLines.lines(of: metrics)) ?? []
             return Run(
                 name: (folder as NSString).lastPathComponent, model: settings.preset,
                 stage: settings.model.stage,
-                metrics: hasMetrics ? try JSONLines.read(JSONValue.self, from: metrics) : [],
+                metrics: lines.compactMap { try? JSONDecoder().decode(JSONValue.self, from: $0) },
                 samples: steps.map { Sample(step: $0, picture: "runs/\(index)/\($0).png") })
         }
     }

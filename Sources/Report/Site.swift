@@ -16,12 +16,25 @@ import Storage
 ///     figures.json       reports of loopy-evaluate
 public final class Site: Sendable {
     public let dataset: DatasetDirectory
+    private let written: [Int]
     private let clips: ClipResources?
     private let table: [UInt8]?
     private let runs: RunResources
     private let videos: VideoResources
     private let state: SiteState
     private let figures: [[String: Figure]]
+
+    /// Whether the dataset has changed since the site was made.
+    public var isOutdated: Bool { Self.written(dataset) != written }
+
+    /// When what a site is made of was written, in nanoseconds.
+    private static func written(_ dataset: DatasetDirectory) -> [Int] {
+        [dataset.catalogueFile, dataset.selectionFile].map { path in
+            var information = stat()
+            guard stat(path, &information) == 0 else { return 0 }
+            return information.st_mtim.tv_sec * 1_000_000_000 + information.st_mtim.tv_nsec
+        }
+    }
 
     /// The rows of the table.
     public var rows: [SelectableClip] { clips?.rows ?? [] }
@@ -41,6 +54,7 @@ public final class Site: Sendable {
             throw LoopyError(.missing, "there is no such dataset", path: dataset.path)
         }
         self.dataset = dataset
+        written = Self.written(dataset)
         let catalogue = try Catalogue.read(dataset)
         if catalogue.measurements == nil {
             (clips, table) = (nil, nil)

@@ -14,7 +14,7 @@ import Synchronization
 /// are refused. It reads what the site names and nothing else, and writes files of selections only.
 public final class SiteServer: Sendable {
     private let make: @Sendable () throws -> Site
-    private let site: Mutex<(site: Site, state: [Int])>
+    private let site: Mutex<Site>
     private let token: String
     private let server: HTTPServer
     /// Reading and encoding block: not for the threads that everything else waits on.
@@ -26,20 +26,10 @@ public final class SiteServer: Sendable {
     /// - Throws: what `make` throws.
     public init(port: UInt16, _ make: @escaping @Sendable () throws -> Site) throws {
         self.make = make
-        let first = try make()
-        site = Mutex((first, Self.state(of: first)))
+        site = Mutex(try make())
         var numbers = SystemRandomNumberGenerator()
         token = (0..<3).map { _ in String(numbers.next(), radix: 36) }.joined()
         server = HTTPServer(address: try .inet(ip4: "127.0.0.1", port: port), logger: .disabled)
-    }
-
-    /// When what the site was made of was written.
-    private static func state(of site: Site) -> [Int] {
-        [site.dataset.catalogueFile, site.dataset.selectionFile].map { path in
-            var information = stat()
-            guard stat(path, &information) == 0 else { return 0 }
-            return information.st_mtim.tv_sec * 1_000_000_000 + information.st_mtim.tv_nsec
-        }
     }
 
     /// Serves until the task is cancelled.
@@ -137,13 +127,12 @@ public final class SiteServer: Sendable {
         }
     }
 
-    private var current: Site { site.withLock { $0.site } }
+    private var current: Site { site.withLock { $0 } }
 
     /// Makes the site anew where the dataset has changed.
     private func renew() throws {
         try site.withLock { site in
-            let state = Self.state(of: site.site)
-            if state != site.state { site = (try make(), state) }
+            if site.isOutdated { site = try make() }
         }
     }
 

@@ -54,7 +54,7 @@ struct PortraitFace {
         picture = WorkingPicture(frame, crop: crop, size: size)
     }
 
-    /// The square to show: 2.1 times the head's height, as far as the picture reaches.
+    /// The square to show: 1.75 times the head's height, as far as the picture reaches.
     private static func square(
         around face: FaceLandmarks, in frame: VideoFrame
     ) -> (left: Double, top: Double, side: Double) {

@@ -50,6 +50,7 @@ struct Train: ParsableCommand {
 
     func run() throws {
         try reporting {
+            guard checkEvery > 0 else { throw ValidationError("--check-every: 1 or more") }
             useThreads(1)
             let synthetic = try speech.map(readSpeech) ?? []
             let (real, check) = try clips.read()
@@ -60,12 +61,12 @@ struct Train: ParsableCommand {
             (options.steps, options.syntheticShare) = (steps, syntheticShare)
             (options.learningRate, options.seed) = (learningRate, seed)
             let trainer = try MouthSyncTrainer(synthetic: synthetic, real: real, options)
-            var sum = 0.0
+            var (sum, count) = (0.0, 0.0)
             try trainer.train { step, loss in
-                sum += loss
+                (sum, count) = (sum + loss, count + 1)
                 guard step % checkEvery == 0 || step == steps else { return }
-                say("step \(step): loss \(String(format: "%.3f", sum / Double(checkEvery)))")
-                sum = 0
+                say("step \(step): loss \(String(format: "%.3f", sum / count))")
+                (sum, count) = (0, 0)
                 try trainer.write(to: output, metadata: ["step": "\(step)", "seed": "\(seed)"])
                 guard !check.isEmpty else { return }
                 trainer.withAverage {

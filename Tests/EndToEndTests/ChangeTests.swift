@@ -22,7 +22,9 @@ struct ChangeTests {
         defer { bench.remove() }
         let (pipeline, dataset) = try finishedDataset(bench)
         let before = try Workbench.times(dataset).filter { $0.key.contains("/") }
-        try bench.loopy("run", pipeline, "--input", bench.videos, "--dataset", dataset)
+        let run = try bench.loopy(
+            "run", pipeline, "--input", bench.videos, "--dataset", dataset)
+        #expect(run.status == 0, "\(run.errors)")
         #expect(try Workbench.times(dataset).filter { $0.key.contains("/") } == before)
     }
 

@@ -6,7 +6,8 @@ import Testing
     private static let python = Workbench.package + "/.deps/browser/bin/python"
     private static let script = Workbench.package + "/Tests/EndToEndTests/browser.py"
 
-    /// Six sources: a copy of another one among them, one whose name is markup, and one that is no video.
+    /// Seven sources: a copy of another one among them, one in which no square holds the head, one whose name is
+    /// markup, and one that is no video.
     private static func curated() throws -> (bench: Workbench, dataset: String) {
         let bench = try Workbench()
         try bench.addSample("obama_speech.mp4")
@@ -20,6 +21,14 @@ import Testing
                 "-crf", "30", "-preset", "ultrafast", bench.videos + "/again.mp4",
             ])
         try #require(copied.status == 0, "\(copied.errors)")
+        let narrow = try Workbench.run(
+            "/usr/bin/env",
+            [
+                "ffmpeg", "-nostdin", "-v", "error", "-ss", "1", "-t", "3", "-i",
+                bench.videos + "/obama_speech.mp4",
+                "-vf", "crop=70:ih:164:0", "-preset", "ultrafast", bench.videos + "/narrow.mp4",
+            ])
+        try #require(narrow.status == 0, "\(narrow.errors)")
         try bench.write("this is no video", to: "videos/broken.mp4")
         let dataset = bench.dataset("dataset")
         let made = try bench.loopy(

@@ -40,14 +40,17 @@ class Limits {
       const box = card.boxes[bound] = node("input", { type: "text", inputmode: "decimal", size: 6, placeholder: "none",
         "aria-label": `${bound} of ${metric.name}, as a number`, "data-metric": metric.name, "data-bound": bound,
         onchange: () => {
-          const text = box.value.trim();
-          this.set(card, bound, text === "" || text === "none" ? null : table.edge(metric, Number(text)));
+          const text = box.value.trim().replace(",", "."), isNone = text === "" || text === "none";
+          // What is no number changes nothing.
+          if (!isNone && Number.isNaN(Number(text))) this.show(card);
+          else this.set(card, bound, isNone ? null : table.edge(metric, Number(text)));
         } });
       return { slider, box };
     });
     card.title = node("h3", {}, metric.name);
-    card.element = node("section", { class: "card", "data-metric": metric.name, onfocusin: () => this.focus(metric),
-      onclick: () => this.focus(metric) },
+    card.element = node("section", { class: "card", "data-metric": metric.name,
+      onfocusin: event => this.focus(metric, event.target.dataset.bound),
+      onclick: event => this.focus(metric, event.target.dataset.bound) },
       node("header", {}, card.title, node("span", { class: "unit" }, metric.unit),
         card.lost = node("span", { class: "lost" })),
       node("div", { class: "plot" }, canvas, bounds[0].slider, bounds[1].slider),

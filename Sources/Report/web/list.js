@@ -61,6 +61,8 @@ class Galleries {
 // Rows in the order that was asked for. Only those in view are elements.
 class List {
   static height = 60;
+  // The pixels that every browser can scroll over. Where rows take more, a pixel stands for several.
+  static tallest = 8e6;
 
   constructor(table, onOpen) {
     Object.assign(this, { table, onOpen, chosen: -1 });
@@ -114,7 +116,7 @@ class List {
     const metric = table.metrics.find(one => one.name === name);
     if (metric) this.sort(metric.codes, direction === "down");
     this.count.textContent = many(count, "clip");
-    this.space.style.height = `${count * List.height}px`;
+    this.space.style.height = `${Math.min(count * List.height, List.tallest)}px`;
     this.draw();
   }
 
@@ -130,14 +132,21 @@ class List {
     this.shown = sorted;
   }
 
+  // The pixels of rows for one that is scrolled.
+  get scale() {
+    const rows = this.shown.length * List.height, { clientHeight } = this.scroller;
+    return rows <= List.tallest ? 1 : (rows - clientHeight) / (List.tallest - clientHeight);
+  }
+
   draw() {
     const { table, scroller } = this, height = List.height;
-    const first = Math.max(0, Math.floor(scroller.scrollTop / height) - 4);
+    const above = scroller.scrollTop * this.scale;
+    const first = Math.max(0, Math.floor(above / height) - 4);
     const last = Math.min(this.shown.length, first + Math.ceil(scroller.clientHeight / height) + 8);
     this.space.replaceChildren(...Array.from(this.shown.subarray(first, last), (row, index) =>
       node("div", { class: `row ${table.verdicts[row] ? "rejected" : "accepted"}${row === this.chosen ? " chosen" : ""}`,
-        role: "option", "aria-selected": row === this.chosen, "data-row": row,
-        style: `top: ${(first + index) * height}px`, onclick: () => this.onOpen(row) },
+        id: `row-${row}`, role: "option", "aria-selected": row === this.chosen, "data-row": row,
+        style: `top: ${(first + index) * height - above + scroller.scrollTop}px`, onclick: () => this.onOpen(row) },
         thumbnail(table, row),
         node("div", {}, node("b", {}, table.name(row)), node("span", { class: "note" }, spanText(table, row))),
         node("span", { class: "verdict" }, verdictText(table, row)))));
@@ -148,11 +157,12 @@ class List {
     this.chosen = row;
     const index = this.shown.indexOf(row);
     if (index >= 0) {
-      const top = index * List.height, { scrollTop, clientHeight } = this.scroller;
-      if (top < scrollTop || top + List.height > scrollTop + clientHeight)
-        this.scroller.scrollTop = top - clientHeight / 2 + List.height / 2;
+      const top = index * List.height, { scale } = this, { scrollTop, clientHeight } = this.scroller;
+      if (top < scrollTop * scale || top + List.height > scrollTop * scale + clientHeight)
+        this.scroller.scrollTop = (top - clientHeight / 2 + List.height / 2) / scale;
     }
     this.draw();
+    this.scroller.setAttribute("aria-activedescendant", `row-${row}`);
   }
 
   // The row so many after the chosen one.

@@ -7,18 +7,17 @@ async function start() {
   const views = { clips: node("main", { id: "clips" }), training: node("main", { id: "training", hidden: "" }),
     generated: node("main", { id: "generated", hidden: "" }), about: node("main", { id: "about", hidden: "" }) };
   const words = { clips: "Clips", training: "Training", generated: "Generated", about: "About" };
-  const tabs = Object.keys(views).map(name => node("button", { type: "button", role: "tab", "data-tab": name,
-    "aria-selected": name === "clips", onclick: () => choose(name) }, words[name]));
+  const tabs = Object.keys(views).map(name => node("button", { type: "button", "data-tab": name, onclick: () => choose(name) }, words[name]));
   const runs = new Runs(), generated = new Generated();
   function choose(name) {
     for (const [other, view] of Object.entries(views)) view.hidden = other !== name;
-    for (const tab of tabs) tab.setAttribute("aria-selected", tab.dataset.tab === name);
+    for (const tab of tabs) tab.setAttribute("aria-current", tab.dataset.tab === name ? "page" : "false");
     document.body.dataset.view = name;
     if (name === "generated") generated.refresh();
   }
   const summary = node("span", { id: "summary", role: "status" });
   document.body.append(node("header", { class: "top" }, node("h1", {}, state.dataset), summary,
-    node("nav", { role: "tablist" }, ...tabs)), ...Object.values(views));
+    node("nav", {}, ...tabs)), ...Object.values(views));
   views.training.append(runs.element);
   views.generated.append(generated.element);
   about(views.about, state);

@@ -89,11 +89,13 @@ class Player {
       box.setAttribute("width", Math.max(0, tracks.faceRight[frame] - tracks.faceLeft[frame]));
       box.setAttribute("height", Math.max(0, tracks.faceBottom[frame] - tracks.faceTop[frame]));
     });
-    const frame = node("div", { class: "player", style: `aspect-ratio: ${width} / ${height}` }, video, drawing);
+    // The drawing lies on the pictures only where the frame has their shape, however little room there is.
+    const shape = (width, height) => `aspect-ratio: ${width} / ${height}; width: min(100%, ${60 * width / height}vh)`;
+    const frame = node("div", { class: "player", style: shape(width, height) }, video, drawing);
     const cut = details.is_packed && resources.address(`clips/${row}.cut.mp4`);
     const buttons = !cut ? null : node("p", {}, node("button", { type: "button", class: "switch", onclick: event => {
       const isCut = drawing.toggleAttribute("hidden");
-      frame.style.aspectRatio = isCut ? "1" : `${width} / ${height}`;
+      frame.style.cssText = isCut ? shape(1, 1) : shape(width, height);
       video.src = isCut ? cut : source;
       if (audio) audio.src = isCut ? resources.address(`clips/${row}.cut.flac`) : heard;
       event.target.textContent = isCut ? "show the source" : "show the clip as it was cut";

@@ -27,6 +27,7 @@ class Table {
     this.ruleCode = this.obstacles.length;
     this.cropCode = this.ruleCode + this.metrics.length;
     this.duplicateCode = this.cropCode + 1;
+    this.headRule = this.metrics.find(one => one.name === "completeness");
     this.soundRule = this.metrics.findIndex(one => one.name === "sound");
     // Rows that may be the same clip, by the first of them.
     this.groups = new Map();
@@ -93,13 +94,16 @@ class Table {
     }
   }
 
+  // The code of the least share of a head that a crop must show: what the rule on whole heads says, or all of it.
+  leastHead() { return 2 * (this.headRule.limits.minimum ?? this.edge(this.headRule, 1)); }
+
   hasRule(metric) { return metric.limits.minimum !== null || metric.limits.maximum !== null; }
 
   // The verdict of every row: the first thing that is in the way.
   decide() {
     const spans = this.spans = new Float64Array(this.words.length), frames = this.time = new Float64Array(this.words.length);
     const asksForSound = this.soundRule >= 0 && this.hasRule(this.metrics[this.soundRule]);
-    const taken = new Set(), masks = this.masks;
+    const taken = new Set(), masks = this.masks, leastHead = this.leastHead();
     for (let row = 0; row < this.rows; row++) {
       let verdict = this.obstacle[row];
       if (verdict === 1 && !asksForSound) verdict = 0;
@@ -107,7 +111,7 @@ class Table {
         const mask = masks[part][row];
         if (mask !== 0) verdict = this.ruleCode + 32 * part + 31 - Math.clz32(mask & -mask);
       }
-      if (verdict === 0 && this.fits[row] === 0) verdict = this.cropCode;
+      if (verdict === 0 && this.headShare[row] < leastHead) verdict = this.cropCode;
       if (verdict === 0 && this.groups.size) {
         const group = this.groups.get(row);
         if (group !== undefined) {
@@ -143,7 +147,7 @@ class Table {
   hangsOn(metric, row) {
     const obstacle = this.obstacle[row];
     if (obstacle > 1 || (obstacle === 1 && this.hasRule(this.metrics[this.soundRule]))) return false;
-    if (this.fits[row] === 0) return false;
+    if (this.headShare[row] < this.leastHead()) return false;
     return this.masks.every((mask, part) => {
       const own = part === metric.index >> 5 ? (1 << (metric.index & 31)) : 0;
       return (mask[row] & ~own) === 0;
