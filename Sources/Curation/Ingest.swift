@@ -9,7 +9,8 @@ import Stores
 /// dataset's annotations do.
 ///
 /// Sources that are already listed keep their position, so that the work units of former runs stand;
-/// files unchanged since then are not read again, unless within other limits. What cannot be used is listed with the reason.
+/// files unchanged since then are not read again, unless within other limits. What cannot be used is
+/// listed with the reason.
 public struct Ingest {
     public struct Report: Sendable {
         public var sources: [Source] = []

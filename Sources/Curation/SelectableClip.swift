@@ -7,9 +7,9 @@ import Storage
 /// can make a clip of.
 ///
 /// `Selector` asks three things in this order: whether something stands in the way whatever the rules say
-/// (`obstacle`), whether the values of the metrics keep the limits, and whether a crop shows enough of the head. Here are the
-/// answers to the first and the last, and the values for the second: whoever applies other limits to them gets
-/// what `loopy-select` would decide.
+/// (`obstacle`), whether the values of the metrics keep the limits, and whether a crop shows enough of the
+/// head. Here are the answer to the first, and the values for the other two: whoever applies other limits to
+/// them gets what `loopy-select` would decide.
 public struct SelectableClip: Sendable {
     /// What no limit of a metric changes.
     public enum Obstacle: Sendable, Equatable {
