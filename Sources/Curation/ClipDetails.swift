@@ -96,7 +96,8 @@ public final class ClipDetails {
     ///
     /// - Throws: `LoopyError` when the source cannot be decoded.
     public func video(_ clip: SelectableClip) throws -> [UInt8] {
-        guard let media = try media(of: clip), !clip.frames.isEmpty else {
+        guard let media = try media(of: clip), !clip.frames.isEmpty, let size = try size(of: clip)
+        else {
             throw LoopyError(.missing, "has no pictures", path: sources[clip.source].path)
         }
         var encoding = VideoEncoding()
@@ -106,15 +107,25 @@ public final class ClipDetails {
         let pictures = FramePrefetcher(try media.pictures(shownFrames(clip)))
         defer { pictures.cancel() }
         let encoder = ClipEncoder(
-            crop: Self.wholePicture(media.probe.video), encoding: encoding)
+            crop: Self.wholePicture(size.width, size.height), encoding: encoding)
         while let picture = try pictures.next() { try encoder.add(picture.frame) }
         return try encoder.finish()
     }
 
     /// The square that `video` shows: x and y are 0 or below.
-    public static func wholePicture(_ video: MediaProbe.Video) -> CropSquare {
-        let side = max(video.width, video.height)
-        return CropSquare(x: (video.width - side) / 2, y: (video.height - side) / 2, side: side)
+    public static func wholePicture(_ width: Int, _ height: Int) -> CropSquare {
+        let side = max(width, height)
+        return CropSquare(x: (width - side) / 2, y: (height - side) / 2, side: side)
+    }
+
+    /// The size of a clip's pictures, upright: its candidate's, which may be another than the source begins with.
+    public func size(of clip: SelectableClip) throws -> (width: Int, height: Int)? {
+        if let first = try candidate(of: clip)?.first, let width = first.width,
+            let height = first.height
+        {
+            return (width, height)
+        }
+        return sources[clip.source].probe.map { ($0.video.width, $0.video.height) }
     }
 
     /// The picture in the middle of a clip, the square around its face, as JPEG.

@@ -145,7 +145,8 @@ final class Measurer {
         measurers.start(after: nil)
         while let picture = try prefetcher.next() {
             if picture.index < stretch.frames.lowerBound {
-                if !picture.isRepeat { _ = shots.isCut(picture.frame) }
+                // The first one may have begun before.
+                if !picture.isRepeat || picture.index == first { _ = shots.isCut(picture.frame) }
                 measurers.start(after: picture.frame)
                 continue
             }

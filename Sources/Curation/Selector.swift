@@ -102,6 +102,8 @@ public final class Selector {
         var sources: [Int] = []
         /// The candidate of every clip that the rules accept, by the clip's key.
         var candidates: [String: Int] = [:]
+        /// The keys of these clips, by where they are.
+        var keys: [String: String] = [:]
         /// What is compared to find copies: nothing where copies are kept.
         var clips: [Duplicates.Clip] = []
         var library = FootageLibrary()
@@ -118,9 +120,10 @@ public final class Selector {
         ).map { decision in
             var decision = decision
             decision.annotation = located.span?.value.name
-            guard let key = decision.key, state.candidates[key] != nil else { return decision }
+            guard let place = decision.place, let original = state.keys[place]
+            else { return decision }
             // Two faces whose crops are one square make one clip.
-            return decision.rejected(as: Duplicates.Copy(original: key, share: 1))
+            return decision.rejected(as: Duplicates.Copy(original: original, share: 1))
         }
         state.report.counts.candidates += 1
         state.unmeasured.add(located.candidate.metrics)
@@ -138,8 +141,9 @@ public final class Selector {
         let first = candidate.frames.lowerBound
         var isAccepted = false
         for decision in decisions {
-            guard let key = decision.key else { continue }
+            guard let key = decision.key, let place = decision.place else { continue }
             isAccepted = true
+            state.keys[place] = key
             state.candidates[key] = number
             guard settings.duplicates == .reject else { continue }
             let frames = decision.frames.lowerBound - first..<decision.frames.upperBound - first
@@ -280,6 +284,11 @@ public final class Selector {
 }
 
 extension Decision {
+    /// Where an accepted clip is.
+    fileprivate var place: String? {
+        crop.map { Decision.place(source: source, frames: frames, crop: $0) }
+    }
+
     /// The decision about a clip that shows what another one shows.
     fileprivate func rejected(as duplicate: Duplicates.Copy) -> Decision {
         var copy = self

@@ -68,16 +68,20 @@ public struct Decision: Codable, Sendable, Equatable {
         return Int((start * rate).rounded())..<Int((end * rate).rounded())
     }
 
+    /// Where a clip is: source, span and crop.
+    public static func place(source: String, frames: Range<Int>, crop: CropSquare) -> String {
+        "\(source) \(frames.lowerBound) \(frames.upperBound) \(crop.x) \(crop.y) \(crop.side)"
+    }
+
     /// What a clip is known by.
     ///
     /// - Parameter audioDelay: the frames by which the sound is delayed; nil where nobody knows: none.
     public static func key(
         source: String, frames: Range<Int>, crop: CropSquare, audioDelay: Int?
     ) -> String {
-        let text =
-            "\(source) \(frames.lowerBound) \(frames.upperBound) \(crop.x) \(crop.y) \(crop.side)"
         let delay = audioDelay.flatMap { $0 == 0 ? nil : " \($0)" } ?? ""
-        return String(Digest.of(text + delay).prefix(16))
+        let place = place(source: source, frames: frames, crop: crop)
+        return String(Digest.of(place + delay).prefix(16))
     }
 
     enum CodingKeys: String, CodingKey {

@@ -108,7 +108,17 @@ extension JSONValue {
         switch self {
         case .string(let text): .string(Self.isPath(text) ? RecordedPath(text).fileName : text)
         case .array(let values): .array(values.map(\.withoutFolders))
-        case .object(let members): .object(members.mapValues(\.withoutFolders))
+        case .object(let members):
+            .object(
+                Dictionary(
+                    uniqueKeysWithValues: members.map { key, value in
+                        // One may be relative to wherever a command ran.
+                        let path = key == "path" ? value.string : nil
+                        return (
+                            key,
+                            path.map { .string(RecordedPath($0).fileName) } ?? value.withoutFolders
+                        )
+                    }))
         default: self
         }
     }

@@ -29,6 +29,23 @@ public struct UnitRecord: Codable, Sendable, Equatable {
         public var name: String
         public var bytes: Int
         public var sha256: String
+
+        init(name: String, bytes: Int, sha256: String) {
+            (self.name, self.bytes, self.sha256) = (name, bytes, sha256)
+        }
+
+        /// - Throws: `DecodingError` for a file that does not lie beside its record.
+        public init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            name = try values.decode(String.self, forKey: .name)
+            bytes = try values.decode(Int.self, forKey: .bytes)
+            sha256 = try values.decode(String.self, forKey: .sha256)
+            guard !name.contains("/") else {
+                throw DecodingError.dataCorruptedError(
+                    forKey: .name, in: values,
+                    debugDescription: "'\(name)' is no file beside the record")
+            }
+        }
     }
 
     public var unit: String

@@ -159,9 +159,11 @@ public struct CandidateTable {
     private func twins() -> [Int32] {
         var rows: [String: Int32] = [:]
         return clips.enumerated().map { index, clip in
-            guard let key = clip.key else { return -1 }
-            if let first = rows[key] { return first }
-            rows[key] = Int32(index)
+            guard let crop = clip.crop else { return -1 }
+            let source = sources[clip.source].digest
+            let place = Decision.place(source: source, frames: clip.frames, crop: crop)
+            if let first = rows[place] { return first }
+            rows[place] = Int32(index)
             return -1
         }
     }

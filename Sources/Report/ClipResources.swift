@@ -121,10 +121,9 @@ private struct ClipDescription: Encodable {
 
     init(_ clip: SelectableClip, _ details: ClipDetails, _ isPacked: Bool) throws {
         let source = details.sources[clip.source]
-        let video = source.probe?.video
         path = source.path
-        (width, height) = (video?.width ?? 1, video?.height ?? 1)
-        shown = video.map(ClipDetails.wholePicture) ?? CropSquare(x: 0, y: 0, side: 1)
+        (width, height) = try details.size(of: clip) ?? (1, 1)
+        shown = ClipDetails.wholePicture(width, height)
         (crop, key, self.isPacked) = (clip.crop, clip.key, isPacked)
         let measured = try details.measured(clip)
         metrics = measured?.metrics ?? Metrics()

@@ -1,5 +1,4 @@
 import Dataset
-import Errors
 import Foundation
 import Storage
 
@@ -30,11 +29,7 @@ public struct Page {
             held[name] = document.withoutFolders.line
         }
         // What has been moved or removed is not shown.
-        func holdWhatIsThere(_ name: String) throws {
-            do {
-                try hold(name)
-            } catch let error as LoopyError where error.category != .output {}
-        }
+        func holdWhatIsThere(_ name: String) { try? hold(name) }
         for name in ["state.json", "table", "runs.json", "videos.json", "figures.json"] {
             try hold(name)
         }
@@ -47,12 +42,12 @@ public struct Page {
             }
         }
         let pictured = site.rows.indices.filter { !site.rows[$0].frames.isEmpty }
-        for row in evenly(pictured, Self.mostPictures) { try holdWhatIsThere("clips/\(row).jpg") }
+        for row in evenly(pictured, Self.mostPictures) { holdWhatIsThere("clips/\(row).jpg") }
         let cut = site.rows.indices.filter { site.rows[$0].crop != nil }
         let packed = try cut.filter { try site.resource("clips/\($0).cut.mp4") != nil }
         for row in evenly(packed.isEmpty ? cut : packed, clips) {
             for ending in ["jpg", "json", "tracks", "mp4", "flac"] {
-                try holdWhatIsThere("clips/\(row).\(ending)")
+                holdWhatIsThere("clips/\(row).\(ending)")
             }
         }
         try OutputFile.write(Site.page(holding: held), to: path)

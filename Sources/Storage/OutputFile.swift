@@ -179,8 +179,10 @@ public final class OutputFile {
             guard let mark = name.range(of: marker) else { continue }
             let path = folder + "/" + name
             if name[mark.upperBound...].hasPrefix(machine + "-") {
-                guard let process = Int32(name[mark.upperBound...].dropFirst(machine.count + 1))
-                else { continue }
+                // A process that wrote for that one may have a mark of its own behind.
+                let number = name[mark.upperBound...].dropFirst(machine.count + 1)
+                    .prefix(while: \.isNumber)
+                guard let process = Int32(number) else { continue }
                 // No permission to signal a process means that there is one.
                 if process == getpid() || kill(process, 0) == 0 || errno == EPERM { continue }
             } else if secondsSinceChange(of: path) < 3600 {

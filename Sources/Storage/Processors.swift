@@ -31,8 +31,8 @@ public enum Processors {
         groups(of: "memory", root: root).compactMap(memoryLimit).min()
     }
 
-    /// The bytes of memory that the control groups leave: what files have in memory, and have not lately been
-    /// asked for, makes room. Nil where they set no limit.
+    /// The bytes of memory that the control groups leave; what files have in memory makes room. Nil where they
+    /// set no limit.
     ///
     /// - Parameter root: where `/proc` and `/sys` are.
     package static func memoryLeft(root: String = "") -> Int? {
@@ -41,11 +41,13 @@ public enum Processors {
                 let used = number(
                     group + (isVersion2 ? "/memory.current" : "/memory.usage_in_bytes"))
             else { return nil }
-            let files = (text(group + "/memory.stat") ?? "").split(separator: "\n")
-                .map { $0.split(separator: " ") }
-                .first { $0.first == (isVersion2 ? "inactive_file" : "total_inactive_file") }
-                .flatMap { $0.last.flatMap { Int($0) } }
-            return max(0, limit - max(0, used - (files ?? 0)))
+            let words = (text(group + "/memory.stat") ?? "").split { $0 == " " || $0 == "\n" }
+            let files = ["inactive_file", "active_file"].map { name -> Int in
+                let name = isVersion2 ? name : "total_" + name
+                guard let place = words.firstIndex(where: { $0 == name }) else { return 0 }
+                return words.dropFirst(place + 1).first.flatMap { Int($0) } ?? 0
+            }.reduce(0, +)
+            return max(0, limit - max(0, used - files))
         }.min()
     }
 

@@ -19,9 +19,6 @@ extension RunDirectory {
         guard Set(former.settings.frozen) == Set(settings.frozen) else {
             return "other frozen weights"
         }
-        guard former.settings.emaDecay > 0 || settings.emaDecay == 0 else {
-            return "no average of its weights"
-        }
         let columns = source.columns(settings)
         let changed = Set(former.columns.keys).union(columns.keys).filter {
             former.columns[$0]?.fingerprint != columns[$0]?.fingerprint
@@ -29,8 +26,12 @@ extension RunDirectory {
         if !changed.isEmpty {
             return "shards with another \(changed.sorted().joined(separator: ", "))"
         }
-        // A run that is finished needs its teacher no more.
-        guard let teacher = former.teacher, steps().last ?? 0 < settings.steps else { return nil }
+        // A run that is finished needs neither averages nor its teacher any more.
+        guard let last = steps().last, last < settings.steps else { return nil }
+        if settings.emaDecay > 0, averagedWeights(last) == checkpoint(last) + "/model.safetensors" {
+            return "no average of its weights"
+        }
+        guard let teacher = former.teacher else { return nil }
         let present = try RunDescription.Teacher(
             TrainedModel(path: settings.initialWeights.teacher()))
         return teacher.isSame(as: present) ? nil : "another model as its teacher"

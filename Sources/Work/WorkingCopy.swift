@@ -188,9 +188,7 @@ final class WorkingCopy: Sendable {
     /// Nil where a file is something else than a unit's record.
     private func record(_ name: String) -> UnitRecord? {
         guard name.contains(".json"), !name.hasSuffix(".jsonl") else { return nil }
-        let record = try? JSONLines.readDocument(UnitRecord.self, from: path(name))
-        // Its files lie beside it.
-        return record?.files.contains { $0.name.contains("/") } ?? true ? nil : record
+        return try? JSONLines.readDocument(UnitRecord.self, from: path(name))
     }
 
     private func removeArchives(of record: UnitRecord, _ name: String) {

@@ -233,7 +233,10 @@ struct FakeMeasurements {
             try measured.write { _ in
                 [
                     Face(frames: 0..<100, head: { _ in [0, 20, 120, 180] }),
-                    Face(frames: 0..<100, head: { _ in [90, 20, 200, 180] }),
+                    // Its lips say that the sound is early, those of the other say nothing.
+                    Face(
+                        frames: 0..<100, head: { _ in [90, 20, 200, 180] },
+                        change: { $0[.syncOffset] = 3 }),
                 ]
             }
             let (report, decisions) = try measured.select()

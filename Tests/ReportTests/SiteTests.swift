@@ -86,7 +86,7 @@ import Testing
             Canvas(width: 64, height: 64, fill: .init(200, 100, 50)).png(), to: portrait)
         let record = """
             {"portrait": {"path": "\(portrait)", "crop": {"x": 8, "y": 8, "side": 48}},
-             "side": 32, "settings": {"steps": 25}}
+             "audio": {"path": "private/speech.wav"}, "side": 32, "settings": {"steps": 25}}
             """
         try OutputFile.write(record.utf8, to: folder + "/generated/out.json")
         for (name, change) in [("generated", "null"), ("true", "negate")] {
@@ -139,6 +139,7 @@ import Testing
                 [String: Data].self, from: Data(page[start..<end.lowerBound].utf8))
             let videos = String(decoding: try #require(held["videos.json"]), as: UTF8.self)
             #expect(videos.contains(#""path":"portrait.png""#))
+            #expect(videos.contains(#""path":"speech.wav""#))
             for name in held.keys where name.hasSuffix(".json") {
                 #expect(!String(decoding: held[name]!, as: UTF8.self).contains(folder), "\(name)")
             }

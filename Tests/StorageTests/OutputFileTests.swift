@@ -153,7 +153,10 @@ import Testing
                 "b.tar.partial-1", OutputFile.temporaryPath(of: "c.tar", process: getpid()),
                 "d.tar", "e.partial-x",
             ]
-            for name in kept + [dead] { try write("", to: folder + "/" + name) }
+            // A program that it started wrote for it.
+            for name in kept + [dead, dead + ".partial-9"] {
+                try write("", to: folder + "/" + name)
+            }
             OutputFile.removeAbandoned(in: folder)
             #expect(try names(in: folder) == kept.sorted())
         }

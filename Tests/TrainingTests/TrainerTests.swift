@@ -255,8 +255,16 @@ struct TrainerTests {
             #expect(try obstacle { $0.emaDecay = 0 } == nil)
             var plain = TrainingSettings.forTests(.image)
             plain.emaDecay = 0
-            _ = try train(plain, folder, "run")
-            #expect(try obstacle { _ in } == "no average of its weights")
+            _ = try train(plain, folder, "plain")
+            func ofPlain(_ steps: Int) throws -> String? {
+                var settings = TrainingSettings.forTests(.image)
+                settings.steps = steps
+                return try RunDirectory(folder + "/plain")
+                    .obstacle(to: settings, TrainingSource(folder + "/shards"))
+            }
+            #expect(try ofPlain(7) == "no average of its weights")
+            // It is finished.
+            #expect(try ofPlain(6) == nil)
         }
     }
 

@@ -140,7 +140,7 @@ class List {
 
   draw() {
     const { table, scroller } = this, height = List.height;
-    const above = scroller.scrollTop * this.scale;
+    const above = Math.min(scroller.scrollTop * this.scale, Math.max(0, this.shown.length * height - scroller.clientHeight));
     const first = Math.max(0, Math.floor(above / height) - 4);
     const last = Math.min(this.shown.length, first + Math.ceil(scroller.clientHeight / height) + 8);
     this.space.replaceChildren(...Array.from(this.shown.subarray(first, last), (row, index) =>
