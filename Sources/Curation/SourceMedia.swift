@@ -46,11 +46,14 @@ package struct SourceMedia: Sendable {
     /// - Throws: `LoopyError` `.unreadable` where the file is not the one that was ingested: of a copy from an
     ///   object store the digest tells, of a local file its size (times change when a file is copied).
     private func withReadablePath<Result>(_ body: (String) throws -> Result) throws -> Result {
-        let (found, modified) = Ingest.state(of: path.text)
-        if !path.isRemote, modified != 0, found != bytes {
-            throw LoopyError(
-                .unreadable, "changed since it was ingested; run loopy-ingest again",
-                path: path.text)
+        if !path.isRemote {
+            let (found, modified) = Ingest.state(of: path.text)
+            // That there is no file is said by who opens it.
+            guard modified == 0 || found == bytes else {
+                throw LoopyError(
+                    .unreadable, "changed since it was ingested; run loopy-ingest again",
+                    path: path.text)
+            }
         }
         return try path.withReadablePath(digest: digest, body)
     }

@@ -1,6 +1,5 @@
 import Errors
 import Foundation
-import Storage
 import Stores
 
 /// A file's path as it is recorded in a dataset: the path itself where its bytes are UTF-8. Where they are
@@ -99,34 +98,5 @@ extension RecordedPath {
         }
         defer { close(descriptor) }
         return try body("/proc/self/fd/\(descriptor)")
-    }
-}
-
-extension JSONValue {
-    /// The value without what only concerns this machine: of paths, the file's name is left.
-    package var withoutFolders: JSONValue {
-        switch self {
-        case .string(let text): .string(Self.isPath(text) ? RecordedPath(text).fileName : text)
-        case .array(let values): .array(values.map(\.withoutFolders))
-        case .object(let members):
-            .object(
-                Dictionary(
-                    uniqueKeysWithValues: members.map { key, value in
-                        // One may be relative to wherever a command ran.
-                        let path = key == "path" ? value.string : nil
-                        return (
-                            key,
-                            path.map { .string(RecordedPath($0).fileName) } ?? value.withoutFolders
-                        )
-                    }))
-        default: self
-        }
-    }
-
-    /// Names of networks, such as "stable-diffusion-v1-5/vae", and paths within a dataset are no paths of
-    /// the machine; nor is where something is to be found on the web.
-    private static func isPath(_ text: String) -> Bool {
-        ["/", "~", "./", "../", "file://"].contains(where: text.hasPrefix)
-            || (ObjectStore.isAddress(text) && !text.hasPrefix("http"))
     }
 }

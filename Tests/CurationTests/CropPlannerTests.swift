@@ -1,5 +1,4 @@
 import Curation
-import Errors
 import Media
 import Perception
 import TestSupport

@@ -25,7 +25,7 @@ struct FakeMeasurements {
         var head: (Int) -> [Double]
         var opens = false
         var closes = false
-        /// Of its pictures, where that is not the source's first.
+        /// The size of its pictures, where it is not that of the source's first.
         var size: (width: Int, height: Int)?
         var change: (inout Metrics) -> Void = { _ in }
         /// What it sounds and looks like; nothing by default.
@@ -394,7 +394,7 @@ struct FakeMeasurements {
         }
     }
 
-    /// Of browsers' recordings the picture may grow on the way.
+    /// The picture of a browser's recording may grow on the way.
     @Test func aCropLiesInThePicturesOfItsCandidate() throws {
         try withFolder { folder in
             let source = try makeSource("grows", frames: 200, width: 320, height: 180)
