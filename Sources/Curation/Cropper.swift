@@ -21,8 +21,9 @@ public struct CropSettings: DescribedSettings {
 public final class CropStage: UnitStage {
     /// 2: pictures in RGB, or stored big-endian, are not rounded to 8-bit Y'CbCr first.
     private static let videoVersion = 2
-    /// 2: libFLAC encodes.
-    private static let audioVersion = 2
+    /// 2: libFLAC encodes. 3: more than two channels are mixed without clipping; recordings joined end to end are
+    /// heard one after the other.
+    private static let audioVersion = 3
 
     private let settings: CropSettings
     private let threads: Int

@@ -125,7 +125,7 @@ public struct Ingest {
         }
         let limits = settings.limits == MediaLimits() ? nil : settings.limits
         if let unchanged, unchanged.limits == limits,
-            unchanged.probe?.audio.map({ $0.end != nil }) ?? true
+            unchanged.probe?.version == MediaProbe.currentVersion
         {
             return unchanged
         }

@@ -9,7 +9,7 @@ import Synchronization
 public final class MeasureStage: UnitStage {
     /// A number that is raised whenever other candidates are found, or other tracks are written; each
     /// metric has a version of its own.
-    private static let version = 5
+    private static let version = 6
 
     private let dataset: DatasetDirectory
     private let settings: MeasureSettings

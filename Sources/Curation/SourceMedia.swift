@@ -39,7 +39,8 @@ package struct SourceMedia: Sendable {
         return try withReadablePath { path in
             try AudioReader.read(
                 path: path, start: probe.video.clock.startSeconds + first,
-                count: frames.count * Grid.samplesPerFrame, limits: limits)
+                count: frames.count * Grid.samplesPerFrame,
+                isRegular: probe.video.clock.isRegular, limits: limits)
         }
     }
 

@@ -2,7 +2,8 @@ import Storage
 import Stores
 
 extension JSONValue {
-    /// The value without what only concerns this machine: of paths, the file's name is left.
+    /// The value without what only concerns this machine: of paths, the file's name is left, and of commands
+    /// nothing.
     package var withoutFolders: JSONValue {
         switch self {
         case .string(let text): .string(Self.isPath(text) ? RecordedPath(text).fileName : text)
@@ -10,7 +11,7 @@ extension JSONValue {
         case .object(let members):
             .object(
                 Dictionary(
-                    uniqueKeysWithValues: members.map { key, value in
+                    uniqueKeysWithValues: members.filter { $0.key != "command" }.map { key, value in
                         // One may be relative to wherever a command ran.
                         let path = key == "path" ? value.string : nil
                         return (

@@ -57,7 +57,7 @@ package struct CurveCorrelation {
     /// - Throws: `LoopyError` `.unsuitable` for curves that have too few common frames, or of which one
     ///   does not move.
     package init(_ clips: [Clip]) throws {
-        self.clips = clips.map(\.centred)
+        self.clips = clips.compactMap(\.centred)
         generated = self.clips.flatMap(\.generated)
         reference = self.clips.flatMap(\.reference)
         let sums = Sums(generated, reference)
@@ -136,12 +136,12 @@ package struct CurveCorrelation {
 }
 
 extension CurveCorrelation.Clip {
-    /// Both curves without the means over their common frames.
-    fileprivate var centred: Self {
+    /// Both curves without the means over their common frames; nil where they have none.
+    fileprivate var centred: Self? {
         let common = zip(generated, reference).compactMap { a, b in
             a.flatMap { a in b.map { (a, $0) } }
         }
-        guard !common.isEmpty else { return self }
+        guard !common.isEmpty else { return nil }
         let a = common.reduce(0) { $0 + $1.0 } / Double(common.count)
         let b = common.reduce(0) { $0 + $1.1 } / Double(common.count)
         return Self(

@@ -45,6 +45,6 @@ extension MediaProbe {
             path: path,
             start: video.clock.startSeconds
                 + Double(frames.lowerBound) / Double(Grid.framesPerSecond),
-            count: frames.count * Grid.samplesPerFrame)
+            count: frames.count * Grid.samplesPerFrame, isRegular: video.clock.isRegular)
     }
 }

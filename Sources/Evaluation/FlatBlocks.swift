@@ -15,15 +15,18 @@ package struct FlatBlocks {
     private static let rounding = 1.0 / 12
 
     private var sum: Tensor?
-    private var count = 0
+    /// The shape of the first picture that was added: the squares are of such ones.
+    package private(set) var shape: [Int]?
 
     package init() {}
 
-    /// Adds a picture of the scene, uint8 `[3, H, W]`, at least 12 pixels along each side.
+    /// Adds a picture of the scene, uint8 `[3, H, W]`, at least 12 pixels along each side. One of another
+    /// shape than the first has other squares, and is left out.
     package mutating func add(_ picture: Tensor) {
+        guard shape ?? picture.shape == picture.shape else { return }
         let variances = Self.variances(picture)
         sum = sum.map { $0 + variances } ?? variances
-        count += 1
+        shape = picture.shape
     }
 
     /// The flattest squares of the pictures that were added, as indices into `variances`.

@@ -72,7 +72,8 @@ public final class MetricsRun {
         }
         let extensions = IngestSettings().extensions
         let names = paths.filter {
-            !$0.hasPrefix(".") && extensions.contains(($0 as NSString).pathExtension.lowercased())
+            !$0.hasPrefix(".") && !$0.hasSuffix(".partial.mp4")
+                && extensions.contains(($0 as NSString).pathExtension.lowercased())
         }
         guard !names.isEmpty else {
             throw LoopyError(

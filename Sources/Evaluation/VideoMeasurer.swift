@@ -8,7 +8,7 @@ import Torch
 /// Measures one video at a time, and pairs of them, by all metrics of a run. It belongs to one thread.
 final class VideoMeasurer {
     /// A number that is raised whenever the same metrics see something else of a video.
-    static let version = 3
+    static let version = 4
 
     private let metrics: [MetricInUse]
     private let threads: Int

@@ -100,6 +100,14 @@ public struct FrameCoder {
         let pictures = Pictures(
             FileSlice(path: path, bytes: bytes), side: settings.side, threads: 0)
         try pictures.visit(frames) { picture in
+            guard picture.length(2).isMultiple(of: codec.factor),
+                picture.length(3).isMultiple(of: codec.factor)
+            else {
+                throw LoopyError(
+                    .configuration,
+                    "\(path): pictures of \(picture.length(3))x\(picture.length(2)) pixels cannot be divided "
+                        + "into squares of \(codec.factor) pixels; set train.data.latents.side")
+            }
             let coded = withoutGradient { codec.encode(picture.to(device)) }
             latents.append(settings.dtype == .float16 ? coded.to(.float16) : coded)
         }

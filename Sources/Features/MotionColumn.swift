@@ -1,4 +1,5 @@
 import Dataset
+import Errors
 import Media
 import Perception
 import Settings
@@ -17,7 +18,14 @@ public struct MotionColumn: FeatureColumn {
     /// The side of the crops on which the key points were measured, in pixels.
     private let side: Int
 
-    public init(_ settings: NoSettings, _ context: ColumnContext) {
+    /// - Throws: `LoopyError` `.configuration` outside of a dataset, where nothing says what the points are of.
+    public init(_ settings: NoSettings, _ context: ColumnContext) throws(LoopyError) {
+        guard context.dataset != nil else {
+            throw LoopyError(
+                .configuration,
+                "motion is computed from key points in pixels of the crop, whose side the dataset says: "
+                    + "extract it in a dataset")
+        }
         self.settings = settings
         // The columns of early datasets do not say it.
         side = context.facts("keypoints")["side"] ?? VideoEncoding().size

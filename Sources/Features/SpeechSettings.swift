@@ -19,7 +19,8 @@ public struct SpeechSettings: DescribedSettings {
     }
 
     public var encoder = Encoder.logMel
-    public var weights = "wav2vec2-base"
+    /// Empty for `usualWeights`.
+    public var weights = usualWeights
     public var alignment = Wav2Vec2Encoder.Alignment.beforeEncoder
     public var dtype = ElementName.float16
     public var wholeSeconds = 60.0
@@ -27,7 +28,16 @@ public struct SpeechSettings: DescribedSettings {
     public var contextSeconds = 10.0
     public var device = "cpu"
 
+    private static let usualWeights = "wav2vec2-base"
+
     public init() {}
+
+    /// Settings that name no weights.
+    public static var withoutWeights: SpeechSettings {
+        var settings = SpeechSettings()
+        settings.weights = ""
+        return settings
+    }
 
     public static var settings: [Setting<SpeechSettings>] {
         [
@@ -36,7 +46,9 @@ public struct SpeechSettings: DescribedSettings {
                 "The speech encoder: log-mel spectra, which need no weights, or wav2vec2."),
             .text(
                 "weights", \.weights, "a folder, or a name in Manifests/models.yaml",
-                "The weights of wav2vec2: config.json with model.safetensors or pytorch_model.bin."),
+                mayBeEmpty: true,
+                "The weights of wav2vec2: config.json with model.safetensors or pytorch_model.bin. Without any, "
+                    + "generating takes those that the model was trained with."),
             .choice(
                 "alignment", \.alignment,
                 "When features go from 50 a second to video frames: before the transformer, or after."
@@ -114,10 +126,11 @@ extension SpeechSettings {
 
     /// The folder with the weights.
     private func weightsFolder() throws -> String {
-        if let folder = try ModelManifest.resolve(weights) { return folder }
+        let name = weights.isEmpty ? Self.usualWeights : weights
+        if let folder = try ModelManifest.resolve(name) { return folder }
         throw LoopyError(
             .configuration,
-            "extract.speech.weights: '\(weights)' is not here; `loopy models` says where it is "
+            "speech.weights (of extract, or of generate): '\(name)' is not here; `loopy models` says where it is "
                 + "published and where to put it")
     }
 

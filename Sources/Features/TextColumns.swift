@@ -97,6 +97,8 @@ public struct TextColumn<Kind: TextKind>: FeatureColumn {
         guard case .object(var members)? = try? JSONDecoder().decode(JSONValue.self, from: answer),
             members.removeValue(forKey: "key") == .string(clip.key)
         else {
+            // The answer may come yet, and would be taken for the next clip's.
+            command.process.withLock { $0 = nil }
             let text = String(decoding: answer.prefix(200), as: UTF8.self)
                 .trimmingCharacters(in: .newlines)
             throw LoopyError(
@@ -113,7 +115,7 @@ public struct TextColumn<Kind: TextKind>: FeatureColumn {
 
     private func ask(_ key: String, _ path: String) throws -> Data {
         try command.process.withLock { process in
-            let running = try process ?? LineProcess(["sh", "-c", "exec \(settings.command)"])
+            let running = try process ?? LineProcess(["sh", "-c", settings.command])
             process = running
             if let answer = try running.ask(Array("\(key)\t\(path)\n".utf8)) { return answer }
             process = nil

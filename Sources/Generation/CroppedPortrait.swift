@@ -39,7 +39,7 @@ public struct CroppedPortrait {
         _ path: String, _ choice: PortraitChoice = .judged, _ settings: GenerationSettings,
         clipSide: Int, side: Int
     ) throws {
-        let picture = try VideoReader.firstPicture(path: path)
+        let picture = try VideoReader.firstPicture(path: path, limits: .ofPictures)
         switch choice {
         case .judged, .anyFace:
             do {

@@ -52,7 +52,7 @@ public final class Generation {
     ) throws {
         self.model = model
         self.settings = settings
-        self.output = GenerationOutput(output)
+        self.output = try GenerationOutput(output)
         self.audio = try SpokenAudio(audio)
         portrait = try CroppedPortrait(
             image, choice, settings, clipSide: model.clipSide, side: model.side)

@@ -61,7 +61,15 @@ public struct GenerationOutput: Sendable {
     /// The path of what is needed to go on with the partial video.
     private let state: String
 
-    init(_ path: String) {
+    /// - Throws: `LoopyError` `.configuration` for a path that is a folder's.
+    init(_ path: String) throws(LoopyError) {
+        var isFolder: ObjCBool = false
+        let isThere = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+        guard !(isThere && isFolder.boolValue), !path.hasSuffix("/") else {
+            throw LoopyError(
+                .configuration,
+                "--output \(path): is a folder; name the video in it, such as out.mp4")
+        }
         video = path
         let stem = (path as NSString).deletingPathExtension
         partialVideo = stem + ".partial.mp4"

@@ -34,7 +34,7 @@ public struct GenerationSettings: Codable, Sendable {
     /// How the portrait is cropped.
     public var clips = ClipSettings()
     /// How speech is encoded, as far as the dataset that the model was trained on does not say it.
-    public var speech = SpeechSettings()
+    public var speech = SpeechSettings.withoutWeights
     /// How pictures are coded, as far as the dataset that the model was trained on does not say it.
     public var latents = LatentsSettings()
     /// How the video is encoded; its side is that of the pictures which the model makes.

@@ -50,9 +50,7 @@ public struct PortraitModel {
 
         var speechSettings = try speech?.settings(or: settings.speech) ?? settings.speech
         speechSettings.device = settings.device
-        if settings.speech.weights != SpeechSettings().weights {
-            speechSettings.weights = settings.speech.weights
-        }
+        if !settings.speech.weights.isEmpty { speechSettings.weights = settings.speech.weights }
         let encoder = try speechSettings.makeEncoder()
         try Self.require(encoder.networks, of: speech, "speech", trained)
         self.speech = encoder.encoder
@@ -78,6 +76,12 @@ public struct PortraitModel {
         clipSide = description.columns["video"]?.facts["side"] ?? settings.video.size
         let wanted = settings.latents.side
         side = wanted > 0 ? wanted : latents?.facts["side"] ?? clipSide
+        guard side.isMultiple(of: codec.codec.factor), side.isMultiple(of: 2) else {
+            throw LoopyError(
+                .configuration,
+                "generate.latents.side: pictures of \(side) pixels a side cannot be made of latents of "
+                    + "\(codec.codec.factor) pixels each, or are odd")
+        }
         precision = settings.precision.resolved(on: settings.device)
         self.model = try trained.load(on: device, precision: precision)
     }

@@ -5,8 +5,8 @@ public enum AudioReader {
     private static let prerollSeconds = 1.0
 
     /// The samples of `count / 16000` seconds from `start`. Where the file has no sound (before
-    /// its audio begins, in gaps, after its end) there are zeros; where pieces of its sound overlap,
-    /// the later one wins.
+    /// its audio begins, in gaps, after its end) there are zeros; where pieces of its sound overlap by
+    /// up to a second, the later one wins. What is joined end to end is heard one after the other.
     ///
     /// Stereo is averaged; where the channels cancel each other, the louder one is taken. Other
     /// layouts are mixed by FFmpeg's standard coefficients.
@@ -14,11 +14,14 @@ public enum AudioReader {
     /// - Parameters:
     ///   - start: seconds on the container's time line; `clock.startSeconds + index / 25.0` for
     ///     the sound that belongs to grid index `index`.
+    ///   - isRegular: whether timestamps rise through the file (`clock.isRegular`): otherwise all of it is
+    ///     read from the beginning, for a time may occur twice.
     /// - Throws: `LoopyError` `.noAudio` when there is no audio stream that can be decoded.
     public static func read(
-        path: String, start: Double, count: Int, limits: MediaLimits = MediaLimits()
+        path: String, start: Double, count: Int, isRegular: Bool = true,
+        limits: MediaLimits = MediaLimits()
     ) throws -> [Float] {
-        if start > prerollSeconds {
+        if isRegular, start > prerollSeconds {
             let seek = start - prerollSeconds
             if let found = try read(path, start, count, limits, seekTo: seek) { return found }
         }

@@ -61,11 +61,8 @@ public final class AudioStream {
 }
 
 /// The part of a recording that is being put together, moving along it.
-///
-/// Where timestamps go back, later sound replaces earlier sound, as in `AudioReader`, for as long as
-/// that is still in the window.
 private struct SpeechWindow {
-    /// How many samples timestamps may go back: an overlap by more is not recognised.
+    /// How many samples a piece may reach back, what a resampler held included.
     private let overlap: Int
     private let rate: Int
 
@@ -86,7 +83,7 @@ private struct SpeechWindow {
         timeline = try SpeechTimeline(
             path: path, bytes: bytes, rate: rate, limits: limits, start: start)
         self.rate = rate
-        overlap = 10 * rate
+        overlap = Int(2 * SoundClock.longestOverlapSeconds) * rate
         longest = Int(min(1e12, limits.maximumDuration * Double(rate)))
         self.path = path
     }

@@ -69,7 +69,10 @@ final class Container {
                     path: path)
             }
         }
-        if context.duration != loopy_no_pts {
+        // Where no header says it, timestamps that leap make it up.
+        if context.duration != loopy_no_pts,
+            context.duration_estimation_method == AVFMT_DURATION_FROM_STREAM
+        {
             try limits.check(
                 declared: Double(context.duration) / Double(AV_TIME_BASE), path: path)
         }

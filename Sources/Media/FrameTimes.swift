@@ -69,12 +69,15 @@ public struct VideoClock: Codable, Sendable, Equatable {
 
 /// Gives every decoded picture a timestamp later than the one before it: a missing or backward
 /// timestamp is replaced by the last one plus a picture's nominal duration, and so is one that leaps
-/// by more than an hour, whose successors are then moved along with it.
+/// by more than an hour. Where time goes on from a leap, or from a step of more than a second back, what comes is moved
+/// along with it: recordings that are joined end to end come one after the other.
 struct TimestampRepair {
     private let nominalDuration: Int64
     private let longestPause: Int64
     private var last: Int64?
     private var shift: Int64 = 0
+    /// The last timestamp, where it was more than a second too early.
+    private var steppedBack: Int64?
     /// The number of pictures that had no timestamp of their own.
     private(set) var untimed = 0
 
@@ -95,12 +98,16 @@ struct TimestampRepair {
         }
         var result = last + nominalDuration
         if stated != loopy_no_pts {
-            let time = timestamp + shift
-            if abs(time - last) > longestPause {
+            let time = timestamp + shift,
+                second = max(1, longestPause / VideoClock.longestPauseSeconds)
+            let isEarly = last - time > second
+            let goesOn = steppedBack.map { (1...second).contains(timestamp - $0) } ?? false
+            if abs(time - last) > longestPause || isEarly && goesOn {
                 shift = result - timestamp
             } else if time > last {
                 result = time
             }
+            steppedBack = isEarly ? timestamp : nil
         }
         self.last = result
         return result

@@ -11,6 +11,13 @@ public struct MediaLimits: DescribedSettings, Equatable {
 
     public init() {}
 
+    /// Of single pictures: those of the largest cameras, and more.
+    public static var ofPictures: MediaLimits {
+        var limits = MediaLimits()
+        limits.maximumSide = 20_000
+        return limits
+    }
+
     public static var settings: [Setting<MediaLimits>] {
         [
             .number(

@@ -143,7 +143,8 @@ final class PictureDecoder {
 
     private func orientation(of frame: Frame) -> Orientation {
         let stream = container.stream(index)
-        var aspect = frame.sample_aspect_ratio
+        // What the container says corrects what the codec does, as in players.
+        var aspect = av_guess_sample_aspect_ratio(container.context.pointer, stream, frame.pointer)
         if aspect.num <= 0 || aspect.den <= 0 {
             aspect = stream.pointee.codecpar.pointee.sample_aspect_ratio
         }

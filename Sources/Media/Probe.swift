@@ -35,6 +35,8 @@ public struct MediaProbe: Codable, Sendable, Equatable {
         }
     }
 
+    /// Of what is found out here; nil for records of earlier versions.
+    public var version: Int?
     /// The demuxer's name, such as "mov,mp4,m4a,3gp,3g2,mj2".
     public var container: String
     /// How many seconds the container states that it lasts; 0 when it does not.
@@ -43,6 +45,9 @@ public struct MediaProbe: Codable, Sendable, Equatable {
     public var lastPacketEnd: Double
     public var video: Video
     public var audio: Audio?
+
+    /// 2: the pixels' aspect that the container states; the end of sound where timestamps go back.
+    package static let currentVersion = 2
 
     /// Opens the file, decodes its first picture and reads through its packets: headers are wrong
     /// about lengths often enough.
@@ -59,6 +64,7 @@ public struct MediaProbe: Codable, Sendable, Equatable {
         }
         let stream = container.stream(videoIndex).pointee
         let stated = container.context.duration
+        version = Self.currentVersion
         self.container = String(cString: container.context.iformat.pointee.name)
         duration = stated == loopy_no_pts ? 0 : Double(stated) / Double(AV_TIME_BASE)
         let rate = stream.avg_frame_rate
@@ -77,6 +83,10 @@ public struct MediaProbe: Codable, Sendable, Equatable {
         }
         let packets = try PacketTimes(container, video: videoIndex, audio: audioIndex)
         lastPacketEnd = packets.lastEnd
+        // Made up from first and last timestamp, it declares nothing.
+        if container.context.duration_estimation_method == AVFMT_DURATION_FROM_PTS {
+            duration = lastPacketEnd
+        }
         audio?.end = packets.audioEnd.map {
             (($0 - reader.clock.startSeconds) * 1000).rounded() / 1000
         }
@@ -109,7 +119,7 @@ public struct MediaProbe: Codable, Sendable, Equatable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case container, duration, video, audio
+        case version, container, duration, video, audio
         case lastPacketEnd = "last_packet_end"
     }
 }
@@ -121,6 +131,7 @@ private struct PacketTimes {
     /// The seconds of the container's time line at which the last packet of sound ends.
     private(set) var audioEnd: Double?
 
+    private var sound = SoundClock()
     private var presentation: [(time: Int64, duration: Int64)] = []
     private var packets = 0
 
@@ -134,15 +145,21 @@ private struct PacketTimes {
             let duration = max(0, packet.duration)
             if pts != loopy_no_pts || dts != loopy_no_pts {
                 let timeBase = container.stream(index).pointee.time_base
-                let ticks = Double(pts != loopy_no_pts ? pts : dts) + Double(duration)
-                let end = ticks * Double(timeBase.num) / Double(timeBase.den) - start
+                let tick = Double(timeBase.num) / Double(timeBase.den)
+                let time = Double(pts != loopy_no_pts ? pts : dts) * tick
+                let seconds = Double(duration) * tick
                 // A leap beyond an hour is a broken timestamp.
+                let end = time + seconds - start
                 if end - lastEnd <= Double(VideoClock.longestPauseSeconds) {
                     lastEnd = max(lastEnd, end)
-                    let isHeard = packet.flags & AV_PKT_FLAG_DISCARD == 0
-                    if index == audio, isHeard {
-                        audioEnd = max(audioEnd ?? -.infinity, end + start)
-                    }
+                }
+                if index == audio, packet.flags & AV_PKT_FLAG_DISCARD == 0 {
+                    let placed = sound.place(time, seconds: seconds)
+                    // What packets say of their length is rounded.
+                    let stated = time + sound.shift
+                    let begin =
+                        abs(stated - placed) < SoundClock.jitterSeconds ? stated : placed
+                    audioEnd = max(audioEnd ?? -.infinity, begin + seconds)
                 }
             }
             if index != video || packet.flags & AV_PKT_FLAG_DISCARD != 0 { continue }

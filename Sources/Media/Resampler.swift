@@ -27,7 +27,8 @@ final class Resampler {
         context = try ResamplingContext(
             from: input, AVSampleFormat(format), rate: rate,
             to: output, AV_SAMPLE_FMT_FLTP, rate: Int32(outputRate))
-        if input.value.order != AV_CHANNEL_ORDER_NATIVE {
+        let isGuessed = frame.ch_layout.order == AV_CHANNEL_ORDER_UNSPEC && inputChannels > 2
+        if isGuessed || input.value.order != AV_CHANNEL_ORDER_NATIVE {
             // Nobody knows what these channels are: all count the same.
             let matrix = [Double](
                 repeating: 1 / Double(inputChannels), count: Int(inputChannels) * outputChannels)
@@ -35,6 +36,10 @@ final class Resampler {
                 swr_set_matrix(context.pointer, matrix, inputChannels), .processing,
                 "cannot mix \(inputChannels) channels")
         }
+        // Channels that are all loud are not louder together: so FFmpeg mixes integer samples.
+        try check(
+            av_opt_set_double(UnsafeMutableRawPointer(context.pointer), "rematrix_maxval", 1, 0),
+            .processing, "cannot set the mix")
         try check(swr_init(context.pointer), .processing, "cannot start the resampler")
     }
 

@@ -12,12 +12,6 @@ final class SpeechTimeline {
         var count: Int { channels[0].count }
     }
 
-    /// Jumps of the time line smaller than this are jitter of the container; larger ones are gaps
-    /// or overlaps.
-    private static let jitterSeconds = 0.03
-    /// A jump beyond this is a broken timestamp and not followed.
-    private static let longestJumpSeconds = Double(VideoClock.longestPauseSeconds)
-
     /// True when decoding began somewhere that the file does not give a time for.
     private(set) var isLost = false
     private let source: any SoundSource
@@ -26,7 +20,7 @@ final class SpeechTimeline {
     private let end: Double
     /// Seconds of the container's time line at position 0.
     private var start: Double?
-    private var nextTime: Double?
+    private var clock = SoundClock()
     private var run: Resampler?
     /// Where the run's next output sample belongs.
     private var position = 0
@@ -64,16 +58,15 @@ final class SpeechTimeline {
     /// Decodes one frame; false at the end.
     private func advance() throws -> Bool {
         guard let (frame, stated) = try source.next() else { return false }
-        isLost = nextTime == nil && stated == nil && isMidway
+        isLost = clock.next == nil && stated == nil && isMidway
         if isLost { return false }
-        var time = nextTime ?? stated ?? 0
-        if let stated, (Self.jitterSeconds...Self.longestJumpSeconds).contains(abs(stated - time)) {
-            time = stated
-        }
+        let expected = clock.next
+        let time = clock.place(
+            stated, seconds: Double(frame.nb_samples) / Double(frame.sample_rate))
         if time >= end { return false }
         let zero = start ?? time
         start = zero
-        if time != nextTime || run?.accepts(frame) != true {
+        if time != expected || run?.accepts(frame) != true {
             try finishRun()
             let resampler = try Resampler(for: frame, to: rate)
             // Beyond any span, a position needs no precision but must fit an integer.
@@ -82,7 +75,6 @@ final class SpeechTimeline {
             run = resampler
         }
         emit(try run!.convert(frame))  // made above where it was missing
-        nextTime = time + Double(frame.nb_samples) / Double(frame.sample_rate)
         return true
     }
 
@@ -96,5 +88,45 @@ final class SpeechTimeline {
         guard !channels[0].isEmpty else { return }
         ready.append(Piece(position: position, channels: channels))
         position += channels[0].count
+    }
+}
+
+/// Where sound belongs on the time line: it goes on where it ended, unless timestamps say otherwise.
+///
+/// As for pictures (`TimestampRepair`), what is joined end to end comes one after the other: timestamps that leap, and go
+/// on from there, are moved along.
+package struct SoundClock {
+    /// Jumps smaller than this are jitter of the container.
+    static let jitterSeconds = 0.03
+    /// Sound that comes earlier by no more than this overlaps with what was before: samples that are shorter than they
+    /// say add up to such jumps. Earlier still, and recordings are joined.
+    static let longestOverlapSeconds = 1.0
+    /// Later than this is no gap.
+    private static let longestGapSeconds = Double(VideoClock.longestPauseSeconds)
+
+    /// The seconds of the time line at which the next sound is expected; nil before the first.
+    private(set) var next: Double?
+    /// The seconds that are added to what is stated.
+    private(set) var shift = 0.0
+    /// The last timestamp, where it leapt.
+    private var leapt: Double?
+
+    package init() {}
+
+    /// - Parameters:
+    ///   - stated: the seconds that a frame or packet states; nil where it states none.
+    ///   - seconds: how long it lasts.
+    /// - Returns: the seconds at which it belongs.
+    package mutating func place(_ stated: Double?, seconds: Double) -> Double {
+        var time = next ?? stated ?? 0
+        defer { next = time + seconds }
+        guard let stated else { return time }
+        let jump = stated + shift - time
+        let isLeap = !(-Self.longestOverlapSeconds...Self.longestGapSeconds).contains(jump)
+        if !isLeap, abs(jump) >= Self.jitterSeconds { time += jump }
+        // A single one is a fault of its own.
+        if isLeap, let leapt, (0...1).contains(stated - leapt) { shift = time - stated }
+        leapt = isLeap ? stated : nil
+        return time
     }
 }

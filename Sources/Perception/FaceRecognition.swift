@@ -40,8 +40,8 @@ package final class FaceRecognition {
         let output = try network.run { planes in
             withUnsafeTemporaryAllocation(of: Float.self, capacity: area * 3) { rgb in
                 picture.sample(
-                    map, width: side, height: side, scale: alignment.scale, bias: alignment.bias,
-                    into: rgb)
+                    map, width: side, height: side, border: alignment.border,
+                    scale: alignment.scale, bias: alignment.bias, into: rgb)
                 for pixel in 0..<area {
                     for channel in 0..<3 {
                         planes[channel * area + pixel] = rgb[pixel * 3 + channel]
@@ -54,14 +54,25 @@ package final class FaceRecognition {
 }
 
 /// How a face must lie in the picture that a network takes.
-struct Alignment {
+package struct Alignment {
     /// The width and height of the picture.
     let side: Int
     /// Points of the face, as the indices of those of the 68 whose mean each is, and where they belong: in pixels of
     /// the picture, a whole number being the centre of a pixel.
-    let points: [(indices: ClosedRange<Int>, position: Point)]
+    package let points: [(indices: ClosedRange<Int>, position: Point)]
     /// What becomes of a value of 0 to 255.
     let scale: Float, bias: Float
+    let fit: Fit
+    /// What is seen beside the picture.
+    let border: Border
+
+    /// Whose distances are the least.
+    enum Fit {
+        /// Those in the picture from which a face is cut: dlib.
+        case ofPicture
+        /// Those in the face that is cut out: InsightFace.
+        case ofFace
+    }
 
     static let all = [dlib, arcFace]
 
@@ -76,48 +87,74 @@ struct Alignment {
             (39...39, 0.3340850613712, 0.2290642403242),
             (33...33, 0.4901123135679, 0.6277975316475),
         ].map { ($0, Point(($1 + 0.25) / 1.5 * 150, ($2 + 0.25) / 1.5 * 150)) },
-        scale: 1, bias: 0)
+        scale: 1, bias: 0, fit: .ofPicture, border: .replicate)
 
     /// InsightFace, face_align.py: the positions of its five points.
-    private static let arcFace = Alignment(
+    package static let arcFace = Alignment(
         side: 112,
         points: [
             (36...41, Point(38.2946, 51.6963)), (42...47, Point(73.5318, 51.5014)),
             (30...30, Point(56.0252, 71.7366)), (48...48, Point(41.5493, 92.3655)),
             (54...54, Point(70.7299, 92.2041)),
         ],
-        scale: 1 / 127.5, bias: -1)
+        scale: 1 / 127.5, bias: -1, fit: .ofFace, border: .black)
 
-    /// The turn, scale and shift from the picture to a face, by least squares.
+    /// The turn, scale and shift from the picture to a face.
     ///
     /// - Returns: nil for points that all lie together.
-    func map(_ face: [Point]) -> Affine? {
+    package func map(_ face: [Point]) -> Affine? {
         let pairs = points.map { indices, position in
-            let count = Double(indices.count)
-            let there = Point(
-                face[indices].reduce(0) { $0 + $1.x } / count,
-                face[indices].reduce(0) { $0 + $1.y } / count)
-            return (here: Point(position.x + 0.5, position.y + 0.5), there: there)
+            (here: Point(position.x + 0.5, position.y + 0.5), there: Point.mean(face[indices]))
         }
-        func mean(_ points: [Point]) -> Point {
-            let count = Double(points.count)
-            return Point(
-                points.reduce(0) { $0 + $1.x } / count, points.reduce(0) { $0 + $1.y } / count)
+        let here = pairs.map(\.here), there = pairs.map(\.there)
+        switch fit {
+        case .ofPicture: return Similarity(from: here, to: there)?.map
+        case .ofFace: return Similarity(from: there, to: here)?.inverse.map
         }
-        let here = mean(pairs.map(\.here)), there = mean(pairs.map(\.there))
+    }
+}
+
+/// A turn, scale and shift: `(a + ib) z + shift`, of points as complex numbers.
+private struct Similarity {
+    var a: Double, b: Double
+    var shift: Point
+
+    /// That which brings points nearest to others, by least squares of the distances.
+    ///
+    /// - Returns: nil for points that all lie together.
+    init?(from points: [Point], to others: [Point]) {
+        let here = Point.mean(points), there = Point.mean(others)
         var (along, across, size) = (0.0, 0.0, 0.0)
-        for pair in pairs {
-            let (x, y) = (pair.here.x - here.x, pair.here.y - here.y)
-            let (u, v) = (pair.there.x - there.x, pair.there.y - there.y)
+        for (point, other) in zip(points, others) {
+            let (x, y) = (point.x - here.x, point.y - here.y)
+            let (u, v) = (other.x - there.x, other.y - there.y)
             along += x * u + y * v
             across += x * v - y * u
             size += x * x + y * y
         }
-        let (a, b) = (along / size, across / size)
+        (a, b) = (along / size, across / size)
         guard a * a + b * b > 0 else { return nil }
-        return Affine(
-            xx: a, xy: -b, x0: there.x - a * here.x + b * here.y,
-            yx: b, yy: a, y0: there.y - b * here.x - a * here.y)
+        shift = Point(there.x - a * here.x + b * here.y, there.y - b * here.x - a * here.y)
+    }
+
+    private init(a: Double, b: Double, shift: Point) {
+        (self.a, self.b, self.shift) = (a, b, shift)
+    }
+
+    var inverse: Self {
+        let size = a * a + b * b
+        let (c, d) = (a / size, -b / size)
+        return Self(
+            a: c, b: d, shift: Point(d * shift.y - c * shift.x, -d * shift.x - c * shift.y))
+    }
+
+    var map: Affine { Affine(xx: a, xy: -b, x0: shift.x, yx: b, yy: a, y0: shift.y) }
+}
+
+extension Point {
+    fileprivate static func mean(_ points: some Collection<Point>) -> Point {
+        let count = Double(points.count)
+        return Point(points.reduce(0) { $0 + $1.x } / count, points.reduce(0) { $0 + $1.y } / count)
     }
 }
 

@@ -25,8 +25,10 @@ struct LeftOutColumns {
         }
         var leftOut = Set(named)
         if leftOut.contains("video") { leftOut.insert("audio") }
+        // Also through columns that are in no shard.
+        let columns = Set(packed).union(catalogue.columns.keys)
         while true {
-            let more = packed.filter { name in
+            let more = columns.filter { name in
                 !leftOut.contains(name) && Self.revealsInputs(name)
                     && catalogue.columns[name]?.inputs.keys.contains(where: leftOut.contains)
                         ?? false

@@ -13,11 +13,13 @@ extension Publication {
                 + "--set ingest.annotations=FOLDER",
             "#",
             "# The clips are those of \(PublishedFolder.metadata)/: nothing is measured or decided anew.",
+            "# Networks that were named by a path, and commands, have to be named again.",
             "ingest: { format: loopy }",
         ]
         let video = settings("video").map { ["video": $0] } ?? [:]
         lines.append("crop: \(Self.text(.object(video)))")
-        let known = FeatureColumns.names.filter(columns.packed.contains)
+        let needed = withInputs(columns.packed)
+        let known = FeatureColumns.names.filter(needed.contains)
         if !known.isEmpty {
             lines.append("extract:")
             lines += known.map { "  \($0): \(Self.text(settings($0) ?? .object([:])))" }
@@ -26,6 +28,18 @@ extension Publication {
             "pack: \(Self.text(.object(["columns": .array(columns.packed.map(JSONValue.string))])))"
         )
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// Columns with those that they are computed from, which need not be in the shards.
+    private func withInputs(_ names: [String]) -> Set<String> {
+        var all = Set(names), new = names
+        while !new.isEmpty {
+            new = new.flatMap {
+                catalogue.columns[$0]?.inputs.keys.filter { !all.contains($0) } ?? []
+            }
+            all.formUnion(new)
+        }
+        return all
     }
 
     /// The settings of a column, as others can use them.

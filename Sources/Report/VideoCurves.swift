@@ -21,7 +21,7 @@ struct VideoCurves: Encodable {
         }
         let samples = try AudioReader.read(
             path: path, start: probe.video.clock.startSeconds,
-            count: opening.count * Grid.samplesPerFrame)
+            count: opening.count * Grid.samplesPerFrame, isRegular: probe.video.clock.isRegular)
         loudness = Grid.levels(of: samples).map { Self.rounded(Double($0)) }
     }
 

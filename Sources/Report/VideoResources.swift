@@ -107,7 +107,8 @@ final class VideoResources: Sendable {
                 var side: Int
             }
             let record = try JSONLines.readDocument(Record.self, from: Self.record(of: path))
-            let portrait = try VideoReader.firstPicture(path: record.portrait.path)
+            let portrait = try VideoReader.firstPicture(
+                path: record.portrait.path, limits: .ofPictures)
             return try Self.jpeg(portrait.cut(record.portrait.crop, size: record.side))
         default: return nil
         }

@@ -50,6 +50,9 @@ public struct TrainingSettings: Codable, Sendable {
     /// The most noise that is added to the latents of motion frames, as a standard deviation, drawn
     /// evenly from 0: generated frames are never as clean as those of a dataset.
     public var motionFrameNoise = 0.0
+    /// How often a window is taken for the beginning of a video, as generating begins that starts from the portrait:
+    /// the frame right before it stands for the reference, and for every frame before the window.
+    public var beginnings = 0.0
     /// The names of weights that are not trained, or their beginnings: "reference_net.",
     /// "denoising_net.conv_in".
     public var frozen: [String] = []

@@ -61,6 +61,11 @@ extension TrainingSettings: DescribedSettings {
                 "motion_frame_noise", \.motionFrameNoise, in: 0...10,
                 "The most noise that is added to the latents of motion frames, as a standard deviation "
                     + "drawn evenly from 0."),
+            .number(
+                "beginnings", \.beginnings, in: 0...1,
+                "How often a window is taken for the beginning of a video, as generating begins that "
+                    + "starts from the portrait: the frame right before it stands for the reference, and for every "
+                    + "frame before the window."),
             .list(
                 "frozen", \.frozen,
                 "Names of weights that are not trained, or their beginnings, such as reference_net."

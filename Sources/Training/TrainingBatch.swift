@@ -49,6 +49,8 @@ package struct TrainingBatch {
         fixed window: ClipWindow, number: Int, of count: Int, settings: TrainingSettings,
         device: Device
     ) throws {
+        var settings = settings
+        settings.beginnings = 0
         var draw = try Draw(window, number: number, settings)
         let steps = settings.schedule.numTrainTimesteps
         draw.timestep = min(steps - 1, (2 * number + 1) * steps / (2 * count))
@@ -62,7 +64,7 @@ package struct TrainingBatch {
         noise = stacked(draws.map(\.noise), along: 0).to(device)
         timesteps = draws.map(\.timestep)
         keys = windows.map(\.key)
-        conditions = Conditions(reference: stacked(windows.map(\.reference), along: 0).to(device))
+        conditions = Conditions(reference: stacked(draws.map(\.reference), along: 0).to(device))
         if settings.mouthWeight != 1 {
             let landmarks = stacked(windows.map(\.landmarks), along: 0)
             weights = mouthWeights(
@@ -88,6 +90,8 @@ private struct Draw {
     var timestep: Int
     var mask: ConditionMask
     var source: MotionSource
+    /// `[C, h, w]`.
+    var reference: Tensor
     var motion: (frames: Tensor, isPresent: [Bool])
 
     init(_ window: ClipWindow, number: Int, _ settings: TrainingSettings) throws {
@@ -106,11 +110,25 @@ private struct Draw {
             noise = noise + shared * settings.noiseOffset
         }
         (mask, source) = settings.masks.draw(generator)
-        motion = settings.model.segments.abstract(window.history, generator: generator)
+        var history = window.history
+        reference = window.reference
+        if isBeginning(settings, generator), history.length(0) > 0 {
+            // As generating begins: nothing is known but the portrait.
+            reference = history[history.length(0) - 1].to(.float32)
+            history = reference.expanded([settings.model.segments.motionFrames] + reference.shape)
+            mask.motionFrames = false
+        }
+        motion = settings.model.segments.abstract(history, generator: generator)
         if settings.motionFrameNoise > 0 {
             let deviation = Tensor.uniform([1], generator: generator) * settings.motionFrameNoise
             motion.frames =
                 motion.frames + Tensor.normal(motion.frames.shape, generator: generator) * deviation
         }
     }
+}
+
+/// Draws whether a sample is taken for the beginning of a video. Where none is, nothing is drawn.
+private func isBeginning(_ settings: TrainingSettings, _ generator: Generator) -> Bool {
+    settings.beginnings > 0
+        && Tensor.uniform([1], generator: generator, type: .float64).scalar < settings.beginnings
 }

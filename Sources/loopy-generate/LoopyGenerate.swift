@@ -186,7 +186,7 @@ struct LoopyGenerate: ParsableCommand {
                     model, settings, image: image, portrait: portrait, audio: audio,
                     output: output, resuming: resume)
                 for warning in generation.portrait.warnings { say("warning: \(warning)") }
-                try generate(generation)
+                try generate(generation, StopSignals())
             } else if let heldOut {
                 try generate(
                     HeldOutClips(DatasetDirectory(heldOut), seconds: seconds ?? 60, to: output),
@@ -198,17 +198,22 @@ struct LoopyGenerate: ParsableCommand {
     private func generate(
         _ clips: HeldOutClips, _ model: PortraitModel, _ settings: GenerationSettings
     ) throws {
+        let stop = StopSignals()
         for key in clips.keys {
+            guard !stop.wasAsked else {
+                say("stopped; --resume goes on")
+                throw ExitCode(130)
+            }
             func generation(resuming: Bool) throws -> Generation {
                 try Generation(
                     model, settings, image: clips.pictures(key), portrait: .square(clips.square),
                     audio: clips.sound(key), output: clips.generated(key), resuming: resuming)
             }
             do {
-                try generate(generation(resuming: resume))
+                try generate(generation(resuming: resume), stop)
             } catch let error as LoopyError where error.category == .unsuitable && resume {
                 // An earlier model began it.
-                try generate(generation(resuming: false))
+                try generate(generation(resuming: false), stop)
             }
         }
     }
@@ -262,7 +267,7 @@ struct LoopyGenerate: ParsableCommand {
         crop.map { .square($0) } ?? (anyPortrait ? .anyFace : .judged)
     }
 
-    private func generate(_ generation: Generation) throws {
+    private func generate(_ generation: Generation, _ stop: StopSignals) throws {
         guard !generation.wasFinished else {
             return say(
                 "\(generation.output.video): is finished, from the same portrait, recording, model and settings; without "
@@ -274,7 +279,6 @@ struct LoopyGenerate: ParsableCommand {
                     format: "%@: lasts %.2f s, which makes %d frames", generation.audio.path,
                     generation.audio.seconds, generation.frames))
         }
-        let stop = StopSignals()
         let progress = ProgressLine("generate", total: generation.frames)
         progress.advance(to: generation.framesDone)
         let isFinished = try generation.run {

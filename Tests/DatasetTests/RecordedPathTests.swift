@@ -1,5 +1,6 @@
 import Dataset
 import Foundation
+import Storage
 import TestSupport
 import Testing
 
@@ -16,6 +17,15 @@ import Testing
         #expect(recorded.text == "file:///videos/caf%E9%20100%25.mp4")
         #expect(RecordedPath(recorded.text).bytes == bytes)
         #expect((recorded.text as NSString).pathExtension == "mp4")
+    }
+
+    /// What a shell is told may name folders, and hold keys.
+    @Test func whatIsGivenToOthersHoldsNoFoldersAndNoCommands() throws {
+        let text =
+            #"{"transcript":{"command":"python3 /home/me/asr.py --key x","version":"1"},"weights":"/a/b.onnx"}"#
+        let value = try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
+        let shown = String(decoding: value.withoutFolders.line, as: UTF8.self)
+        #expect(shown == #"{"transcript":{"version":"1"},"weights":"b.onnx"}"#)
     }
 
     @Test func everyByteComesBack() {

@@ -209,6 +209,19 @@ struct GenerateEndToEndTests {
         #expect(device.status == 64)
         #expect(device.errors.contains("there is no device 'cuda:9' here"))
 
+        for (output, arguments, reason) in [
+            ("", [], "is a folder"), ("new/", [], "is a folder"),
+            (
+                "no.mp4", ["--set", "generate.latents.side=100"],
+                "generate.latents.side: pictures of 100"
+            ),
+        ] {
+            let refused = try Workbench.run(
+                Workbench.executables + "/loopy",
+                trained.generateArguments(output, input + arguments))
+            #expect(refused.status == 64 && refused.errors.contains(reason), "\(refused.errors)")
+        }
+
         // A full disk, at the video and at what is needed to go on with it.
         guard Workbench.mayMountDisks else { return }
         for kilobytes in [16, 60, 400] {

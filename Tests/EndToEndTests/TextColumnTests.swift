@@ -8,8 +8,8 @@ import Testing
         import json, os, sys
         for number, line in enumerate(sys.stdin):
             key, path = line.rstrip("\\n").split("\\t")
-            if number == 2 and not os.path.exists(sys.argv[1]):
-                open(sys.argv[1], "w").close()
+            if number == 2 and not os.path.exists(os.environ["ENDED"]):
+                open(os.environ["ENDED"], "w").close()
                 sys.exit(1)
             said = {"key": key, "text": f"{os.path.getsize(path)} bytes", "ending": path[-5:]}
             if number == 1:
@@ -32,7 +32,7 @@ import Testing
             $0.replacingOccurrences(
                 of: "motion: , speech: }",
                 with:
-                    "transcript: { command: python3 \(bench.folder)/says.py \(bench.folder)/ended } }"
+                    "transcript: { command: cd '\(bench.folder)' && ENDED=ended python3 says.py } }"
             )
         }
         let made = try run(bench, pipeline)
@@ -57,6 +57,35 @@ import Testing
         }
         let verified = try bench.loopy("verify", bench.dataset("dataset"))
         #expect(verified.status == 0, "\(verified.output)")
+    }
+
+    /// A line too many is a fault of one clip, and not of those behind it.
+    @Test func aCommandThatSaysMoreThanItIsAskedIsStartedAgain() throws {
+        let bench = try Workbench()
+        defer { bench.remove() }
+        try bench.addSample("obama_speech.mp4")
+        try bench.addSample("single_face.mp4")
+        try bench.write(
+            """
+            import json, os, sys
+            if not os.path.exists("begun"):
+                open("begun", "w").close()
+                print("Loading the network", flush=True)
+            for line in sys.stdin:
+                print(json.dumps({"key": line.split("\\t")[0]}), flush=True)
+            """, to: "says.py")
+        let pipeline = try bench.pipeline {
+            $0.replacingOccurrences(
+                of: "motion: , speech: }",
+                with: "transcript: { command: cd '\(bench.folder)' && python3 says.py } }")
+        }
+        let made = try run(bench, pipeline)
+        #expect(made.status == 1, "\(made.errors)")
+        let failures = try String(
+            contentsOfFile: bench.dataset("dataset") + "/failures.jsonl", encoding: .utf8
+        ).split(separator: "\n").filter { $0.contains("\"stage\":\"transcript\"") }
+        #expect(
+            failures.count == 1 && failures.allSatisfy { $0.contains("Loading") }, "\(failures)")
     }
 
     @Test func aCommandThatIsNotThereEndsTheRun() throws {

@@ -34,6 +34,15 @@ import Torch
         #expect(FlatBlocks.noise(of: smooth, in: blocks.flattest) == (1.0 / 12).squareRoot())
     }
 
+    @Test func aPictureOfAnotherSizeIsLeftOut() throws {
+        var blocks = FlatBlocks()
+        blocks.add(try picture(noise: 2, seed: 0))
+        let flattest = blocks.flattest
+        blocks.add(Tensor.full([3, 96, 144], 90, type: .uint8))
+        #expect(blocks.shape == [3, 120, 120])
+        #expect(blocks.flattest == flattest)
+    }
+
     @Test func driftIsThePercentageOfColourContrastAndSharpness() throws {
         let first = try picture(noise: 0, seed: 1)
         let values = first.to(.float64)

@@ -93,6 +93,21 @@ import Testing
         #expect(try other.shuffled().p == other.shuffled().p)
     }
 
+    /// A clip of which nothing can be compared changes neither r nor what chance makes of it.
+    @Test func aClipWithoutAnyFaceTellsNothing() throws {
+        let clips = (0..<8).map { number in
+            CurveCorrelation.Clip(
+                generated: speech(60, seed: number), reference: speech(60, seed: number + 20))
+        }
+        let faceless = CurveCorrelation.Clip(
+            generated: [Double?](repeating: nil, count: 60),
+            reference: speech(60, seed: 9).map { ($0 ?? 0) + 5 })
+        let found = try CurveCorrelation(clips), more = try CurveCorrelation(clips + [faceless])
+        #expect(more.r == found.r)
+        #expect(try more.shuffled().p == found.shuffled().p)
+        #expect(try more.shuffled().greatest == found.shuffled().greatest)
+    }
+
     @Test func framesWithoutAFaceAreLeftOut() throws {
         let curve = speech(200, seed: 8)
         var generated = curve, reference = curve

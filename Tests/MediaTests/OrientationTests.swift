@@ -119,6 +119,21 @@ import Testing
             path, width: width, height: height, filter: "scale=\(width):\(height):flags=bilinear")
     }
 
+    @Test("what the container says of the pixels counts, as in players")
+    func containerAspect() throws {
+        let flat = try makeGradient("flat.mp4")
+        for (name, options) in [
+            ("corrected.mp4", "-c copy -aspect 2:1"),
+            ("silent.webm", "-vf setsar=4/3 -c:v libvpx-vp9 -crf 4 -b:v 0"),
+        ] {
+            let path = try folder.make(name, words("-i \(flat) \(options)"))
+            try expectUpright(
+                path, width: 128, height: 64, filter: "scale=128:64:flags=bilinear")
+            let video = try MediaProbe(path: path).video
+            #expect(video.width == 128 && video.height == 64)
+        }
+    }
+
     @Test("oblong pixels and a turn go together")
     func turnedOblong() throws {
         let flat = try makeGradient("flat.mp4", filter: ",setsar=4/3")

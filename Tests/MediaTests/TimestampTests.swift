@@ -53,6 +53,67 @@ import Testing
         #expect(try MediaProbe(path: joined).video.clock.isRegular == false)
     }
 
+    @Test(
+        "the sound of joined recordings lies beside their pictures",
+        arguments: [0, 900, 80_000, -900])
+    func restartWithSound(offset: Int) throws {
+        // Red with a low tone, then blue with a high one, whatever times the second has.
+        func make(_ name: String, _ colour: String, _ frequency: Int, _ offset: Int) throws
+            -> String
+        {
+            try folder.make(
+                name,
+                words(
+                    "-f lavfi -i color=\(colour):s=64x64:r=25:d=3 -f lavfi -i sine=f=\(frequency):r=48000:d=3 "
+                        + "-c:v libx264 -bf 0 -c:a mp2 -output_ts_offset \(offset + 1000) -f mpegts"
+                ))
+        }
+        let joined = try folder.write(
+            "joined.ts",
+            try folder.bytes(make("a.ts", "red", 300, 0))
+                + folder.bytes(make("b.ts", "blue", 1200, offset)))
+        let probe = try MediaProbe(path: joined)
+        // A forward jump of less than an hour is a pause.
+        let pause = (1...3600).contains(offset) ? offset - 3 : 0
+        let seconds = Double(6 + pause)
+        #expect(abs(Double(probe.video.gridFrames) / 25 - seconds) < 0.1)
+        #expect(abs(try #require(probe.audio?.end) - seconds) < 0.1)
+        #expect(probe.duration <= probe.lastPacketEnd + 0.1)
+        let clock = probe.video.clock
+        for (time, frequency) in [(1.0, 300.0), (4.0 + Double(pause), 1200)] {
+            let sound = try AudioReader.read(
+                path: joined, start: clock.startSeconds + time, count: 16_000,
+                isRegular: clock.isRegular)
+            #expect(Tone(sound[...], from: 0, frequency: frequency).amplitude > 0.05, "\(time) s")
+            #expect(Tone(sound[...], from: 0, frequency: 1500 - frequency).amplitude < 0.01)
+            let frame = Int(time) * 25 + 12
+            let picture = try #require(
+                try VideoReader(path: joined, clock: clock, range: frame..<(frame + 1)).next())
+            let pixels = picture.frame.pixels()
+            #expect((pixels[0] > pixels[2]) == (frequency == 300), "\(time) s")
+        }
+    }
+
+    @Test("sound goes on where it ended, unless timestamps say otherwise")
+    func sound() {
+        /// Where frames of 20 ms are placed that state these times.
+        func placed(_ stated: [Double?]) -> [Double] {
+            var clock = SoundClock()
+            return stated.map { (clock.place($0, seconds: 0.02) * 1000).rounded() / 1000 }
+        }
+        // Jitter, a gap, and none stated.
+        #expect(placed([1, 1.03, 1.04, 5, nil, 5.04]) == [1, 1.02, 1.04, 5, 5.02, 5.04])
+        // Samples that are shorter than they say are moved back.
+        #expect(placed([1, 1.01, 1, 1.02]) == [1, 1.02, 1, 1.02])
+        // One that is wrong counts for nothing, forwards or back.
+        #expect(placed([9, 2, 9.04, 9.06]) == [9, 9.02, 9.04, 9.06])
+        #expect(placed([9, 90_000, 9.04, 9.06]) == [9, 9.02, 9.04, 9.06])
+        // Time that begins anew, or leaps, goes on, with the gaps in it.
+        #expect(placed([9, 2, 2.02, 2.04, 3.06]) == [9, 9.02, 9.04, 9.06, 10.08])
+        #expect(placed([9, 2, nil, 2.04, nil, 3.08]) == [9, 9.02, 9.04, 9.06, 9.08, 10.1])
+        #expect(placed([9, 90_000, 90_000.02, 90_001]) == [9, 9.02, 9.04, 10.02])
+    }
+
     @Test("a timestamp that steps back is put after the one before")
     func backward() throws {
         let path = try makeFlash("backward.flv", frames: 40) { $0 == 20 ? 100 : $0 * 40 }

@@ -48,6 +48,42 @@ import Testing
     }
 }
 
+@Suite struct AlignmentTests {
+    /// InsightFace's `norm_crop`: least squares of the distances in the face that is cut out.
+    @Test func arcFacesPointsAreAsNearAsTheyCanBe() throws {
+        let alignment = Alignment.arcFace
+        // A face that is turned, of which no similarity makes the five points.
+        var face = [Point](repeating: Point(0, 0), count: 68)
+        for (indices, position) in alignment.points {
+            for index in indices { face[index] = Point(40 + 1.1 * position.x, 70 + 2 * position.y) }
+        }
+        let found = try #require(alignment.map(face))
+        /// The distances for a face that is larger by a factor, about the points' mean.
+        func distance(_ factor: Double) -> Double {
+            let places = alignment.points.map { indices, position -> (Point, Point) in
+                let point = face[indices.lowerBound]
+                let (u, v) = (point.x - found.x0, point.y - found.y0)
+                let size = found.xx * found.xx + found.yx * found.yx
+                return (
+                    Point(
+                        (found.xx * u + found.yx * v) / size, (found.xx * v - found.yx * u) / size),
+                    Point(position.x + 0.5, position.y + 0.5)
+                )
+            }
+            let mean = Point(
+                places.reduce(0) { $0 + $1.0.x } / 5, places.reduce(0) { $0 + $1.0.y } / 5)
+            return places.reduce(0) { sum, place in
+                let (x, y) = (
+                    mean.x + factor * (place.0.x - mean.x) - place.1.x,
+                    mean.y + factor * (place.0.y - mean.y) - place.1.y
+                )
+                return sum + x * x + y * y
+            }
+        }
+        #expect(distance(1) < distance(0.99) && distance(1) < distance(1.01))
+    }
+}
+
 @Suite struct FaceHashTests {
     private func hash(_ filter: String, face: Box) throws -> FaceHash {
         FaceHash(face, in: try picture(Place.sample("obama_speech.mp4"), filter: filter))

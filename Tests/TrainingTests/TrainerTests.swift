@@ -326,6 +326,33 @@ struct TrainerTests {
         }
     }
 
+    /// As generating begins: the portrait is the reference, and all frames before the clip.
+    @Test func aWindowMayBeTakenForTheBeginningOfAVideo() throws {
+        try withFolder { folder in
+            try writeTrainingShards(folder)
+            var settings = TrainingSettings.forTests()
+            let stream = try WindowStream(
+                shards: WindowStream.shards(in: folder + "/shards", split: "train"),
+                settings: WindowSettings())
+            var window = try stream.next()
+            while window.history.length(0) == 0 { window = try stream.next() }
+            func conditions(_ settings: TrainingSettings) throws -> Conditions {
+                try TrainingBatch([window], first: 0, settings: settings, device: .cpu).conditions
+            }
+            #expect(try conditions(settings).reference[0].isEqual(to: window.reference))
+            settings.beginnings = 1
+            settings.masks.motionFrames = 1
+            let begun = try conditions(settings)
+            let last = window.history[window.history.length(0) - 1].to(.float32)
+            #expect(begun.reference[0].isEqual(to: last))
+            let motion = try #require(begun.motionFrames)
+            #expect(motion.isPresent[0].allSatisfy { $0 } && !begun.masks[0].motionFrames)
+            for frame in 0..<motion.latents.length(1) {
+                #expect(motion.latents[0][frame].isEqual(to: last))
+            }
+        }
+    }
+
     @Test func noiseOnMotionFramesIsDrawnFromTheSeed() throws {
         try withFolder { folder in
             try writeTrainingShards(folder)

@@ -41,6 +41,10 @@ struct Grain: EvaluationMetric {
             guard Self.isLargeEnough(picture) else {
                 throw LoopyError(.unsuitable, "is smaller than a square of grain")
             }
+            guard [picture.shape, reference.shape].allSatisfy({ $0 == blocks.shape }) else {
+                throw LoopyError(
+                    .unsuitable, "its pictures change their size, or its reference's do")
+            }
             own.append(FlatBlocks.noise(of: picture, in: squares))
             others.append(FlatBlocks.noise(of: reference, in: squares))
         }

@@ -8,7 +8,7 @@ struct MouthSyncMetric: EvaluationMetric {
         "The probability that lips and sound belong together, by Loopy's own network; and how far the sound is "
         + "off, in frames of 1/25 s."
     static let network = NetworkNeed.builtIn
-    static let version = 1
+    static let version = 2
 
     private let evaluation: MouthSyncEvaluation
 
