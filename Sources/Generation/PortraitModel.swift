@@ -80,7 +80,7 @@ public struct PortraitModel {
             throw LoopyError(
                 .configuration,
                 "generate.latents.side: pictures of \(side) pixels a side cannot be made of latents of "
-                    + "\(codec.codec.factor) pixels each, or are odd")
+                    + "\(codec.codec.factor) pixels each; take an even multiple of that")
         }
         precision = settings.precision.resolved(on: settings.device)
         self.model = try trained.load(on: device, precision: precision)

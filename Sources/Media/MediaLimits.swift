@@ -11,7 +11,7 @@ public struct MediaLimits: DescribedSettings, Equatable {
 
     public init() {}
 
-    /// Of single pictures: those of the largest cameras, and more.
+    /// The limits for single pictures, which the largest cameras keep.
     public static var ofPictures: MediaLimits {
         var limits = MediaLimits()
         limits.maximumSide = 20_000

@@ -35,7 +35,7 @@ public struct MediaProbe: Codable, Sendable, Equatable {
         }
     }
 
-    /// Of what is found out here; nil for records of earlier versions.
+    /// The `currentVersion` that found this out; nil where an earlier one did.
     public var version: Int?
     /// The demuxer's name, such as "mov,mp4,m4a,3gp,3g2,mj2".
     public var container: String
@@ -46,7 +46,8 @@ public struct MediaProbe: Codable, Sendable, Equatable {
     public var video: Video
     public var audio: Audio?
 
-    /// 2: the pixels' aspect that the container states; the end of sound where timestamps go back.
+    /// A number that is raised whenever something else is found out of the same file. 2: the pixels' aspect that the
+    /// container states; the end of sound where timestamps go back.
     package static let currentVersion = 2
 
     /// Opens the file, decodes its first picture and reads through its packets: headers are wrong

@@ -36,7 +36,7 @@ final class Resampler {
                 swr_set_matrix(context.pointer, matrix, inputChannels), .processing,
                 "cannot mix \(inputChannels) channels")
         }
-        // Channels that are all loud are not louder together: so FFmpeg mixes integer samples.
+        // As FFmpeg mixes integer samples: channels that are all loud are not louder together.
         try check(
             av_opt_set_double(UnsafeMutableRawPointer(context.pointer), "rematrix_maxval", 1, 0),
             .processing, "cannot set the mix")
